@@ -1,0 +1,1 @@
+"""Compiles networks that learn by local rules onto Loihi-style neuromorphic cores."""

@@ -1,0 +1,174 @@
+"""The network as the front ends read it: what is computed and what is learned, in real numbers.
+
+Everything here is frozen data. A `Network` holds populations, the projections between them, the
+local learning rules of the plastic projections, and the comparators and broadcast signals that
+gate those rules. No pass edits a network in place; each returns a new one.
+
+Activity is organised in *fixations*: one input is shown for `Schedule.steps` time steps, every
+neuron counts its spikes, and the counts of this fixation and of the one before are what the
+learning rules see (paper Eq. 6 to 8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+
+class Quantity(str, Enum):
+    """What a neuron knows about itself at the end of a fixation, in the units of the source."""
+
+    COUNT = "count"  # z: spikes of this fixation / steps (an input: its intensity)
+    PREVIOUS_COUNT = "previous_count"  # c: the same, one fixation earlier
+    APICAL = "apical"  # d = W_pred c: the dendritic prediction that was waiting
+    RETRO = "retro"  # r = W_retro z: the retrodiction
+    SURROGATE = "surrogate"  # rho'(a) = [0 < z < 1]
+    PREVIOUS_SURROGATE = "previous_surrogate"
+
+
+PRE_QUANTITIES = (Quantity.COUNT, Quantity.PREVIOUS_COUNT)
+
+
+class Compartment(str, Enum):
+    """Where a projection ends on its target."""
+
+    SOMA = "soma"  # drives the membrane potential
+    APICAL = "apical"  # collects the prediction: changes plasticity only, never activity
+    RETRO = "retro"  # collects the retrodiction
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """Leaky integrate-and-fire unit, reset at the start of every fixation.
+
+    v <- decay * v + I - threshold * [spiked one step earlier];  spikes where v > threshold.
+    With `reset="zero"` the membrane potential restarts from 0 instead of being reduced.
+    """
+
+    decay: float
+    threshold: float
+    reset: str = "subtract"
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one kind.
+
+    `neuron=None` marks an input, which sends 8-bit intensities; `scale` is the real value of one
+    unit of what it sends. `level` counts layers from the input: level l runs l steps behind.
+    """
+
+    name: str
+    size: int
+    level: int
+    neuron: Neuron | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product of a learning rule: coefficient * gate * prod(post) * pre."""
+
+    coefficient: float
+    pre: Quantity
+    post: tuple[Quantity, ...]
+    gate: str | None = None
+
+    def __str__(self) -> str:
+        gate = f"{self.gate}·" if self.gate else ""
+        post = "·".join(q.value for q in self.post)
+        return f"{self.coefficient:g}·{gate}{post}·pre.{self.pre.value}"
+
+
+@dataclass(frozen=True)
+class LearningRule:
+    """A local rule: the weight change of one synapse is the sum of its terms."""
+
+    name: str
+    terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: ΔW = " + " + ".join(str(term) for term in self.terms)
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """All-to-all synapses; `weights` has shape (N_target, N_source)."""
+
+    name: str
+    source: str
+    target: str
+    compartment: Compartment
+    weights: np.ndarray
+    rule: LearningRule | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Projection):
+            return NotImplemented
+        return (
+            (self.name, self.source, self.target, self.compartment, self.rule)
+            == (other.name, other.source, other.target, other.compartment, other.rule)
+        ) and np.array_equal(self.weights, other.weights)
+
+    def __str__(self) -> str:
+        shape = "x".join(str(n) for n in self.weights.shape)
+        plastic = f", {self.rule}" if self.rule else ""
+        return f"{self.name}: {self.source} -> {self.target}.{self.compartment.value} {shape}{plastic}"
+
+
+@dataclass(frozen=True)
+class Modulator:
+    """A broadcast signal from outside the network, one value in {-1, 0, +1} per fixation."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Comparator:
+    """The layer's gate (paper Appendix C): one interneuron that sums coincidences.
+
+    u = sum_j prod(score)_j over the population;  gate = y where y * u < margin, else 0, with y
+    the value of `modulator`. The gate is what the terms of a rule name.
+    """
+
+    name: str
+    population: str
+    modulator: str
+    margin: float
+    score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long one fixation is shown, in time steps."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """The whole source program; `calibration` holds statistics measured on real input."""
+
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    schedule: Schedule
+    comparators: tuple[Comparator, ...] = ()
+    modulators: tuple[Modulator, ...] = ()
+    calibration: dict[str, float] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def population(self, name: str) -> Population:
+        """The population of that name; KeyError if there is none."""
+        return {p.name: p for p in self.populations}[name]
+
+    def __str__(self) -> str:
+        lines = [f"network, {self.schedule.steps} steps a fixation"]
+        for p in self.populations:
+            kind = "input" if p.neuron is None else f"LIF {p.neuron}"
+            lines.append(f"  population {p.name}: {p.size} x {kind}, level {p.level}")
+        lines += [f"  projection {p}" for p in self.projections]
+        lines += [f"  comparator {c}" for c in self.comparators]
+        lines += [f"  modulator {m.name}" for m in self.modulators]
+        return "\n".join(lines)

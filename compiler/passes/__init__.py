@@ -1,0 +1,1 @@
+"""Transformations of a network, each a pure function; `compiler.pipeline` shows their order."""

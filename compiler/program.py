@@ -1,0 +1,226 @@
+"""The compiled program: integers only, every step of a fixation decided.
+
+A fixation takes `Timetable.period` time steps. A population at level l counts its own time
+tau = (time_step - 1 - l) mod period, so each level runs one step behind the one below, and a
+message sent at tau reaches the level above at the same tau of that level's own time. Synapses
+deliver one step after the message was sent.
+
+    tau              what happens
+    0 .. steps-1     spikes; a latched population receives its constant current at tau = 0
+    steps            score messages to the comparator
+    steps+1          the comparator decides
+    steps+2 ...      the gate has arrived: learning slots, as scheduled
+    last slot        the prediction of the next fixation is sent, counts become previous counts
+
+A population sends at most one graded message a step, to all its targets; targets that do not
+listen at that step ignore it. Both engines, the simulator and Lava, execute this data and nothing
+else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compiler.ir import Compartment, Quantity
+
+ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
+PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit traces, mantissa 4)
+
+
+@dataclass(frozen=True)
+class Soma:
+    """Integer LIF: v <- decay(v) + (I << input_shift) - threshold * [spiked], clipped to 24 bits.
+
+    decay(v) = sign(v) * (|v| * decay >> 12); spikes where v > threshold. `latched` populations
+    receive their current once, as a graded message at tau = 0, and hold it.
+    """
+
+    decay: int
+    threshold: int
+    reset: str
+    input_shift: int
+    latched: bool
+
+
+@dataclass(frozen=True)
+class Message:
+    """At `step` the soma sends the payload ((quantity >> drop) << lift); 0 is no message.
+
+    Synapses that learn take half of the payload as their trace x1 (Loihi 2's graded spikes, mode
+    OVERWRITE); synapses that only deliver multiply the whole payload.
+    """
+
+    step: int
+    quantity: Quantity
+    drop: int
+    lift: int
+
+
+@dataclass(frozen=True)
+class PostValue:
+    """What the soma writes into a post register at `step`, zero at all other steps.
+
+    value = gate * prod(factors); stored as granularity * ((value * multiplier + random) >> shift),
+    random uniform in [0, 2^shift), then clipped to 7 bits and sign.
+    """
+
+    step: int
+    register: str  # y1, y2 or y3
+    factors: tuple[Quantity, ...]
+    gate: str | None
+    multiplier: int
+    shift: int
+    granularity: int
+    stream: int  # names the random numbers of this value
+
+
+@dataclass(frozen=True)
+class ProgramPopulation:
+    """One population with its place in the timetable; an input has no soma.
+
+    `messages` are its graded messages; spikes (payload 1) are sent at tau < steps beside them.
+    """
+
+    name: str
+    size: int
+    level: int
+    soma: Soma | None
+    messages: tuple[Message, ...] = ()
+    post_values: tuple[PostValue, ...] = ()
+
+    def message(self, step: int) -> Message:
+        """The message sent at tau = step; StopIteration if there is none."""
+        return next(m for m in self.messages if m.step == step)
+
+
+@dataclass(frozen=True)
+class Product:
+    """sign * 2^exponent * factors: one product of a Loihi learning rule."""
+
+    exponent: int
+    factors: tuple[str, ...]
+    sign: int = 1
+
+    def __str__(self) -> str:
+        text = "*".join((f"2^{self.exponent}", *self.factors))
+        return text if self.sign > 0 else f"- {text}"
+
+
+@dataclass(frozen=True)
+class SumOfProducts:
+    """What the learning engine applies to each synapse at every step: dw and dt.
+
+    Learning accumulates in the tag t (one unit = 2^-6 of a weight unit) where the presynaptic
+    neuron sent something (x0), and whole weight units are carried from t to w every 2^k steps
+    (u_k). Pre and post values are zero outside the learning slots.
+    """
+
+    dw: tuple[Product, ...]
+    dt: tuple[Product, ...]
+
+    @property
+    def register(self) -> str:
+        """The post register that the accumulating product reads."""
+        return next(f for p in self.dt for f in p.factors if f.startswith("y"))
+
+    @property
+    def exponent(self) -> int:
+        """The exponent of the accumulating product."""
+        return next(p.exponent for p in self.dt if "x1" in p.factors)
+
+    @property
+    def carry_exponent(self) -> int:
+        """k: whole units are carried every 2^k time steps."""
+        return next(int(f[1:]) for p in self.dw for f in p.factors if f.startswith("u"))
+
+    @staticmethod
+    def text(products: tuple[Product, ...]) -> str:
+        """The rule as Lava reads it, for example `2^-5*x0*x1*y1 - 2^6*u9*sgn(t)`."""
+        return " + ".join(str(p) for p in products).replace("+ - ", "- ")
+
+
+TAG_UNITS = 64  # tag units in one weight unit
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """All-to-all synapses with integer weights (N_target, N_source) in units of `unit`.
+
+    `listens` are the source's tau whose message drives the target compartment. What is summed is
+    divided by 2^delivery_shift exactly (the payload was lifted by as much).
+    """
+
+    name: str
+    index: int
+    source: str
+    target: str
+    compartment: Compartment
+    weights: np.ndarray = field(repr=False)
+    tags: np.ndarray | None = field(repr=False)
+    unit: float
+    listens: tuple[int, ...]
+    delivery_shift: int
+    rule: SumOfProducts | None = None
+    slots: tuple[int, ...] = ()  # the target's tau at which it learns
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Synapses):
+            return NotImplemented
+        mine = {k: v for k, v in self.__dict__.items() if k not in ("weights", "tags")}
+        theirs = {k: v for k, v in other.__dict__.items() if k not in ("weights", "tags")}
+        same_tags = (self.tags is None) == (other.tags is None) and (
+            self.tags is None or np.array_equal(self.tags, other.tags)  # type: ignore[arg-type]
+        )
+        return mine == theirs and same_tags and np.array_equal(self.weights, other.weights)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Comparator of one population: gate = y where y * u < margin, else 0.
+
+    u sums (product of `score` quantities) >> score_shift over the population, clipped to 24 bits.
+    """
+
+    name: str
+    population: str
+    modulator: str
+    margin: int
+    score_shift: int
+    score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Time steps of one fixation; `predict` is the last step, at which counts are shifted."""
+
+    steps: int
+    period: int
+    retro: int
+    predict: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole compiled network, ready for an engine."""
+
+    target: str
+    seed: int
+    timetable: Timetable
+    populations: tuple[ProgramPopulation, ...]
+    synapses: tuple[Synapses, ...]
+    gates: tuple[Gate, ...]
+    modulators: tuple[str, ...]
+    weight_max: int
+    tag_max: int
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def population(self, name: str) -> ProgramPopulation:
+        """The population of that name; KeyError if there is none."""
+        return {p.name: p for p in self.populations}[name]
+
+    @property
+    def plastic(self) -> bool:
+        """Whether any synapse learns."""
+        return any(s.rule is not None for s in self.synapses)

@@ -1,0 +1,58 @@
+"""Random numbers for stochastic rounding, from a counter instead of a state.
+
+A number depends only on (seed, stream, time step, index), so results do not depend on the order
+of evaluation, the batch, the number of threads or the device. Streams name what is rounded: the
+tags of one projection, or one post value of one population. All arithmetic is modulo 2^32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_GOLDEN = np.uint32(0x9E3779B9)
+
+
+def mix(h: np.ndarray) -> np.ndarray:
+    """A bijective 32-bit hash (constants of Wellons' "lowbias32", found by search, 2018)."""
+    h = h ^ (h >> np.uint32(16))
+    h = h * np.uint32(0x7FEB352D)
+    h = h ^ (h >> np.uint32(15))
+    h = h * np.uint32(0x846CA68B)
+    return h ^ (h >> np.uint32(16))
+
+
+def key(seed: int, stream: int, time_step: int) -> np.ndarray:
+    """The 32-bit key of one (seed, stream, time step), shape (1,)."""
+    k = mix(np.array([seed & 0xFFFFFFFF], np.uint32))
+    k = mix(k ^ (np.array([stream], np.uint32) * _GOLDEN))
+    return mix(k ^ np.array([time_step & 0xFFFFFFFF], np.uint32))
+
+
+def words(seed: int, stream: int, time_step: int, count: int) -> np.ndarray:
+    """Random 32-bit words number 0 .. count-1, uint32."""
+    index = np.arange(count, dtype=np.uint32)
+    return mix(key(seed, stream, time_step) + index * _GOLDEN)
+
+
+def words_per_row(n_post: int) -> int:
+    """One word serves four synapses; every presynaptic row starts at a word of its own."""
+    return (n_post + 3) // 4
+
+
+def synapse_bits(seed: int, stream: int, time_step: int, n_pre: int, n_post: int) -> np.ndarray:
+    """Seven random bits for every synapse, int32 of shape (n_pre, n_post)."""
+    row = words_per_row(n_post)
+    drawn = words(seed, stream, time_step, n_pre * row).reshape(n_pre, row)
+    lanes = np.stack([(drawn >> np.uint32(8 * lane)) & np.uint32(127) for lane in range(4)], axis=2)
+    return lanes.reshape(n_pre, 4 * row)[:, :n_post].astype(np.int32)
+
+
+def round_stochastically(
+    value: np.ndarray, shift: int, seed: int, stream: int, time_step: int
+) -> np.ndarray:
+    """(value + random) >> shift with random uniform in [0, 2^shift); value int64, shift <= 31."""
+    if shift == 0:
+        return value
+    mask = np.uint32((1 << shift) - 1)
+    random = words(seed, stream, time_step, value.size) & mask
+    return (value + random.astype(np.int64)) >> shift
