@@ -1,0 +1,1 @@
+"""CLAPP for spiking networks: what is learned, and how."""

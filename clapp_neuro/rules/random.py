@@ -1,0 +1,3 @@
+"""The untrained network: random weights that stay as they are, the baseline of every method."""
+
+LEARNS = False
