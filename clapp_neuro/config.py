@@ -189,9 +189,10 @@ def load_preset(name: str) -> Experiment:
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
+    own = fault["type"] == "value_error"  # raised here, already says what would be right
     message = fault["msg"].removeprefix("Value error, ")
     value = fault.get("input")
     shown = isinstance(value, (str, int, bool)) or (
         isinstance(value, float) and math.isfinite(value)
     )
-    return f"{place}: {message}" + (f", not {value!r}" if shown else "")
+    return f"{place}: {message}" + (f", not {value!r}" if shown and not own else "")

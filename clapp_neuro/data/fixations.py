@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clapp_neuro.errors import InputError
+from clapp_neuro.randomness import Purpose, keyed_generator
 
 WORDS_PER_BLOCK = 1024
 COINS_PER_BLOCK = 64 * WORDS_PER_BLOCK
@@ -53,14 +54,9 @@ def fixation_stream(
     return Fixations(_images_at(seed, images, saccades), position, label)
 
 
-def _generator(seed: int, purpose: int, counter: int) -> np.random.Generator:
-    """A generator of its own for each (seed, purpose, counter)."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, purpose, counter))))
-
-
 def _block(seed: int, block: int) -> npt.NDArray[np.uint8]:
     """One block of coins, 1 = saccade; the stream's very first coin is never a saccade."""
-    words = _generator(seed, 1, block).bit_generator.random_raw(WORDS_PER_BLOCK)
+    words = keyed_generator(seed, Purpose.SACCADES, block).bit_generator.random_raw(WORDS_PER_BLOCK)
     coins = np.unpackbits(words.astype("<u8").view(np.uint8))
     if block == 0:
         coins[0] = 0
@@ -101,9 +97,9 @@ def image_order(seed: int, images: int, number: int) -> npt.NDArray[np.int64]:
     From three images on, a round never begins with the image on which the round before ended:
     in that case its first two are exchanged, which leaves its own last image alone.
     """
-    order = _generator(seed, 2, number).permutation(images)
+    order = keyed_generator(seed, Purpose.IMAGE_ORDER, number).permutation(images)
     if number > 0 and images > 2:
-        before = _generator(seed, 2, number - 1).permutation(images)
+        before = keyed_generator(seed, Purpose.IMAGE_ORDER, number - 1).permutation(images)
         if order[0] == before[-1]:
             order[[0, 1]] = order[[1, 0]]
     return order.astype(np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clapp_neuro.config import DataConfig
+from clapp_neuro.data.fixations import Fixations
 from clapp_neuro.errors import InputError
 
 ON_OFF_RANGE = 3.0
@@ -63,6 +64,21 @@ def image_inputs(images: Array, config: DataConfig) -> npt.NDArray[np.float32]:
     """Images (B, H, W) → inputs (B, P, inputs) of their centre, in the order of the fixations."""
     patches = cut_patches(centre_crop(images, config.side), config.patch, config.stride)
     return encode(patches, config)[0]
+
+
+def fixated_inputs(
+    images: Array, fixations: Fixations, config: DataConfig
+) -> npt.NDArray[np.float32]:
+    """What the input neurons send at each fixation of a stretch of the stream, (n, inputs).
+
+    images (B, H, W) are indexed by `fixations.image`; only the patches looked at are copied.
+    """
+    centre = centre_crop(images, config.side)
+    size = (config.patch, config.patch)
+    windows = np.lib.stride_tricks.sliding_window_view(centre, size, axis=(1, 2))
+    column, row = np.divmod(fixations.position, config.grid)
+    seen = windows[fixations.image, row * config.stride, column * config.stride]
+    return encode(seen.reshape(len(seen), -1), config)[0]
 
 
 def intensities(inputs: Array) -> npt.NDArray[np.uint8]:

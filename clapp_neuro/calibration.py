@@ -1,0 +1,55 @@
+"""What the compiler must know about a float network to choose its integers' scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from clapp_neuro.config import Experiment
+from clapp_neuro.data.fixations import fixation_stream
+from clapp_neuro.data.images import ImageSet
+from clapp_neuro.data.patches import fixated_inputs
+from clapp_neuro.encoders.dense import forward
+
+FIXATIONS = 2048
+PERCENTILE = 0.999
+
+
+def calibrate(
+    weights: Mapping[str, Tensor], experiment: Experiment, images: ImageSet
+) -> dict[str, float]:
+    """Statistics on the first 2,048 fixations of the experiment's own stream.
+
+    For each layer l, with z = count/T and c the z of the fixation before:
+    `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity; `layerl.apical_max`
+    and `layerl.retro_max` 99.9th percentiles of |W_pred c| and |W_retro z|; `layerl.score_std`
+    standard deviation of u = zᵀ W_pred c; `layerl.silent` and `layerl.saturated` fractions of
+    z = 0 and of z ≥ 1.
+    """
+    seen = images.learning_images
+    config = experiment.data
+    stream = fixation_stream(len(seen), config.positions, FIXATIONS, experiment.train.seed)
+    inputs = torch.from_numpy(fixated_inputs(seen, stream, config))
+    local = {name: weight.detach().cpu() for name, weight in weights.items()}
+    values: dict[str, float] = {}
+    with torch.inference_mode():
+        for number, layer in enumerate(forward(local, inputs, experiment.encoder), 1):
+            now, context = layer.z[1:], layer.z[:-1]
+            apical = context @ local[f"layer{number}.prediction"].T
+            retro = now @ local[f"layer{number}.retrodiction"].T
+            values |= {
+                f"layer{number}.rate": layer.z.mean().item(),
+                f"layer{number}.input_max": layer.x.max().item(),
+                f"layer{number}.apical_max": _percentile(apical),
+                f"layer{number}.retro_max": _percentile(retro),
+                f"layer{number}.score_std": (now * apical).sum(-1).std().item(),
+                f"layer{number}.silent": (layer.z == 0).float().mean().item(),
+                f"layer{number}.saturated": (layer.z >= 1).float().mean().item(),
+            }
+    return values
+
+
+def _percentile(values: Tensor) -> float:
+    return torch.quantile(values.abs().flatten(), PERCENTILE).item()

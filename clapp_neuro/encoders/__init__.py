@@ -1,0 +1,1 @@
+"""Networks: how an input becomes the activity of each layer."""

@@ -1,0 +1,47 @@
+"""The parts of a network in training that both modes share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from clapp_neuro.encoders.dense import LayerActivity
+from clapp_neuro.errors import InputError
+from clapp_neuro.rules.clapp import Moment, Synapses
+
+
+def synapses_of(weights: Mapping[str, Tensor], layer: int) -> Synapses:
+    """The three matrices of a layer, counted from 1; the tensors themselves, not copies."""
+    return Synapses(
+        forward=weights[f"layer{layer}.forward"],
+        prediction=weights[f"layer{layer}.prediction"],
+        retrodiction=weights[f"layer{layer}.retrodiction"],
+    )
+
+
+def moment_of(activity: LayerActivity) -> Moment:
+    """What the rule needs of a layer's activity."""
+    return Moment(activity.x, activity.z, activity.surrogate)
+
+
+def check_loss(loss: float, layer: int, step: int, rate_name: str, rate: float) -> None:
+    """Raise InputError where the loss of a layer (from 1) is not a finite number any more."""
+    if not math.isfinite(loss):
+        raise InputError(
+            f"the loss of layer {layer} became {loss} at step {step + 1}: "
+            f"train with a lower {rate_name} than {rate:g}"
+        )
+
+
+def resume_tensor(resume: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """A tensor of the state to resume from; raises InputError where it is missing or misshapen."""
+    tensor = resume.get(name)
+    if tensor is None or tensor.shape != like.shape:
+        shape = None if tensor is None else tuple(tensor.shape)
+        raise InputError(
+            f"the checkpoint cannot be resumed: its '{name}' should be {tuple(like.shape)}, "
+            f"not {shape}"
+        )
+    return tensor.to(device=like.device, dtype=like.dtype).clone()
