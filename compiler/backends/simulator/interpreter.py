@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from compiler.backends.simulator.kernels import (
     MEMBRANE_MAX,
@@ -11,9 +11,11 @@ from compiler.backends.simulator.kernels import (
     add_rows,
     carry,
     clip_membrane,
+    count_equal,
     key,
     learn,
     lif_step,
+    list_spikes,
     word,
 )
 from compiler.backends.simulator.memory import (
@@ -105,7 +107,6 @@ def execute(
     scores,
     payload,
     noise,
-    post_log,
     membrane_log,
     log,
     pop_counts,
@@ -115,7 +116,6 @@ def execute(
 ):
     """Runs the given operations for one fixation; `registers[r, j]` holds y1..y3 of neuron j."""
     tag_max, weight_max = maxima[0], maxima[1]
-    n_post_values = 0
     for o in range(operations.shape[0]):
         op = operations[o]
         code = op[0]
@@ -141,25 +141,21 @@ def execute(
             held = current[steps, :size]
             for tau in range(steps):
                 drive = current[tau, :size]
-                for j in range(size):
-                    drive[j] += held[j]
                 decay, threshold, shift = np.int32(op[4]), np.int32(op[5]), np.int32(op[6])
-                active, clipped = lif_step(v, drive, spiked, decay, threshold, shift, op[7] != 0)
+                keep = np.int32(1 - op[7])
+                active, clipped = lif_step(v, drive, held, spiked, decay, threshold, shift, keep)
                 pop_counts[pop, ACTIVE] += active
                 pop_counts[pop, V_CLIPPED] += clipped
                 rows = fired[pop, tau]
-                n = 0
+                n = list_spikes(spiked, rows)
                 for j in range(size):
-                    rows[n] = j
-                    n += spiked[j]
-                    count[j] += spiked[j]
+                    count[j] = np.int32(count[j] + spiked[j])
                 n_fired[pop, tau] = n
                 pop_counts[pop, SPIKES] += n
                 if log:
                     membrane_log[tau, start : start + size] = v
-            for j in range(size):
-                pop_counts[pop, SILENT] += count[j] == 0
-                pop_counts[pop, SATURATED] += count[j] == steps
+            pop_counts[pop, SILENT] += count_equal(count, np.int32(0))
+            pop_counts[pop, SATURATED] += count_equal(count, np.int32(steps))
         elif code == GATE:
             gate, start, size = op[1], op[2], op[3]
             u = np.int64(0)
@@ -210,9 +206,6 @@ def execute(
                         pop_counts[pop, Y_CLIPPED] += abs(value) > 127
                         y[j] = min(max(value, -127), 127)
                         pop_counts[pop, WRITES] += value != 0
-            if log:
-                post_log[n_post_values, start : start + size] = y
-                n_post_values += 1
         elif code == LEARN:
             syn, start, n_post = op[1], op[2], op[3]
             y = registers[op[9], op[10] : op[10] + n_post]
@@ -222,7 +215,6 @@ def execute(
                 k = key(seed, op[12], fixation * period + op[13])
                 row_words = (n_post + 3) // 4
                 rows_touched, clipped = learn(
-                    weights,
                     tags,
                     start,
                     n_post,
@@ -238,15 +230,17 @@ def execute(
                 syn_counts[syn, EPOCHS] += 1
         elif code == CARRY:
             if (fixation * period + op[5]) & op[4] == 0:
-                moved, clipped = carry(weights, tags, op[2], op[3], weight_max, TAG_UNITS)
+                span = slice(op[2], op[2] + op[3])
+                moved, clipped = carry(weights[span], tags[span], weight_max, TAG_UNITS)
                 syn_counts[op[1], CARRIED] += moved
                 syn_counts[op[1], W_CLIPPED] += clipped
                 syn_counts[op[1], CARRY_VISITS] += op[3]
         elif code == END:
-            for j in range(op[1], op[1] + op[2]):
-                pop_counts[op[3], COUNT_SENT] += state[COUNT, j] != 0
-                pop_counts[op[3], PREVIOUS_SENT] += state[PREVIOUS, j] != 0
-                state[PREVIOUS, j] = state[COUNT, j]
+            count = state[COUNT, op[1] : op[1] + op[2]]
+            previous = state[PREVIOUS, op[1] : op[1] + op[2]]
+            pop_counts[op[3], COUNT_SENT] += op[2] - count_equal(count, np.int32(0))
+            pop_counts[op[3], PREVIOUS_SENT] += op[2] - count_equal(previous, np.int32(0))
+            previous[:] = count
 
 
 @njit(cache=True, nogil=True)
@@ -277,7 +271,6 @@ def run_learning(
     scores,
     payload,
     noise,
-    post_log,
     membrane_log,
     pop_counts,
     syn_counts,
@@ -309,8 +302,7 @@ def run_learning(
             scores,
             payload,
             noise,
-            post_log,
-            membrane_log,
+                    membrane_log,
             False,
             pop_counts,
             syn_counts,
@@ -321,7 +313,7 @@ def run_learning(
         gate_log[f] = signals[n_labels:]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def run_inference(
     operations,
     period,
@@ -337,46 +329,39 @@ def run_inference(
     pop_counts,
     counts,
 ):
-    """Independent fixations in parallel chunks; counts (F, neurons) uint8 is filled in.
-
-    All working arrays have one leading axis more, one slice a chunk.
-    """
-    chunks = state.shape[0]
-    n = intensities.shape[0]
-    for c in prange(chunks):
-        tags = np.zeros(1, np.int16)
-        registers = np.zeros((3, 1), np.int32)
-        empty = np.zeros(0, np.int64)
-        noise = np.zeros(1, np.uint32)
-        log = np.zeros((1, 1), np.int32)
-        syn_counts = np.zeros((1, 1), np.int64)
-        maxima = np.zeros(2, np.int64)
-        for f in range(n * c // chunks, n * (c + 1) // chunks):
-            present(state[c], intensities[f], input_start, intensities.shape[1])
-            execute(
-                operations,
-                0,
-                period,
-                steps,
-                0,
-                state[c],
-                weights,
-                tags,
-                registers,
-                current[c],
-                fired[c],
-                n_fired[c],
-                empty,
-                empty,
-                payload[c],
-                noise,
-                log,
-                log,
-                False,
-                pop_counts[c],
-                syn_counts,
-                syn_counts,
-                maxima,
-            )
-            for j in range(state.shape[2]):
-                counts[f, j] = state[c, COUNT, j]
+    """The forward pass of independent fixations; counts (F, neurons) uint8 is filled in."""
+    tags = np.zeros(1, np.int16)
+    registers = np.zeros((3, 1), np.int32)
+    none = np.zeros(0, np.int64)
+    noise = np.zeros(1, np.uint32)
+    membrane_log = np.zeros((1, 1), np.int32)
+    other_counts = np.zeros((1, 1), np.int64)
+    maxima = np.zeros(2, np.int64)
+    for f in range(intensities.shape[0]):
+        present(state, intensities[f], input_start, intensities.shape[1])
+        execute(
+            operations,
+            0,
+            period,
+            steps,
+            0,
+            state,
+            weights,
+            tags,
+            registers,
+            current,
+            fired,
+            n_fired,
+            none,
+            none,
+            payload,
+            noise,
+            membrane_log,
+            False,
+            pop_counts,
+            other_counts,
+            other_counts,
+            maxima,
+        )
+        for j in range(state.shape[1]):
+            counts[f, j] = state[COUNT, j]

@@ -12,7 +12,6 @@ import numpy as np
 from numba import njit
 
 MEMBRANE_MAX = (1 << 23) - 1
-ACCUMULATOR_MAX = (1 << 15) - 1
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -68,7 +67,7 @@ def add_graded(out, weights, start, n_post, payload):
         if p != 0:
             a = weights[start + i * n_post : start + (i + 1) * n_post]
             for j in range(n_post):
-                out[j] += np.int32(p * np.int32(a[j]))
+                out[j] = np.int32(out[j] + np.int32(p * np.int32(a[j])))
         i += 1
 
 
@@ -87,77 +86,128 @@ def clip_membrane(x):
 
 
 @njit(cache=True, nogil=True)
-def lif_step(v, current, spiked, decay, threshold, shift, zero_reset):
-    """One step of `compiler.program.Soma`; v, current, spiked int32, changed in place.
+def lif_step(v, current, held, spiked, decay, threshold, shift, keep):
+    """One step of `compiler.program.Soma`; v and spiked int32 are changed in place.
 
-    (|v| * decay) >> 12 is formed in two halves so that it fits 32-bit lanes. Returns the numbers
+    The current is `current` + `held`. (|v| * decay) >> 12 is formed in two halves so that it fits
+    32-bit lanes. `keep` is 1 for reset by subtraction and 0 for reset to zero. Returns the numbers
     of active neurons (any current or potential) and of clipped potentials.
     """
-    active = 0
-    clipped = 0
+    active = np.int32(0)
+    clipped = np.int32(0)
+    high = np.int32(MEMBRANE_MAX)
+    low = np.int32(-MEMBRANE_MAX)
+    fall = np.int32(threshold * keep)
     for j in range(v.shape[0]):
+        drive = np.int32(np.int32(current[j] + held[j]) << shift)
         old = v[j]
-        drive = np.int32(current[j] << shift)
-        active += np.int32((old != 0) | (drive != 0))
-        size = abs(old)
-        low = np.int32(np.int32(size & 4095) * decay) >> 12
-        leaked = np.int32(np.int32(size >> 12) * decay) + low
-        leaked = -leaked if old < 0 else leaked
-        if zero_reset:
-            leaked = 0 if spiked[j] else leaked
-            new = np.int32(leaked + drive)
-        else:
-            new = np.int32(leaked + drive - spiked[j] * threshold)
-        clipped += np.int32(new > MEMBRANE_MAX) + np.int32(new < -MEMBRANE_MAX)
-        new = min(max(new, -MEMBRANE_MAX), MEMBRANE_MAX)
-        v[j] = new
-        spiked[j] = np.int32(new > threshold)
+        active = np.int32(active + np.int32((old | drive) != np.int32(0)))
+        size = np.int32(abs(old))
+        leaked = np.int32(np.int32(np.int32(size & np.int32(4095)) * decay) >> np.int32(12))
+        leaked = np.int32(leaked + np.int32(np.int32(size >> np.int32(12)) * decay))
+        sign = np.int32(old >> np.int32(31))
+        leaked = np.int32(np.int32(leaked ^ sign) - sign)
+        # a neuron that spiked keeps its leaked potential only where reset is by subtraction
+        leaked = np.int32(leaked * np.int32(np.int32(1) - np.int32(spiked[j] * (1 - keep))))
+        new = np.int32(np.int32(leaked + drive) - np.int32(spiked[j] * fall))
+        kept = np.int32(min(max(new, low), high))
+        clipped = np.int32(clipped + np.int32(kept != new))
+        v[j] = kept
+        spiked[j] = np.int32(kept > threshold)
     return active, clipped
 
 
 @njit(cache=True, nogil=True)
-def learn(weights, tags, start, n_post, x1, y, exponent, k, tag_max, noise):
-    """One learning epoch of `dt = 2^exponent*x0*x1*y`, rounded with bits of the key k.
+def list_spikes(spiked, rows):
+    """Writes the indices of the neurons that spiked into `rows`; returns their number.
 
+    Most blocks of eight are silent, and are passed over at once.
+    """
+    size = spiked.shape[0]
+    n = 0
+    for first in range(0, size, 8):
+        last = min(first + 8, size)
+        some = np.int32(0)
+        for j in range(first, last):
+            some = np.int32(some | spiked[j])
+        if some != 0:
+            for j in range(first, last):
+                rows[n] = j
+                n += spiked[j]
+    return n
+
+
+@njit(cache=True, nogil=True)
+def count_equal(x, value):
+    """How many elements of the int32 array equal `value`."""
+    n = np.int32(0)
+    for j in range(x.shape[0]):
+        n = np.int32(n + np.int32(x[j] == value))
+    return n
+
+
+@njit(cache=True, nogil=True)
+def learn(tags, start, n_post, x1, y, exponent, k, tag_max, noise):
+    """One learning epoch of `dt = 2^exponent*x0*x1*y` on the tags, rounded with bits of key k.
+
+    The engine forms (t << 7) + (((x1 * y) >> 3) << (exponent + 7)) and rounds it stochastically to
+    a multiple of 128; adding 127 - random before the shift rounds up exactly where the random bits
+    are below the fraction. Exponents up to -3 keep the product within the engine's 15 bits.
     `noise` is scratch of words_per_row(n_post) uint32. Returns (rows touched, clipped tags).
     """
     rows = 0
     clipped = 0
-    lift = exponent + 7
-    row_words = noise.shape[0]
+    lift = np.int32(exponent + 7)
+    high = np.int32(tag_max)
+    low = np.int32(-tag_max)
     bits = noise.view(np.uint8)
     for i in range(x1.shape[0]):
-        x = x1[i]
-        if x == 0:
+        if x1[i] == 0:
             continue
         rows += 1
-        for q in range(row_words):
-            noise[q] = word(k, i * row_words + q)
-        t = tags[start + i * n_post : start + (i + 1) * n_post]
-        for j in range(n_post):
-            product = np.int32(np.int32(np.int32(x * y[j]) >> 3) << lift)
-            product = min(max(product, -ACCUMULATOR_MAX - 2), ACCUMULATOR_MAX)
-            total = np.int32(np.int32(np.int32(t[j]) << 7) + product)
-            total = min(max(total, -ACCUMULATOR_MAX - 2), ACCUMULATOR_MAX)
-            up = np.int32(np.int32(bits[j] & 127) < np.int32(total & 127))
-            new = np.int32(np.int32(total >> 7) + up)
-            clipped += np.int32(new > tag_max) + np.int32(new < -tag_max)
-            t[j] = np.int16(min(max(new, -tag_max), tag_max))
+        draw(noise, np.uint32(i * noise.shape[0]), k)
+        row = tags[start + i * n_post : start + (i + 1) * n_post]
+        clipped += learn_row(row, y, bits, x1[i], lift, high, low)
     return rows, clipped
 
 
 @njit(cache=True, nogil=True)
-def carry(weights, tags, start, size, weight_max, tag_units):
+def draw(noise, first, k):
+    """Fills `noise` with the words from `first` on, cut to seven bits a byte."""
+    for q in range(noise.shape[0]):
+        noise[q] = np.uint32(word(k, np.uint32(first + np.uint32(q))) & np.uint32(0x7F7F7F7F))
+
+
+@njit(cache=True, nogil=True)
+def learn_row(tags, y, bits, x, lift, high, low):
+    """`learn` for the synapses of one presynaptic neuron; every cast keeps 32-bit lanes."""
+    clipped = np.int32(0)
+    for j in range(tags.shape[0]):
+        product = np.int32(np.int32(np.int32(x * y[j]) >> np.int32(3)) << lift)
+        total = np.int32(np.int32(np.int32(tags[j]) * np.int32(128)) + product)
+        total = np.int32(total + np.int32(127) - np.int32(bits[j]))
+        rounded = np.int32(total >> np.int32(7))
+        kept = np.int32(min(max(rounded, low), high))
+        clipped = np.int32(clipped + np.int32(kept != rounded))
+        tags[j] = np.int16(kept)
+    return clipped
+
+
+@njit(cache=True, nogil=True)
+def carry(weights, tags, weight_max, tag_units):
     """dw = u*sgn(t), dt = -tag_units*u*sgn(t). Returns the numbers of (moved, clipped) weights."""
-    moved = 0
-    clipped = 0
-    for s in range(start, start + size):
+    moved = np.int32(0)
+    clipped = np.int32(0)
+    high = np.int32(weight_max)
+    low = np.int32(-weight_max)
+    unit = np.int32(tag_units)
+    for s in range(tags.shape[0]):
         t = np.int32(tags[s])
-        sign = np.int32(t > 0) - np.int32(t < 0)
+        sign = np.int32(np.int32(t > np.int32(0)) - np.int32(t < np.int32(0)))
         w = np.int32(np.int32(weights[s]) + sign)
-        over = np.int32(w > weight_max) + np.int32(w < -weight_max)
-        clipped += over
-        moved += np.int32(sign != 0)
-        weights[s] = np.int8(min(max(w, -weight_max), weight_max))
-        tags[s] = np.int16(t - sign * tag_units)
+        kept = np.int32(min(max(w, low), high))
+        clipped = np.int32(clipped + np.int32(kept != w))
+        moved = np.int32(moved + np.int32(sign * sign))
+        weights[s] = np.int8(kept)
+        tags[s] = np.int16(t - np.int32(sign * unit))
     return moved, clipped

@@ -1,0 +1,75 @@
+"""The simulator step by step: the same kernels, stopped after every time step to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.memory import Field
+from compiler.program import Program, ProgramPopulation
+from compiler.trace import FixationTrace, Stimulus
+
+
+def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
+    """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
+    machine = Machine(program, learn=learn)
+    intensities, labels = stimulus_arrays(program, stimulus)
+    first = machine.layout.offsets[machine.layout.inputs[0].name]
+    for f in range(len(intensities)):
+        machine.state[Field.COUNT, first : first + intensities.shape[1]] = intensities[f]
+        machine.signals[: labels.shape[1]] = labels[f]
+        yield _one_fixation(machine)
+        machine.fixation += 1
+
+
+def _one_fixation(machine: Machine) -> FixationTrace:
+    program, layout = machine.program, machine.layout
+    timetable = program.timetable
+    seen = FixationTrace(machine.fixation, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+    lifs = [p for p in program.populations if p.soma is not None]
+    learning = [s for s in program.synapses if s.rule is not None] if machine.learn else []
+    for s in learning:
+        seen.weights[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int8)
+        seen.tags[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int16)
+    for p in lifs if machine.learn else ():
+        seen.post[p.name] = np.zeros((len(p.post_values), p.size), np.int32)
+    top = max(p.level for p in program.populations)
+    for time in range(timetable.period + top):
+        machine.execute(layout.operations[layout.times == time])
+        for p in lifs:
+            _look_at_population(machine, p, time - p.level, seen)
+        for s in learning:
+            tau = time - program.population(s.target).level
+            if 0 <= tau < timetable.period:
+                seen.weights[s.name][tau] = machine.matrix(machine.weights, s.name)
+                seen.tags[s.name][tau] = machine.matrix(machine.tags, s.name)
+    if machine.learn:
+        for i, gate in enumerate(program.gates):
+            seen.scores[gate.name] = int(machine.scores[i])
+            seen.gates[gate.name] = int(machine.signals[len(program.modulators) + i])
+    return seen
+
+
+def _look_at_population(
+    machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
+) -> None:
+    timetable, index = machine.program.timetable, machine.program.populations.index(population)
+    start = machine.layout.offsets[population.name]
+    span = slice(start, start + population.size)
+    if tau == timetable.steps - 1:
+        spikes = np.zeros((timetable.steps, population.size), bool)
+        for step in range(timetable.steps):
+            spikes[step, machine.fired[index, step, : machine.n_fired[index, step]]] = True
+        seen.spikes[population.name] = spikes
+        seen.membrane[population.name] = machine.membrane_log[:, span].copy()
+        seen.counts[population.name] = machine.state[Field.COUNT, span].copy()
+    if not machine.learn:
+        return
+    if tau == timetable.predict - 1:  # the last step before the next prediction overwrites d
+        seen.apical[population.name] = machine.state[Field.APICAL, span].copy()
+        seen.retro[population.name] = machine.state[Field.RETRO, span].copy()
+    for i, value in enumerate(population.post_values):
+        if value.step == tau:
+            seen.post[population.name][i] = machine.registers[int(value.register[1:]) - 1, span]

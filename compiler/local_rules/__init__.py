@@ -1,0 +1,1 @@
+"""Local learning rules as data for the compiler, one file a rule."""

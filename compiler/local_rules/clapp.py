@@ -1,0 +1,31 @@
+"""CLAPP as sums of products (paper Eq. 6, 7 and 8; one gate for both halves, Eq. 17)."""
+
+from __future__ import annotations
+
+from compiler.ir import LearningRule, Quantity, Term
+
+Z, C = Quantity.COUNT, Quantity.PREVIOUS_COUNT
+D, R = Quantity.APICAL, Quantity.RETRO
+RHO, RHO_PREVIOUS = Quantity.SURROGATE, Quantity.PREVIOUS_SURROGATE
+
+
+def forward(rate: float, gate: str) -> LearningRule:
+    """Feed-forward weights: as the target (Eq. 6) and as the source (Eq. 7) of a prediction."""
+    as_target = Term(rate, pre=Z, post=(D, RHO), gate=gate)
+    as_source = Term(rate, pre=C, post=(R, RHO_PREVIOUS), gate=gate)
+    return LearningRule("clapp.forward", (as_target, as_source))
+
+
+def forward_without_retrodiction(rate: float, gate: str) -> LearningRule:
+    """Feed-forward weights by Eq. 6 alone (the paper's W_retro = 0)."""
+    return LearningRule("clapp.forward", (Term(rate, pre=Z, post=(D, RHO), gate=gate),))
+
+
+def prediction(rate: float, gate: str) -> LearningRule:
+    """W_pred: Eq. 8."""
+    return LearningRule("clapp.prediction", (Term(rate, pre=C, post=(Z,), gate=gate),))
+
+
+def retrodiction(rate: float, gate: str) -> LearningRule:
+    """W_retro: the same number as Eq. 8, at the transposed synapse."""
+    return LearningRule("clapp.retrodiction", (Term(rate, pre=Z, post=(C,), gate=gate),))

@@ -1,0 +1,336 @@
+"""Lowers learning rules to what a synapse and a soma of the chip compute.
+
+A term coefficient * gate * prod(post) * pre becomes one learning slot: the presynaptic soma sends
+its trace x1, the postsynaptic soma writes Y = round(gate * prod(post) * multiplier / 2^shift) into
+the projection's register, and the learning engine adds 2^exponent * x1 * Y to the tag. In real
+numbers the tag must change by
+
+    coefficient * prod(post) * pre / (unit / 64)  =  kappa * P * x1,       P the integer post value
+
+and the engine adds x1 * Y * 2^(exponent - 3) (it drops the lowest three bits of the product), so
+Y = P * kappa * 2^(3 - exponent). Y is kept a multiple of what makes x1 * Y divisible by 8, so that
+nothing is dropped; what that rounds away, the soma rounds stochastically.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from clapp_neuro.errors import InputError
+from compiler.ir import PRE_QUANTITIES, Comparator, Compartment, Projection, Quantity, Term
+from compiler.passes.quantize import Quantized
+from compiler.passes.schedule import Plan
+from compiler.program import (
+    PRODUCT_SHIFT,
+    TAG_UNITS,
+    Gate,
+    Message,
+    PostValue,
+    Product,
+    Program,
+    ProgramPopulation,
+    SumOfProducts,
+    Synapses,
+)
+from compiler.report import Note
+
+TRACE_MAX = 127
+EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
+REGISTERS = ("y1", "y2", "y3")
+POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
+POST_FLOOR = 1.0  # ... or to this much (predictions of a trained layer are of order one)
+MULTIPLIER_BITS = 8
+INPUT_DROP, INPUT_LIFT = 2, 1  # an intensity's trace is its upper six bits, times two
+POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
+
+
+def lower_learning(
+    quantized: Quantized,
+    plan: Plan,
+    *,
+    target: str,
+    seed: int,
+    weight_max: int,
+    tag_max: int,
+) -> tuple[Program, tuple[Note, ...]]:
+    """The integer program of a quantised network; static networks pass through without rules."""
+    network = quantized.network
+    notes: list[Note] = []
+    post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
+    synapses = []
+    for index, projection in enumerate(network.projections):
+        rule = None
+        slots: tuple[int, ...] = ()
+        if projection.rule is not None:
+            slots = plan.slots[projection.name]
+            rule, values = _lower_rule(quantized, plan, projection, len(post_values), notes)
+            register = _free_register(projection, post_values[projection.target])
+            rule = _with_register(rule, register)
+            for value in values:
+                stream = POST_STREAMS + sum(len(v) for v in post_values.values())
+                post_values[projection.target].append(
+                    replace(value, register=register, stream=stream)
+                )
+        synapses.append(_synapses(quantized, plan, projection, index, rule, slots))
+    populations = tuple(
+        ProgramPopulation(
+            name=p.name,
+            size=p.size,
+            level=p.level,
+            soma=quantized.somas.get(p.name),
+            messages=_messages(quantized, plan, p.name),
+            post_values=tuple(sorted(post_values[p.name], key=lambda v: (v.step, v.register))),
+        )
+        for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
+    )
+    gates = tuple(_gate(quantized, c, notes) for c in network.comparators)
+    program = Program(
+        target=target,
+        seed=seed,
+        timetable=plan.timetable,
+        populations=populations,
+        synapses=tuple(synapses),
+        gates=gates,
+        modulators=tuple(m.name for m in network.modulators),
+        weight_max=weight_max,
+        tag_max=tag_max,
+        provenance=network.provenance,
+    )
+    return program, tuple(notes)
+
+
+def trace_lift(quantized: Quantized, population: str) -> tuple[int, int]:
+    """(drop, lift) of x1 = (quantity >> drop) << lift: counts fill the trace's seven bits."""
+    if quantized.network.population(population).neuron is None:
+        return INPUT_DROP, INPUT_LIFT
+    steps = quantized.network.schedule.steps
+    if steps > TRACE_MAX:
+        raise InputError(
+            f"{steps} time steps a fixation: counts must fit a 7-bit trace, at most {TRACE_MAX} steps"
+        )
+    return 0, int(math.log2(TRACE_MAX / steps))
+
+
+def _lower_rule(
+    quantized: Quantized, plan: Plan, projection: Projection, _: int, notes: list[Note]
+) -> tuple[SumOfProducts, list[PostValue]]:
+    assert projection.rule is not None
+    drop, lift = trace_lift(quantized, projection.source)
+    unit = quantized.integers[projection.name].unit
+    granularity = max(1, 2**PRODUCT_SHIFT >> lift)
+    terms = projection.rule.terms
+    gains, peaks = [], []
+    for term in terms:
+        _require_known(term, projection)
+        pre = _pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
+        post = math.prod(_post_unit(quantized, projection.target, q) for q in term.post)
+        gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
+        peaks.append(math.prod(_post_peak(quantized, projection.target, q) for q in term.post))
+    largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
+    if largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) > TRACE_MAX:
+        raise InputError(
+            f"projection {projection.name}: the learning rate is too large for the tag; "
+            f"lower it by a factor of {largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / 127:.1f}"
+        )
+    exponent = next(e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX)
+    values = []
+    for term, tau, gain in zip(terms, plan.slots[projection.name], gains, strict=True):
+        exact = gain * 2.0 ** (PRODUCT_SHIFT - exponent) / granularity
+        multiplier, shift = _scaling(exact)
+        values.append(
+            PostValue(tau, "", term.post, term.gate, multiplier, shift, granularity, stream=0)
+        )
+        error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
+        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / TAG_UNITS
+        text = (
+            f"at tau {tau}: x1 = pre.{term.pre.value} << {lift}, y = {granularity}·"
+            f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
+            f"smallest step {smallest:.2g} of a weight unit"
+        )
+        notes.append(Note("learning", projection.name, text, error))
+    rule = SumOfProducts(
+        dw=(Product(0, (f"u{plan.carry_exponent}", "sgn(t)")),),
+        dt=(
+            Product(exponent, ("x0", "x1", "y1")),
+            Product(int(math.log2(TAG_UNITS)), (f"u{plan.carry_exponent}", "sgn(t)"), sign=-1),
+        ),
+    )
+    return rule, values
+
+
+def _scaling(exact: float) -> tuple[int, int]:
+    """(multiplier, shift) with multiplier / 2^shift nearest to `exact`, 8-bit, smallest shift."""
+    for shift in range(32):
+        multiplier = round(exact * 2**shift)
+        if abs(multiplier) >= 2**MULTIPLIER_BITS:
+            break
+        if multiplier == exact * 2**shift or abs(multiplier) >= 2 ** (MULTIPLIER_BITS - 1):
+            return multiplier, shift
+    shift = MULTIPLIER_BITS - 1 - math.floor(math.log2(abs(exact))) if exact else 0
+    if not 0 <= shift < 32:
+        raise InputError(f"a post value scale of {exact:.3g} does not fit an 8-bit multiplier")
+    return round(exact * 2**shift), shift
+
+
+def _require_known(term: Term, projection: Projection) -> None:
+    if term.pre not in PRE_QUANTITIES:
+        raise InputError(
+            f"projection {projection.name}: '{term.pre.value}' is not something that a presynaptic "
+            f"neuron sends; use one of {', '.join(q.value for q in PRE_QUANTITIES)}"
+        )
+    if len(term.post) > 3:
+        raise InputError(f"projection {projection.name}: a post value has at most 3 factors")
+
+
+def _pre_unit(quantized: Quantized, population: str) -> float:
+    """The real value of one unit of a population's count."""
+    network = quantized.network
+    if network.population(population).neuron is None:
+        return network.population(population).scale
+    return 1.0 / network.schedule.steps
+
+
+def _arriving(quantized: Quantized, population: str, compartment: Compartment) -> list[Projection]:
+    return [
+        p
+        for p in quantized.network.projections
+        if p.target == population and p.compartment is compartment
+    ]
+
+
+_COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
+
+
+def _post_unit(quantized: Quantized, population: str, quantity: Quantity) -> float:
+    """The real value of one unit of the integer quantity."""
+    if quantity in PRE_QUANTITIES:
+        return _pre_unit(quantized, population)
+    if quantity in _COMPARTMENT:
+        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
+        if not arriving:
+            raise InputError(f"a rule of {population} reads its {quantity.value}, but nothing ends there")
+        first = arriving[0]
+        return quantized.integers[first.name].unit * _pre_unit(quantized, first.source)
+    return 1.0
+
+
+def _post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:
+    """The largest expected integer value of the quantity: exact for counts, else calibrated."""
+    if quantity in PRE_QUANTITIES:
+        return float(quantized.network.schedule.steps)
+    if quantity in _COMPARTMENT:
+        seen = quantized.network.calibration.get(f"{population}.{quantity.value}_max", 0.0)
+        peak = max(POST_HEADROOM * seen, POST_FLOOR)
+        return peak / _post_unit(quantized, population, quantity)
+    return 1.0
+
+
+def _free_register(projection: Projection, values: list[PostValue]) -> str:
+    used = {v.register for v in values}
+    free = [r for r in REGISTERS if r not in used]
+    if not free:
+        raise InputError(
+            f"population {projection.target} has more than {len(REGISTERS)} plastic projections; "
+            f"a synapse sees the post registers {', '.join(REGISTERS)} only: make some of them static"
+        )
+    return free[0]
+
+
+def _with_register(rule: SumOfProducts, register: str) -> SumOfProducts:
+    accumulate, *rest = rule.dt
+    return replace(rule, dt=(replace(accumulate, factors=("x0", "x1", register)), *rest))
+
+
+def _synapses(
+    quantized: Quantized,
+    plan: Plan,
+    projection: Projection,
+    index: int,
+    rule: SumOfProducts | None,
+    slots: tuple[int, ...],
+) -> Synapses:
+    integers = quantized.integers[projection.name]
+    timetable = plan.timetable
+    _, lift = trace_lift(quantized, projection.source)
+    listens: tuple[int, ...]
+    shift = 0
+    if projection.compartment is Compartment.SOMA:
+        latched = quantized.somas[projection.target].latched
+        listens = (0,) if latched else tuple(range(timetable.steps))
+    else:
+        apical = projection.compartment is Compartment.APICAL
+        listens = (timetable.predict if apical else timetable.retro,)
+        shift = lift + 1  # the payload is 2 * (count << lift)
+    return Synapses(
+        name=projection.name,
+        index=index,
+        source=projection.source,
+        target=projection.target,
+        compartment=projection.compartment,
+        weights=integers.weights,
+        tags=integers.tags if rule is not None else None,
+        unit=integers.unit,
+        listens=listens,
+        delivery_shift=shift,
+        rule=rule,
+        slots=slots,
+    )
+
+
+def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Message, ...]:
+    """The graded messages that some target of the population needs, by step."""
+    network = quantized.network
+    drop, lift = trace_lift(quantized, population)
+    level = {p.name: p.level for p in network.populations}
+    sent: dict[int, Message] = {}
+    for p in network.projections:
+        if p.source != population:
+            continue
+        climbs = level[p.target] - level[p.source]
+        if p.compartment is Compartment.SOMA:
+            if network.population(population).neuron is None:
+                sent[0] = Message(0, Quantity.COUNT, 0, 0)
+        elif plan.slots:
+            timetable = plan.timetable
+            apical = p.compartment is Compartment.APICAL
+            step = timetable.predict if apical else timetable.retro
+            sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
+        for term, tau in zip(p.rule.terms if p.rule else (), plan.slots.get(p.name, ()), strict=True):
+            step = tau + climbs
+            sent[step] = Message(step, term.pre, drop, lift + 1)
+    return tuple(sent[step] for step in sorted(sent))
+
+
+def _gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
+    """The hinge margin as an integer threshold on the summed score."""
+    population = quantized.network.population(comparator.population)
+    unit = math.prod(_post_unit(quantized, population.name, q) for q in comparator.score)
+    peak = float(population.size)
+    for quantity in comparator.score:
+        peak *= _bound(quantized, population.name, quantity)
+    score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
+    exact = comparator.margin / unit / 2**score_shift
+    margin = round(exact)
+    error = abs(margin / exact - 1) if exact else 0.0
+    text = f"margin {comparator.margin:g} is {margin} (error {error:.1e}), score >> {score_shift}"
+    notes.append(Note("learning", comparator.name, text, error))
+    return Gate(
+        comparator.name,
+        comparator.population,
+        comparator.modulator,
+        margin,
+        score_shift,
+        comparator.score,
+    )
+
+
+def _bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
+    """The largest possible integer value of a quantity."""
+    steps = quantized.network.schedule.steps
+    if quantity in PRE_QUANTITIES:
+        return float(steps)
+    if quantity in _COMPARTMENT:
+        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
+        return float(sum(127 * steps * p.weights.shape[1] for p in arriving))
+    return 1.0
