@@ -84,7 +84,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             "give a file written by 'clapp-neuro train'"
         )
     version = content.get("version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:  # True is an int, but no version
         raise InputError(f"{where} has the impossible checkpoint version {version!r}")
     if version > VERSION:
         raise InputError(
@@ -157,7 +157,7 @@ def _metadata(text: Any, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: its metadata are not JSON, the file was altered") from error
     kinds = {"experiment": dict, "step": int, "calibration": dict, "data": dict, "versions": dict}
     for key, kind in kinds.items():
-        if not isinstance(metadata, dict) or not isinstance(metadata.get(key), kind):
+        if type(metadata) is not dict or type(metadata.get(key)) is not kind:
             raise InputError(f"{where}: its metadata have no valid '{key}', the file was altered")
     if metadata["step"] < 0:
         raise InputError(f"{where}: step {metadata['step']} is negative")

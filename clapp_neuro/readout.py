@@ -22,7 +22,8 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.progress import Report, silent
 
 IMAGES_AT_ONCE = 250
-ITERATIONS = 300
+ITERATIONS = 1000
+TOLERANCE = 1e-3
 PENALTY = 1e-3
 """L2 penalty of the readout, relative to the mean log-loss of a sample."""
 
@@ -75,7 +76,7 @@ def linear_readout(
         raise InputError("a readout needs images of at least two classes to train on")
     scaler = StandardScaler().fit(train_x)
     classifier = LogisticRegression(
-        C=1 / (PENALTY * len(train_x)), max_iter=ITERATIONS, tol=1e-4, random_state=0
+        C=1 / (PENALTY * len(train_x)), max_iter=ITERATIONS, tol=TOLERANCE, random_state=0
     )
     classifier.fit(scaler.transform(train_x), train_y)
     return float(classifier.score(scaler.transform(test_x), test_y))

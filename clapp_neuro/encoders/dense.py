@@ -11,7 +11,7 @@ from torch import Tensor
 from clapp_neuro.config import EncoderConfig, Experiment
 from clapp_neuro.encoders.neurons import lif_counts, rate_surrogate, spike_surrogate
 
-SPIKING_GAIN_INPUT = 1.0
+SPIKING_GAIN_INPUT = 3.5
 SPIKING_GAIN_HIDDEN = 3.0
 """Half-widths of the initial forward weights of spiking layers, times sqrt(fan-in).
 

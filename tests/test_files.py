@@ -1,0 +1,77 @@
+"""Files appear whole or not at all, and progress goes where it should."""
+
+import errno
+import os
+
+import pytest
+
+from clapp_neuro.errors import InputError, nearest, unknown
+from clapp_neuro.files import write_whole
+from clapp_neuro.progress import silent, track
+
+
+def test_writes_and_replaces(tmp_path):
+    path = tmp_path / "a.bin"
+    assert write_whole(path, lambda file: file.write(b"one")) == path
+    write_whole(path, lambda file: file.write(b"two"))
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_whatever_stops_the_writer_leaves_the_old_file(tmp_path, stop):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def writer(file):
+        file.write(b"half")
+        raise stop
+
+    with pytest.raises(stop):
+        write_whole(path, writer)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_full_disk_is_one_sentence(tmp_path):
+    def writer(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match=r"cannot write .*a\.bin.*No space left on device"):
+        write_whole(tmp_path / "a.bin", writer)
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_folder_and_folder_as_file(tmp_path):
+    with pytest.raises(InputError, match="No such file or directory"):
+        write_whole(tmp_path / "none" / "a.bin", lambda file: None)
+    with pytest.raises(InputError, match="is a folder"):
+        write_whole(tmp_path, lambda file: None)
+
+
+def test_written_files_obey_the_umask(tmp_path):
+    path = write_whole(tmp_path / "a.bin", lambda file: file.write(b"x"))
+    plain = tmp_path / "b.bin"
+    plain.write_bytes(b"x")
+    assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_nearest_name():
+    assert nearest("fashion-dens", ["fashion-dense", "stl10-dense"]) == "fashion-dense"
+    assert nearest("xyz", ["fashion-dense"]) is None
+    message = str(unknown("preset", "fashion-dens", ["fashion-dense", "stl10-dense"]))
+    assert message == (
+        "unknown preset 'fashion-dens': did you mean 'fashion-dense'? "
+        "known are fashion-dense, stl10-dense"
+    )
+    assert "did you mean" not in str(unknown("preset", "xyz", ["fashion-dense"]))
+
+
+def test_progress_in_plain_lines_on_standard_error(capsys):
+    with track("training") as report:
+        report(1, 10, "loss 1.0")
+        report(10, 10, "loss 0.5")
+    silent(1, 2, "nothing")
+    captured = capsys.readouterr()
+    assert captured.err == "training: 10/10 loss 0.5\n"
+    assert captured.out == ""
