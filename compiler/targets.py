@@ -1,0 +1,297 @@
+"""Machines and targets: reads `hw_configs/*.json` into typed, frozen data.
+
+A *machine* is a data file: limits of a core, capabilities, energy, power and time per event. A
+*target* is a machine and the backend that runs the program: `loihi2-sim`, `loihi2-lava`. Code
+holds no figure of any machine; each figure carries its band, grade and source.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from clapp_neuro.errors import InputError, unknown
+
+BACKENDS = ("sim", "lava")
+PUBLISHED = "published.json"  # measurements to check against; not a machine
+Grade = Literal["A", "B", "C"]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, finite, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Figure(Part):
+    """A number with its band, unit, grade (A measured, B vendor, C derived) and source.
+
+    `public=False` marks a conservative choice where nothing is published.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    grade: Grade
+    source: str
+    public: bool = True
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Figure:
+        if not 0 <= self.low <= self.value <= self.high:
+            raise ValueError("must have 0 <= low <= value <= high")
+        return self
+
+
+class Missing(Part):
+    """A figure that nobody published; `missing` says so in words. Never read as zero."""
+
+    missing: str
+
+
+class Included(Part):
+    """An event whose cost is part of another published figure."""
+
+    included_in: str
+
+
+Coefficient = Figure | Missing | Included
+
+
+class Capability(Part):
+    """Something that a machine can or cannot do."""
+
+    value: bool
+    grade: Grade
+    source: str
+    public: bool = True
+
+
+class Limits(Part):
+    """What one core holds, and how many cores there are. Bits include the sign."""
+
+    cores_per_chip: Figure
+    usable_cores_per_chip: Figure
+    chips: Figure  # of the largest board
+    neurons_per_core: Figure
+    state_bytes_per_core: Figure | None = None  # None: state does not compete with neurons
+    synaptic_bytes_per_core: Figure
+    axons_in_per_core: Figure
+    axons_out_per_core: Figure
+    fan_in_per_neuron: Figure
+    weight_bits: Figure
+    delay_bits: Figure  # stored with every synapse
+    tag_bits: Figure
+    trace_bits: Figure
+    post_registers: Figure
+    payload_bits: Figure
+    word_bits: Figure  # unit of synaptic memory: axon lists are padded to it
+    synapses_per_block: Figure
+    block_overhead_bits: Figure
+    accumulator_bits: Figure
+    learning_epoch: Figure  # longest, time steps
+    decimation_exponent: Figure  # largest k of u_k
+
+
+class Capabilities(Part):
+    """What the lowering may rely on."""
+
+    graded_spikes: Capability
+    programmable_soma: Capability
+    learning: Capability
+    third_factor: Capability  # one neuron's message can be another neuron's third factor
+    all_plastic_or_none: Capability  # a core's synapses are either all plastic or all static
+
+
+class EventEnergy(Part):
+    """Joules an event of the neuron cores; `management_step` a time step of the rest."""
+
+    synaptic_operation: Coefficient
+    neuron_update_active: Coefficient
+    neuron_update_idle: Coefficient
+    spike: Coefficient  # a neuron that sends, beyond its update
+    axon_out: Coefficient  # one message to one receiving core
+    hop: Coefficient  # one message, one router
+    trace_write: Coefficient  # one row's x1 overwritten
+    post_write: Coefficient
+    learning_visit: Coefficient  # a synapse visited with post value zero
+    plastic_update: Coefficient  # a synapse changed
+    management_step: Coefficient
+
+
+class Power(Part):
+    """Static power in watts: of a core in use, and of a whole chip."""
+
+    static_core: Coefficient
+    static_chip: Coefficient
+
+
+class EventTime(Part):
+    """Seconds an event takes on its core; `barrier` and `step_overhead` are per time step."""
+
+    synaptic_operation: Coefficient
+    neuron_update_active: Coefficient
+    neuron_update_idle: Coefficient
+    spike: Coefficient
+    axon_out: Coefficient
+    plastic_update: Coefficient
+    learning_visit: Coefficient
+    barrier: Coefficient
+    step_overhead: Coefficient
+
+
+class Routing(Part):
+    """Assumptions about distance on the mesh."""
+
+    mean_hops: Figure
+
+
+class NeuromorphicMachine(Part):
+    """An event-driven machine made of cores."""
+
+    kind: Literal["neuromorphic"]
+    name: str
+    title: str
+    backends: tuple[Literal["sim", "lava"], ...] = ()
+    assumptions: tuple[str, ...] = ()
+    limits: Limits
+    capabilities: Capabilities
+    energy: EventEnergy
+    power: Power
+    time: EventTime
+    routing: Routing
+
+
+class OperationEnergy(Part):
+    """Joules a dense operation of a conventional machine."""
+
+    synaptic_operation: Figure  # one multiply-accumulate
+    neuron_update: Figure
+
+
+class ConventionalMachine(Part):
+    """A CPU or GPU: for comparison, it has no cores to place neurons on."""
+
+    kind: Literal["conventional"]
+    name: str
+    title: str
+    backends: tuple[()] = ()
+    assumptions: tuple[str, ...] = ()
+    energy: OperationEnergy
+
+
+Machine = Annotated[NeuromorphicMachine | ConventionalMachine, Field(discriminator="kind")]
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(Machine)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine to compile for and the backend that runs the program."""
+
+    name: str
+    machine: NeuromorphicMachine
+    backend: str
+
+
+def machine_names() -> tuple[str, ...]:
+    """All machines that ship, also those that exist for energy comparison only."""
+    files = resources.files("hw_configs").iterdir()
+    names = (f.name for f in files if f.name.endswith(".json") and f.name != PUBLISHED)
+    return tuple(sorted(name[: -len(".json")] for name in names))
+
+
+def load_machine(name: str) -> NeuromorphicMachine | ConventionalMachine:
+    """A machine that ships, by name; InputError with the nearest name if there is none."""
+    if name not in machine_names():
+        raise unknown("machine", name, machine_names())
+    text = resources.files("hw_configs").joinpath(f"{name}.json").read_text("utf-8")
+    return _parse(text, f"{name}.json")
+
+
+def target_names() -> tuple[str, ...]:
+    """All targets that a program can be compiled for."""
+    machines = [load_machine(name) for name in machine_names()]
+    return tuple(f"{m.name}-{backend}" for m in machines for backend in m.backends)
+
+
+def load_target(name: str) -> Target:
+    """The target `machine-backend`, or a machine file of one's own (`*.json`, backend sim).
+
+    Raises InputError for an unknown name (with the nearest one) and for a broken file.
+    """
+    if name.endswith(".json"):
+        return _target_from_file(Path(name))
+    if name not in target_names():
+        machine, _, _ = name.rpartition("-")
+        if machine in machine_names() and not load_machine(machine).backends:
+            raise InputError(
+                f"'{machine}' is described for energy comparison only; "
+                f"compile for one of {', '.join(target_names())}"
+            )
+        raise unknown("target", name, target_names())
+    machine_name, _, backend = name.rpartition("-")
+    machine = load_machine(machine_name)
+    assert isinstance(machine, NeuromorphicMachine)  # others have no backends
+    return Target(name, machine, backend)
+
+
+def published() -> dict[str, Any]:
+    """Published measurements and ratios that estimates are checked against."""
+    text = resources.files("hw_configs").joinpath(PUBLISHED).read_text("utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _target_from_file(path: Path) -> Target:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise InputError(f"cannot read the machine file {path}: {reason}") from None
+    machine = _parse(text, str(path))
+    if not isinstance(machine, NeuromorphicMachine):
+        raise InputError(f"{path}: a {machine.kind} machine has no cores to compile for")
+    return Target(f"{machine.name}-sim", machine, "sim")
+
+
+def _parse(text: str, where: str) -> NeuromorphicMachine | ConventionalMachine:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not a machine file: not valid JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{where} is not a machine file: a JSON object is expected")
+    try:
+        machine: NeuromorphicMachine | ConventionalMachine = _ADAPTER.validate_python(
+            _with_full_sources(data)
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise InputError(
+            f"{where} is not a machine file: {place}: {first['msg']}{more}; "
+            "compare with hw_configs/loihi2.json"
+        ) from None
+    return machine
+
+
+def _with_full_sources(data: dict[str, Any]) -> dict[str, Any]:
+    """Figures name their source by a key of `sources`; each gets the full text here."""
+    sources = data.get("sources", {})
+
+    def expand(part: Any) -> Any:
+        if not isinstance(part, dict):
+            return part
+        full = {key: expand(value) for key, value in part.items()}
+        if isinstance(sources, dict) and isinstance(full.get("source"), str):
+            full["source"] = sources.get(full["source"], full["source"])
+        return full
+
+    return {key: expand(value) for key, value in data.items() if key != "sources"}
