@@ -45,15 +45,15 @@ def refused(path):
 
 
 def altered(path, **changes):
-    """The file with some of its entries replaced."""
-    content = torch.load(path, weights_only=True)
+    """A good file with some of its entries replaced."""
+    content = torch.load(save_checkpoint(path, make()), weights_only=True)
     content.update(changes)
     torch.save(content, path)
     return path
 
 
 def with_metadata(path, **changes):
-    content = torch.load(path, weights_only=True)
+    content = torch.load(save_checkpoint(path, make()), weights_only=True)
     metadata = {**json.loads(content["metadata"]), **changes}
     return altered(path, metadata=json.dumps(metadata))
 

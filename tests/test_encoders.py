@@ -1,0 +1,90 @@
+"""Neurons are snnTorch's, layers are alive."""
+
+import pytest
+import snntorch
+import torch
+
+from clapp_neuro.config import EncoderConfig, Experiment, load_preset
+from clapp_neuro.data.fashion import load_shipped
+from clapp_neuro.data.patches import image_inputs
+from clapp_neuro.encoders.dense import forward, initial_weights
+from clapp_neuro.encoders.neurons import lif_counts, lif_one_fixation, spike_surrogate
+
+ENCODERS = [
+    EncoderConfig(),
+    EncoderConfig(reset="zero"),
+    EncoderConfig(steps=16, decay=0.7, threshold=0.3),
+    EncoderConfig(steps=5, decay=1.0, threshold=1.7, reset="zero"),
+]
+
+
+def currents(encoder, constant):
+    generator = torch.Generator().manual_seed(0)
+    shape = (20, 64) if constant else (encoder.steps, 20, 64)
+    return torch.randn(shape, generator=generator) * 0.8 + 0.1
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("constant", [True, False])
+def test_spikes_are_snntorchs(encoder, constant):
+    current = currents(encoder, constant)
+    spikes, z = lif_counts(current, encoder)
+    neuron = snntorch.Leaky(encoder.decay, encoder.threshold, reset_mechanism=encoder.reset)
+    membrane = neuron.reset_mem()
+    for t in range(encoder.steps):
+        spike, membrane = neuron(current if constant else current[t], membrane)
+        assert torch.equal(spike, spikes[t])
+    assert 0.05 < z.mean() < 0.95
+    assert torch.equal(z, spikes.mean(0))
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("constant", [True, False])
+def test_the_fast_fixation_equals_snntorch_to_the_bit(encoder, constant):
+    current = currents(encoder, constant)
+    spikes, z = lif_counts(current, encoder)
+    buffer = torch.empty(encoder.steps, 64)
+    for row in range(20):
+        one = current[row] if constant else current[:, row]
+        assert torch.equal(lif_one_fixation(one, encoder, buffer), z[row])
+        assert torch.equal(buffer, spikes[:, row])
+
+
+def test_surrogate_is_one_bit():
+    z = torch.tensor([0.0, 0.125, 0.875, 1.0])
+    assert spike_surrogate(z).tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_untrained_spiking_layers_are_alive(seed):
+    experiment = load_preset("fashion-dense-3")
+    experiment = experiment.model_copy(
+        update={"train": experiment.train.model_copy(update={"seed": seed})}
+    )
+    inputs = torch.from_numpy(image_inputs(load_shipped().test_images[:100], experiment.data))
+    weights = initial_weights(experiment)
+    for layer in forward(weights, inputs.flatten(0, 1), experiment.encoder):
+        assert 0.05 < layer.z.mean() < 0.3
+        assert (layer.z.max(0).values == 0).float().mean() < 0.05, "silent neurons"
+        assert (layer.z.min(0).values == 1).float().mean() < 0.05, "saturated neurons"
+    assert max(weight.abs().max() for weight in weights.values()) <= 0.25
+
+
+def test_layers_feed_each_other():
+    experiment = Experiment(encoder=EncoderConfig(layers=(8, 6)))
+    weights = initial_weights(experiment)
+    x = torch.rand(5, 196)
+    for neurons in ("spiking", "rate"):
+        first, second = forward(weights, x, EncoderConfig(layers=(8, 6), neurons=neurons))
+        assert first.x is x and second.x is first.z
+        torch.testing.assert_close(first.a, x @ weights["layer1.forward"].T)
+        torch.testing.assert_close(second.a, first.z @ weights["layer2.forward"].T)
+
+
+def test_retrodiction_weights_follow_the_setting():
+    for retro in ("own", "transposed", "none"):
+        experiment = Experiment.model_validate({"train": {"retro": retro}})
+        weights = initial_weights(experiment)
+        prediction, retrodiction = weights["layer1.prediction"], weights["layer1.retrodiction"]
+        assert torch.equal(retrodiction, prediction.T) == (retro == "transposed")
+        assert bool(retrodiction.any()) == (retro != "none")
