@@ -48,7 +48,8 @@ def explicit(weights, settings, layer, batch, gate):
         synapses = synapses_of(weights, layer)
         retro = settings.train.retro
         broadcast = clapp.modulate(*at, synapses, y, eta=eta, retro=retro, gate=gate)
-        return clapp.plasticity(*at, synapses, broadcast, retro=retro), broadcast
+        changes = clapp.plasticity(*at, synapses, broadcast, retro=retro)
+        return changes, broadcast
 
 
 @lru_cache
@@ -61,10 +62,10 @@ def trained(settings, steps):
             updates, _ = explicit(weights, settings, layer, batch, "shared")
             synapses = synapses_of(weights, layer)
             rate = LEARNING_RATE[settings.encoder.neurons]
-            synapses.forward.add_(updates.forward, alpha=rate)
-            synapses.prediction.add_(updates.prediction, alpha=rate)
+            synapses.forward.add_(updates.forward.matrix(), alpha=rate)
+            synapses.prediction.add_(updates.prediction.matrix(), alpha=rate)
             if updates.retrodiction is not None:
-                synapses.retrodiction.add_(updates.retrodiction, alpha=rate)
+                synapses.retrodiction.add_(updates.retrodiction.matrix(), alpha=rate)
     return weights
 
 
@@ -116,10 +117,10 @@ def test_rule_equals_autograd(neurons, retro, steps, layer):
         assert (broadcast.target == 0).any(), "training should have closed some gates"
     forward_grad, prediction_grad, retrodiction_grad = gradients(weights, settings, layer, batch)
     assert forward_grad.norm() > 0 and prediction_grad.norm() > 0
-    assert relative(updates.forward, forward_grad) < TOLERANCE
-    assert relative(updates.prediction, prediction_grad) < TOLERANCE
+    assert relative(updates.forward.matrix(), forward_grad) < TOLERANCE
+    assert relative(updates.prediction.matrix(), prediction_grad) < TOLERANCE
     if retro == "own":
-        assert relative(updates.retrodiction, retrodiction_grad) < TOLERANCE
+        assert relative(updates.retrodiction.matrix(), retrodiction_grad) < TOLERANCE
 
 
 def test_the_shared_gate_differs_only_where_the_two_scores_disagree():
@@ -132,13 +133,13 @@ def test_the_shared_gate_differs_only_where_the_two_scores_disagree():
     assert agree.any() and not agree.all(), "the test needs rows of both kinds"
     assert one.source is one.target
     assert torch.equal(one.target, two.target)
-    assert torch.equal(shared.prediction, split.prediction)
-    assert relative(shared.forward, -split.forward) > TOLERANCE
+    assert torch.equal(shared.prediction.matrix(), split.prediction.matrix())
+    assert relative(shared.forward.matrix(), -split.forward.matrix()) > TOLERANCE
     rows = tuple(part[agree] for part in batch)
     shared, _ = explicit(weights, settings, 1, rows, "shared")
     split, _ = explicit(weights, settings, 1, rows, "split")
-    torch.testing.assert_close(shared.forward, split.forward)
-    torch.testing.assert_close(shared.retrodiction, split.retrodiction)
+    torch.testing.assert_close(shared.forward.matrix(), split.forward.matrix())
+    torch.testing.assert_close(shared.retrodiction.matrix(), split.retrodiction.matrix())
 
 
 def test_eq_6_to_8_by_hand():
@@ -166,10 +167,13 @@ def test_eq_6_to_8_by_hand():
         updates = clapp.plasticity(now, before, synapses, broadcast)
         # d = (0.4, 0.4); r = W_retro z = (0.05, 0.4), of which ρ' before keeps the second
         expected = gamma * torch.tensor([[0.4, 0.8], [0.4 + 0.4 * 3, 0.8 + 0.4 * 4]])
-        torch.testing.assert_close(updates.forward, expected)
+        torch.testing.assert_close(updates.forward.matrix(), expected)
         hebb = gamma * torch.tensor([[0.5, 0.25], [0.25, 0.125]])
-        torch.testing.assert_close(updates.prediction, hebb)
-        torch.testing.assert_close(updates.retrodiction, hebb.T)
+        torch.testing.assert_close(updates.prediction.matrix(), hebb)
+        torch.testing.assert_close(updates.retrodiction.matrix(), hebb.T)
+        weight = torch.ones(2, 2)
+        updates.forward.apply(weight)
+        torch.testing.assert_close(weight, 1 + expected)
 
 
 def test_a_closed_gate_changes_nothing():
@@ -179,7 +183,7 @@ def test_a_closed_gate_changes_nothing():
     assert closed.score.item() == 2
     assert not closed.open
     updates = clapp.plasticity(now, now, synapses, closed)
-    assert not updates.forward.any() and not updates.prediction.any()
+    assert not updates.forward.matrix().any() and not updates.prediction.matrix().any()
     deeper = clapp.modulate(now, now, synapses, torch.ones(1), eta=0.1, margin=3)
     assert deeper.open
 

@@ -13,7 +13,7 @@ Of a layer, at fixation t, with the context c = z of the fixation before:
     ΔW_pred,jk  = ΔW_retro,kj = γ · z_j^t · c_k                                   (Eq. 8)
 
 Plain functions of tensors, no automatic differentiation. Each row of a batch is one fixation;
-updates are summed over the rows, so that an average is a matter of η. The paper writes ½ before
+changes are summed over the rows, so that an average is a matter of η. The paper writes ½ before
 the two halves of Eq. 14; like its reference code we leave it out.
 """
 
@@ -75,12 +75,31 @@ class Modulation:
 
 
 @dataclass(frozen=True)
-class Updates:
-    """Weight changes ΔW, of the shapes of `Synapses`; None where there is no such plasticity."""
+class Change:
+    """A weight change in the only form that is local: ΔW_ji = Σ over rows of post_j · pre_i.
 
-    forward: Tensor
-    prediction: Tensor
-    retrodiction: Tensor | None
+    post (rows, N_target): the post value, which holds the modulator. pre (rows, N_source): trace.
+    """
+
+    post: Tensor
+    pre: Tensor
+
+    def matrix(self) -> Tensor:
+        """ΔW (N_target, N_source)."""
+        return self.post.T @ self.pre
+
+    def apply(self, weight: Tensor) -> None:
+        """weight += ΔW, in place and without forming ΔW."""
+        weight.addmm_(self.post.T, self.pre)
+
+
+@dataclass(frozen=True)
+class Updates:
+    """The changes of a layer's three matrices; None where there is no such plasticity."""
+
+    forward: Change
+    prediction: Change
+    retrodiction: Change | None
 
 
 def hinge_loss(y: Tensor, score: Tensor, margin: float) -> Tensor:
@@ -91,11 +110,6 @@ def hinge_loss(y: Tensor, score: Tensor, margin: float) -> Tensor:
 def modulator(y: Tensor, loss: Tensor, eta: Tensor | float) -> Tensor:
     """γ = y·H with H = η where the loss is positive, else 0."""
     return y * eta * (loss > 0)
-
-
-def hebbian(post: Tensor, pre: Tensor) -> Tensor:
-    """Σ over rows of post_j · pre_i: every synapse needs only its own two sides."""
-    return post.T @ pre
 
 
 def modulate(
@@ -141,15 +155,15 @@ def plasticity(
     gradient of Eq. 3), or Eq. 7 is left out ("none").
     """
     gamma_target, gamma_source = broadcast.target[:, None], broadcast.source[:, None]
-    forward = hebbian(gamma_target * broadcast.prediction * now.surrogate, now.x)  # Eq. 6
-    prediction = hebbian(gamma_target * now.z, before.z)  # Eq. 8
+    as_target = gamma_target * broadcast.prediction * now.surrogate  # post value of Eq. 6
+    prediction = Change(gamma_target * now.z, before.z)  # Eq. 8
     if retro == "none":
-        return Updates(forward, prediction, None)
+        return Updates(Change(as_target, now.x), prediction, None)
     retrodiction = broadcast.retrodiction
     if retrodiction is None:
         backward = synapses.prediction if retro == "transposed" else synapses.retrodiction.T
         retrodiction = now.z @ backward
-    forward += hebbian(gamma_source * retrodiction * before.surrogate, before.x)  # Eq. 7
-    if broadcast.source is broadcast.target:
-        return Updates(forward, prediction, prediction.T)  # Eq. 8: the same number
-    return Updates(forward, prediction, hebbian(gamma_source * before.z, now.z))
+    as_source = gamma_source * retrodiction * before.surrogate  # post value of Eq. 7
+    # the same synapses learn twice, with the trace of this and of the last fixation
+    forward = Change(torch.cat([as_target, as_source]), torch.cat([now.x, before.x]))
+    return Updates(forward, prediction, Change(before.z, gamma_source * now.z))  # Eq. 8

@@ -133,10 +133,13 @@ class BatchTrainer:
 
     def _descend(self, synapses: clapp.Synapses, updates: clapp.Updates) -> None:
         """Hand −ΔW to the optimizer as the gradient."""
-        synapses.forward.grad = -updates.forward
-        synapses.prediction.grad = -updates.prediction
-        if updates.retrodiction is not None:
-            synapses.retrodiction.grad = -updates.retrodiction
+        synapses.forward.grad = -updates.forward.matrix()
+        synapses.prediction.grad = -updates.prediction.matrix()
+        if self.experiment.train.retro == "transposed":
+            # one matrix seen from two sides: the same numbers, whatever the order of summation
+            synapses.retrodiction.grad = synapses.prediction.grad.T
+        elif updates.retrodiction is not None:
+            synapses.retrodiction.grad = -updates.retrodiction.matrix()
 
 
 def batch_indices(seed: int, images: int, size: int, step: int) -> npt.NDArray[np.int64]:

@@ -119,10 +119,10 @@ class OnlineTrainer:
 
 
 def _apply(synapses: clapp.Synapses, updates: clapp.Updates) -> None:
-    synapses.forward.add_(updates.forward)
-    synapses.prediction.add_(updates.prediction)
+    updates.forward.apply(synapses.forward)
+    updates.prediction.apply(synapses.prediction)
     if updates.retrodiction is not None:
-        synapses.retrodiction.add_(updates.retrodiction)
+        updates.retrodiction.apply(synapses.retrodiction)
 
 
 def _nothing(synapses: clapp.Synapses) -> clapp.Moment:
