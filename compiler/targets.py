@@ -228,10 +228,10 @@ def load_target(name: str) -> Target:
     if name.endswith(".json"):
         return _target_from_file(Path(name))
     if name not in target_names():
-        machine, _, _ = name.rpartition("-")
-        if machine in machine_names() and not load_machine(machine).backends:
+        known, _, _ = name.rpartition("-")
+        if known in machine_names() and not load_machine(known).backends:
             raise InputError(
-                f"'{machine}' is described for energy comparison only; "
+                f"'{known}' is described for energy comparison only; "
                 f"compile for one of {', '.join(target_names())}"
             )
         raise unknown("target", name, target_names())

@@ -1,0 +1,126 @@
+"""Events of a placed network: what crosses to other cores, and what each core does.
+
+A core's share is proportional to the neurons and synapses placed on it: activity is counted per
+population, not per neuron, so cores of one population differ only by their sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.events.records import Events, Totals
+from compiler.passes.place import Placement
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Messages times receiving slices; `from_host` ones are injected and pay no axon of a core."""
+
+    inference: int
+    learning: int
+    inference_from_host: int
+    learning_from_host: int
+    trace_writes: int  # one for each message and receiving slice of a plastic projection
+
+
+def deliveries(events: Events, placement: Placement) -> Deliveries:
+    """How often messages arrive at a slice of their targets, for the axon and mesh costs."""
+    parts = placement.slice_counts()
+    host = {p.name for p in events.populations if p.host}
+    sums = {"inference": 0, "learning": 0, "inference_from_host": 0, "learning_from_host": 0}
+    traces = 0
+    for s in events.projections:
+        forward = s.forward_operations // s.fan_out * parts[s.target]
+        rest = s.messages * parts[s.target] - forward
+        suffix = "_from_host" if s.source in host else ""
+        sums["inference" + suffix] += forward
+        sums["learning" + suffix] += rest
+        traces += s.trace_writes * parts[s.target]
+    for g in events.gates:
+        sums["learning"] += g.score_operations + g.ignored_operations
+        sums["learning"] += g.broadcasts * parts[g.population]
+        sums["learning_from_host"] += g.label_messages
+    return Deliveries(trace_writes=traces, **sums)
+
+
+@dataclass(frozen=True)
+class CoreEvents:
+    """A core's share of a run, split like `Events`; numbers are proportional, hence real."""
+
+    core: int
+    inference: dict[str, float]
+    learning: dict[str, float]
+
+
+def per_core(events: Events, placement: Placement) -> tuple[CoreEvents, ...]:
+    """The share of every core: messages sent, synaptic operations, updates, learning."""
+    inference: list[dict[str, float]] = []
+    learning: list[dict[str, float]] = []
+    shares = {p.name: _population_totals(events, p.name) for p in events.populations}
+    shares |= {g.name: _gate_totals(events, g.name) for g in events.gates}
+    size = {p.name: p.neurons for p in events.populations} | {g.name: 1 for g in events.gates}
+    for core in placement.cores:
+        sums = ({k: 0.0 for k in _CORE_KEYS}, {k: 0.0 for k in _CORE_KEYS})
+        for part in core.slices:
+            if part.population not in shares:
+                continue  # a comparator of a run that did not learn
+            share = part.neurons / size[part.population]
+            for total, own in zip(shares[part.population], sums, strict=True):
+                for key in _CORE_KEYS:
+                    # Each receiving core overwrites the trace of its own row.
+                    own[key] += total[key] * (1.0 if key == "trace_writes" else share)
+        inference.append(sums[0])
+        learning.append(sums[1])
+    return tuple(
+        CoreEvents(core.index, i, j)
+        for core, i, j in zip(placement.cores, inference, learning, strict=True)
+    )
+
+
+_CORE_KEYS = (
+    "messages",
+    "synaptic_operations",
+    "active_updates",
+    "idle_updates",
+    "trace_writes",
+    "post_writes",
+    "learning_visits",
+    "plastic_updates",
+    "carry_visits",
+    "carries",
+)
+
+
+def _population_totals(events: Events, name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Inference and learning events at home with one population: its neurons and synapses."""
+    only = Events(
+        events.fixations,
+        events.steps,
+        events.time_steps,
+        events.learn,
+        tuple(p for p in events.populations if p.name == name),
+        tuple(s for s in events.projections if s.target == name),
+        (),
+    )
+    learning = _as_dict(only.learning)
+    # The gate's broadcast ends on synapses of the population.
+    received = sum(g.broadcast_operations for g in events.gates if g.population == name)
+    learning["synaptic_operations"] += received
+    return _as_dict(only.inference), learning
+
+
+def _gate_totals(events: Events, name: str) -> tuple[dict[str, int], dict[str, int]]:
+    gate = next(g for g in events.gates if g.name == name)
+    none = dict.fromkeys(_CORE_KEYS, 0)
+    arriving = gate.score_operations + gate.ignored_operations + gate.label_messages
+    return none, {
+        **none,
+        "messages": gate.broadcasts,
+        "synaptic_operations": arriving,
+        "active_updates": gate.active_updates,
+        "idle_updates": gate.idle_updates,
+    }
+
+
+def _as_dict(totals: Totals) -> dict[str, int]:
+    return {key: getattr(totals, key) for key in _CORE_KEYS}

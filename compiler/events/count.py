@@ -1,0 +1,223 @@
+"""Names the simulator's counters and derives from the program what they do not count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
+from compiler.ir import Compartment, Quantity
+from compiler.program import Gate, Program, ProgramPopulation, Synapses
+
+
+def count_events(
+    program: Program,
+    fixations: int,
+    population_counters: np.ndarray,
+    synapse_counters: np.ndarray,
+    gate_counters: np.ndarray,
+    *,
+    learn: bool,
+) -> Events:
+    """Names the simulator's counters and derives the rest from the program.
+
+    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 6), gates
+    (G, 3), columns as in `compiler.backends.simulator.memory`. Without `learn` only the forward
+    pass is counted. ValueError where a shape does not belong to the program.
+    """
+    # Imported here: the simulator's package imports this module to name its own counters.
+    from compiler.backends.simulator.memory import GateCount, PopulationCount, SynapseCount
+
+    shapes = (
+        (population_counters, len(program.populations), PopulationCount),
+        (synapse_counters, len(program.synapses), SynapseCount),
+        (gate_counters, len(program.gates), GateCount),
+    )
+    for counters, rows, columns in shapes:
+        if counters.shape[0] < rows or counters.shape[1] != len(columns):
+            raise ValueError(
+                f"{columns.__name__}: {counters.shape} is not ({rows}, {len(columns)})"
+            )
+    run = _Run(program, fixations, learn)
+    sent: dict[str, _Sent] = {}
+    populations = []
+    for row, population in zip(population_counters, program.populations, strict=False):
+        counts = {c: int(row[c]) for c in PopulationCount}
+        by_quantity = {
+            Quantity.COUNT: counts[PopulationCount.COUNT_MESSAGES],
+            Quantity.PREVIOUS_COUNT: counts[PopulationCount.PREVIOUS_MESSAGES],
+        }
+        sent[population.name] = run.sent(
+            population,
+            spikes=counts[PopulationCount.SPIKES],
+            nonzero=by_quantity,
+            scores=counts[PopulationCount.SCORE_MESSAGES],
+        )
+        updates = fixations * run.steps * population.size if population.soma else 0
+        active = counts[PopulationCount.ACTIVE_UPDATES]
+        phases = run.phase_updates(population)
+        populations.append(
+            PopulationEvents(
+                name=population.name,
+                neurons=population.size,
+                host=population.soma is None,
+                spikes=counts[PopulationCount.SPIKES],
+                forward_messages=sent[population.name].total(run.forward_steps(population)),
+                graded_messages=sent[population.name].total(run.phase_steps(population)),
+                score_messages=sent[population.name].scores,
+                active_updates=active,
+                idle_updates=updates - active,
+                phase_active_updates=phases[0],
+                phase_idle_updates=phases[1],
+                post_writes=counts[PopulationCount.POST_WRITES],
+                membrane_clipped=counts[PopulationCount.MEMBRANE_CLIPPED],
+                accumulator_clipped=counts[PopulationCount.ACCUMULATOR_CLIPPED],
+                post_clipped=counts[PopulationCount.POST_CLIPPED],
+                silent=counts[PopulationCount.SILENT],
+                saturated=counts[PopulationCount.SATURATED],
+            )
+        )
+    projections = []
+    for row, synapses in zip(synapse_counters, program.synapses, strict=False):
+        counts_of = {c.name: int(row[c]) for c in SynapseCount}
+        projections.append(run.projection(synapses, sent[synapses.source], counts_of))
+    gates = []
+    for row, gate in zip(gate_counters, program.gates if learn else (), strict=False):
+        counts_of = {c.name: int(row[c]) for c in GateCount}
+        gates.append(run.gate(gate, sent[gate.population], counts_of))
+    return Events(
+        fixations=fixations,
+        steps=run.steps,
+        time_steps=fixations * (program.timetable.period if learn else run.steps),
+        learn=learn,
+        populations=tuple(populations),
+        projections=tuple(projections),
+        gates=tuple(gates),
+    )
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """Messages of one population: binary spikes, graded ones by step, and scores."""
+
+    spikes: int
+    graded: dict[int, int]
+    scores: int
+
+    def total(self, steps: set[int]) -> int:
+        """Graded messages sent at one of the steps."""
+        return sum(n for step, n in self.graded.items() if step in steps)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Derives events of a program from the messages that were sent."""
+
+    program: Program
+    fixations: int
+    learn: bool
+
+    @property
+    def steps(self) -> int:
+        return self.program.timetable.steps
+
+    def sent(
+        self,
+        population: ProgramPopulation,
+        spikes: int,
+        nonzero: dict[Quantity, int],
+        scores: int,
+    ) -> _Sent:
+        # A payload that a drop shifts to zero is no message; such counts are an upper bound.
+        allowed = self.forward_steps(population)
+        if self.learn:
+            allowed = allowed | self.phase_steps(population)
+        graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
+        return _Sent(spikes, graded, scores if self.learn else 0)
+
+    def forward_steps(self, population: ProgramPopulation) -> set[int]:
+        """Steps of graded messages that drive a soma."""
+        listened = {
+            step
+            for s in self.program.synapses
+            if s.source == population.name and s.compartment is Compartment.SOMA
+            for step in s.listens
+        }
+        return {m.step for m in population.messages} & listened
+
+    def phase_steps(self, population: ProgramPopulation) -> set[int]:
+        """Steps of all other graded messages."""
+        return {m.step for m in population.messages} - self.forward_steps(population)
+
+    def phase_updates(self, population: ProgramPopulation) -> tuple[int, int]:
+        """(active, idle) neuron updates after the presentation, from the timetable."""
+        if population.soma is None or not self.learn:
+            return 0, 0
+        busy = {m.step for m in population.messages} | {v.step for v in population.post_values}
+        for s in self.program.synapses:
+            if s.target == population.name and s.compartment is not Compartment.SOMA:
+                busy |= {step + 1 for step in s.listens}  # delivered one step after it was sent
+        for gate in self.program.gates:
+            if gate.population == population.name:
+                busy |= {self.steps, self.steps + 2}  # sends the score, receives the gate
+        period = self.program.timetable.period
+        phases = period - self.steps
+        active = len({step % period for step in busy if step % period >= self.steps})
+        each = self.fixations * population.size
+        return active * each, (phases - active) * each
+
+    def projection(
+        self, synapses: Synapses, sent: _Sent, counts: dict[str, int]
+    ) -> ProjectionEvents:
+        fan_out, fan_in = synapses.weights.shape
+        plastic = synapses.rule is not None and self.learn
+        soma = synapses.compartment is Compartment.SOMA
+        listens = set(synapses.listens)
+        graded = sent.total(listens)
+        spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
+        heard = graded + spikes
+        everything = sent.spikes + sum(sent.graded.values()) + sent.scores
+        if not self.learn:
+            everything = heard  # costed without the axons that only learning needs
+        return ProjectionEvents(
+            name=synapses.name,
+            source=synapses.source,
+            target=synapses.target,
+            fan_in=fan_in,
+            fan_out=fan_out,
+            plastic=plastic,
+            messages=everything,
+            forward_operations=heard * fan_out if soma else 0,
+            graded_operations=graded * fan_out if soma else 0,
+            delivered_operations=0 if soma else heard * fan_out,
+            ignored_operations=(everything - heard) * fan_out,
+            trace_writes=everything if plastic else 0,
+            learning_visits=everything * fan_out if plastic else 0,
+            plastic_updates=counts["ROWS_LEARNED"] * fan_out,
+            learning_slots=counts["EPOCHS"],
+            carry_visits=counts["CARRY_VISITS"],
+            carries=counts["CARRIED"],
+            tag_clipped=counts["TAG_CLIPPED"],
+            weight_clipped=counts["WEIGHT_CLIPPED"],
+        )
+
+    def gate(self, gate: Gate, sent: _Sent, counts: dict[str, int]) -> GateEvents:
+        size = self.program.population(gate.population).size
+        broadcasts = counts["POSITIVE"] + counts["NEGATIVE"]
+        busy = 2 * self.fixations  # sums the score, decides
+        return GateEvents(
+            name=gate.name,
+            population=gate.population,
+            fan_out=size,
+            positive=counts["POSITIVE"],
+            negative=counts["NEGATIVE"],
+            label_messages=self.fixations,
+            broadcasts=broadcasts,
+            broadcast_operations=broadcasts * size,
+            score_operations=sent.scores,
+            ignored_operations=sent.spikes + sum(sent.graded.values()),
+            active_updates=busy,
+            idle_updates=self.fixations * self.program.timetable.period - busy,
+            score_clipped=counts["SCORE_CLIPPED"],
+        )

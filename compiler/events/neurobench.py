@@ -1,0 +1,76 @@
+"""NeuroBench's complexity metrics under their own names, extended for learning.
+
+NeuroBench (Yik et al. 2025, Nature Communications 16:1545) defines footprint, connection
+sparsity, activation sparsity, synaptic operations (effective multiply-accumulates and accumulates,
+dense operations) and membrane updates, all for inference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from compiler.events.records import Events
+from compiler.ir import Compartment
+from compiler.program import Program
+
+
+def neurobench(program: Program, events: Events) -> dict[str, Any]:
+    """Metrics of the forward pass and, under `learning`, ours; operations are per fixation.
+
+    `footprint` is in bytes: weights, tags, and the membrane potential and count of each neuron as
+    the simulator's integers. Effective operations exclude zero weights, taken as spread evenly
+    over a projection's rows. Sparsities are shares in 0..1; with no fixation they are None.
+    """
+    density = {s.name: _share_nonzero(s.weights) for s in program.synapses}
+    elements = sum(s.weights.size for s in program.synapses)
+    zeros = sum(round((1 - density[s.name]) * s.weights.size) for s in program.synapses)
+    neurons = sum(p.neurons for p in events.populations if not p.host)
+    chances = events.fixations * events.steps * neurons
+    each = max(events.fixations, 1)
+    macs = sum(s.graded_operations * density[s.name] for s in events.projections)
+    acs = sum(
+        (s.forward_operations - s.graded_operations) * density[s.name] for s in events.projections
+    )
+    learning = events.learning
+    return {
+        "footprint": sum(
+            s.weights.nbytes + (0 if s.tags is None else s.tags.nbytes) for s in program.synapses
+        )
+        + neurons * 2 * np.dtype(np.int32).itemsize,
+        "connection_sparsity": zeros / elements if elements else None,
+        "activation_sparsity": 1 - sum(p.spikes for p in events.populations) / chances
+        if chances
+        else None,
+        "synaptic_operations": {
+            "Effective_MACs": macs / each,
+            "Effective_ACs": acs / each,
+            "Dense": dense_forward_operations(program),
+        },
+        "membrane_updates": sum(p.active_updates for p in events.populations) / each,
+        "learning": {
+            "plastic_updates": learning.plastic_updates / each,
+            "learning_visits": learning.learning_visits / each,
+            "trace_writes": learning.trace_writes / each,
+            "post_writes": learning.post_writes / each,
+            "carries": learning.carries / each,
+            "modulator_operations": sum(g.broadcast_operations for g in events.gates) / each,
+        },
+    }
+
+
+def dense_forward_operations(program: Program) -> int:
+    """Multiply-accumulates of one fixation's forward pass on a machine that skips nothing.
+
+    A latched population receives its constant current once, the others at every time step.
+    """
+    return sum(
+        s.weights.size * len(s.listens)
+        for s in program.synapses
+        if s.compartment is Compartment.SOMA
+    )
+
+
+def _share_nonzero(weights: np.ndarray) -> float:
+    return float(np.count_nonzero(weights)) / weights.size if weights.size else 0.0

@@ -1,0 +1,187 @@
+"""Records of what happened in a run: events as plain numbers, and their totals."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PopulationEvents:
+    """Sums over all fixations. An input is injected by the host: it has no neuron updates.
+
+    Messages leave a neuron; `graded_messages` and `score_messages` are nonzero payloads. Updates
+    are neuron times step; in the phases after the presentation a population counts as active at
+    the steps at which the timetable lets it receive, send or write. `silent` and `saturated`
+    count neuron-fixations with no spike and with a spike at every step.
+    """
+
+    name: str
+    neurons: int
+    host: bool  # an input, injected from outside
+    spikes: int
+    forward_messages: int  # graded messages that drive a soma (an input's intensities)
+    graded_messages: int  # the other graded messages
+    score_messages: int
+    active_updates: int
+    idle_updates: int
+    phase_active_updates: int
+    phase_idle_updates: int
+    post_writes: int
+    membrane_clipped: int
+    accumulator_clipped: int
+    post_clipped: int
+    silent: int
+    saturated: int
+
+
+@dataclass(frozen=True)
+class ProjectionEvents:
+    """Sums over all fixations; synaptic operations are messages times `fan_out`.
+
+    `forward` operations drive a soma, `delivered` ones an apical or retro compartment, `ignored`
+    ones nothing. `trace_writes` are rows whose x1 was overwritten, for a projection on one core;
+    `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
+    row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
+    """
+
+    name: str
+    source: str
+    target: str
+    fan_in: int
+    fan_out: int
+    plastic: bool
+    messages: int
+    forward_operations: int
+    graded_operations: int  # of the forward ones, those with a payload above one bit
+    delivered_operations: int
+    ignored_operations: int
+    trace_writes: int
+    learning_visits: int
+    plastic_updates: int
+    learning_slots: int  # slots in which at least one post value was not zero
+    carry_visits: int
+    carries: int
+    tag_clipped: int
+    weight_clipped: int
+
+    @property
+    def synaptic_operations(self) -> int:
+        """All of them, useful or ignored."""
+        return self.forward_operations + self.delivered_operations + self.ignored_operations
+
+
+@dataclass(frozen=True)
+class GateEvents:
+    """A comparator and its broadcast, sums over all fixations.
+
+    `label_messages` arrive from the modulator (one a fixation: an upper bound, zero is no
+    message); `broadcasts` leave, one for each fixation with an open gate, to all `fan_out` neurons.
+    `score_operations` sum the score; `ignored_operations` are other messages of the population.
+    """
+
+    name: str
+    population: str
+    fan_out: int
+    positive: int
+    negative: int
+    label_messages: int
+    broadcasts: int
+    broadcast_operations: int
+    score_operations: int
+    ignored_operations: int
+    active_updates: int
+    idle_updates: int
+    score_clipped: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What an energy model multiplies by a coefficient; the unit of each is one event."""
+
+    time_steps: int
+    messages: int  # sent by a neuron on the chip
+    host_messages: int  # injected from outside: intensities and labels
+    synaptic_operations: int
+    ignored_synaptic_operations: int  # of the synaptic operations
+    active_updates: int
+    idle_updates: int
+    trace_writes: int
+    post_writes: int
+    learning_visits: int
+    plastic_updates: int  # of the learning visits
+    carry_visits: int
+    carries: int  # of the carry visits
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Events:
+    """A whole run."""
+
+    fixations: int
+    steps: int  # time steps a fixation is shown
+    time_steps: int  # of the whole run
+    learn: bool
+    populations: tuple[PopulationEvents, ...]
+    projections: tuple[ProjectionEvents, ...]
+    gates: tuple[GateEvents, ...]
+
+    @property
+    def inference(self) -> Totals:
+        """What the forward pass needs."""
+        return Totals(
+            time_steps=self.fixations * self.steps,
+            messages=sum(p.spikes for p in self.populations),
+            host_messages=sum(p.forward_messages for p in self.populations),
+            synaptic_operations=sum(p.forward_operations for p in self.projections),
+            ignored_synaptic_operations=0,
+            active_updates=sum(p.active_updates for p in self.populations),
+            idle_updates=sum(p.idle_updates for p in self.populations),
+            **dict.fromkeys(_LEARNING_ONLY, 0),
+        )
+
+    @property
+    def learning(self) -> Totals:
+        """Everything else; all zero where the run did not learn."""
+        somata = [p for p in self.populations if not p.host]
+        ignored = sum(s.ignored_operations for s in self.projections)
+        ignored += sum(g.ignored_operations for g in self.gates)
+        delivered = sum(s.delivered_operations for s in self.projections)
+        gates = sum(g.score_operations + g.broadcast_operations for g in self.gates)
+        labels = sum(g.label_messages for g in self.gates)
+        return Totals(
+            time_steps=self.time_steps - self.fixations * self.steps,
+            messages=sum(p.graded_messages + p.score_messages for p in somata)
+            + sum(g.broadcasts for g in self.gates),
+            host_messages=sum(p.graded_messages for p in self.populations if p.host) + labels,
+            synaptic_operations=ignored + delivered + gates + labels,
+            ignored_synaptic_operations=ignored,
+            active_updates=sum(p.phase_active_updates for p in self.populations)
+            + sum(g.active_updates for g in self.gates),
+            idle_updates=sum(p.phase_idle_updates for p in self.populations)
+            + sum(g.idle_updates for g in self.gates),
+            trace_writes=sum(s.trace_writes for s in self.projections),
+            post_writes=sum(p.post_writes for p in self.populations),
+            learning_visits=sum(s.learning_visits for s in self.projections),
+            plastic_updates=sum(s.plastic_updates for s in self.projections),
+            carry_visits=sum(s.carry_visits for s in self.projections),
+            carries=sum(s.carries for s in self.projections),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and names, totals included."""
+        totals = {"inference": asdict(self.inference), "learning": asdict(self.learning)}
+        return {**asdict(self), **totals}
+
+
+_LEARNING_ONLY = (
+    "trace_writes",
+    "post_writes",
+    "learning_visits",
+    "plastic_updates",
+    "carry_visits",
+    "carries",
+)

@@ -1,0 +1,218 @@
+"""Places neurons and their synapses on cores, in closed form: no loop over neurons.
+
+Synapses live on the core of their target neuron. A source neuron has one axon list for each
+projection and receiving core (`compiler.passes.demand` gives its size). A population is split
+evenly over as few cores as its limits allow; slices of several populations share a core where they
+fit (first fit). Inputs are injected by the host and take no core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clapp_neuro.errors import InputError
+from compiler.passes.demand import Demand, demands, memory_bytes
+from compiler.program import Program
+from compiler.targets import Limits, NeuromorphicMachine, Target
+
+STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
+OPEN_CORES = 64  # first fit looks at so many cores; keeps placing linear
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Consecutive neurons `first` .. first + neurons - 1 of a population, on one core."""
+
+    population: str
+    first: int
+    neurons: int
+    synapses: int
+    memory_bytes: int
+    state_bytes: int
+    axons_in: int
+    axons_out: int
+    fan_in: int
+    plastic: bool
+
+
+@dataclass(frozen=True)
+class Core:
+    """One core: what lies on it, and which limit is nearest (`binds`, share of it in 0..1)."""
+
+    index: int
+    chip: int
+    slices: tuple[Slice, ...]
+    binds: str
+    share: float
+
+    def total(self, field: str) -> int:
+        """The sum of a slice's field over the core."""
+        return sum(int(getattr(s, field)) for s in self.slices)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Neurons and synapses on cores; `on_host` names the populations that take no core."""
+
+    machine: str
+    cores: tuple[Core, ...]
+    chips: int
+    on_host: tuple[str, ...]
+
+    def slice_counts(self) -> dict[str, int]:
+        """Number of slices of each placed population."""
+        counts: dict[str, int] = {}
+        for core in self.cores:
+            for s in core.slices:
+                counts[s.population] = counts.get(s.population, 0) + 1
+        return counts
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Table rows: core, chip, what, neurons, synapses, memory, axons in/out, fan-in, binds."""
+        titles = "core|chip|population|neurons|synapses|memory|axons in|axons out|fan-in|binds"
+        rows: list[tuple[str, ...]] = [tuple(titles.split("|"))]
+        for core in self.cores:
+            names = ", ".join(
+                f"{s.population}[{s.first}:{s.first + s.neurons}]" for s in core.slices
+            )
+            fields = ("neurons", "synapses", "memory_bytes", "axons_in", "axons_out")
+            numbers = [f"{core.total(f):,}" for f in fields]
+            numbers[2] += " B"
+            fan_in = max(s.fan_in for s in core.slices)
+            binding = f"{core.binds} {core.share:.0%}"
+            rows.append((str(core.index), str(core.chip), names, *numbers, f"{fan_in:,}", binding))
+        return rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, for `--json`."""
+        return asdict(self)
+
+
+def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
+    """The placement on as many cores and chips as it takes.
+
+    InputError where one neuron alone exceeds a core; `compiler.checks` lists all such limits, and
+    whether the machine has that many chips.
+    """
+    machine = target.machine if isinstance(target, Target) else target
+    limits = machine.limits
+    asked = demands(program)
+    parts = {d.name: _fewest_slices(d, limits) for d in asked}
+    _split_for_axons_out(asked, parts, limits)
+    slices = [s for d in asked for s in _slices(d, parts, limits)]
+    apart = machine.capabilities.all_plastic_or_none.value
+    cores = _first_fit(slices, limits, apart)
+    per_chip = int(limits.usable_cores_per_chip.value)
+    placed = []
+    for index, core in enumerate(cores):
+        binds, share = max(_shares(core, limits).items(), key=lambda item: item[1])
+        placed.append(Core(index, index // per_chip, tuple(core), binds, share))
+    on_host = tuple(p.name for p in program.populations if p.soma is None)
+    return Placement(machine.name, tuple(placed), -(-len(placed) // per_chip), on_host)
+
+
+def _shares(core: list[Slice], limits: Limits) -> dict[str, float]:
+    """The share of each limit that is used, in 0..1 where the core fits."""
+    sums = {
+        "neurons": (sum(s.neurons for s in core), limits.neurons_per_core),
+        "synaptic memory": (sum(s.memory_bytes for s in core), limits.synaptic_bytes_per_core),
+        "axons in": (sum(s.axons_in for s in core), limits.axons_in_per_core),
+        "axons out": (sum(s.axons_out for s in core), limits.axons_out_per_core),
+        "fan-in": (max(s.fan_in for s in core), limits.fan_in_per_neuron),
+    }
+    if limits.state_bytes_per_core is not None:
+        sums["neuron state"] = (sum(s.state_bytes for s in core), limits.state_bytes_per_core)
+    return {name: used / figure.value for name, (used, figure) in sums.items()}
+
+
+def _largest(fits: Callable[[int], bool], most: int) -> int:
+    """The largest n in 0..most that fits, where everything smaller fits too."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _fewest_slices(demand: Demand, limits: Limits) -> int:
+    """Slices needed by neurons, state, synaptic memory and axons in; axons out come later."""
+    parts = 0
+    alone = {demand.name: 1}
+
+    def fits(neurons: int) -> bool:
+        part = _slice(demand, 0, neurons, alone, limits)
+        return all(v <= 1 for k, v in _shares([part], limits).items() if k != "axons out")
+
+    largest = _largest(fits, demand.neurons)
+    if largest == 0:
+        shares = _shares([_slice(demand, 0, 1, alone, limits)], limits)
+        name, share = max(shares.items(), key=lambda item: item[1])
+        raise InputError(
+            f"{demand.name}: one neuron alone needs {share:.1f} times the {name} of a core; "
+            "reduce its fan-in"
+        )
+    parts = -(-demand.neurons // largest)
+    return parts
+
+
+def _split_for_axons_out(asked: tuple[Demand, ...], parts: dict[str, int], limits: Limits) -> None:
+    """Splits further until no slice has too many axons out; more slices mean more axons."""
+    most = int(limits.axons_out_per_core.value)
+    changed = True
+    while changed:
+        changed = False
+        for d in asked:
+            each = sum(parts[t] for t in d.targets)
+            if each > most:
+                raise InputError(
+                    f"{d.name}: one neuron needs {each} axons out, a core has {most}; "
+                    "reduce the number of cores of its targets (fewer or smaller projections)"
+                )
+            needed = -(-d.neurons // (most // each)) if each else 1
+            if needed > parts[d.name]:
+                parts[d.name] = needed
+                changed = True
+
+
+def _slices(demand: Demand, parts: dict[str, int], limits: Limits) -> list[Slice]:
+    """Even slices: sizes differ by at most one neuron."""
+    n = parts[demand.name]
+    small, larger = divmod(demand.neurons, n)
+    slices, first = [], 0
+    for i in range(n):
+        neurons = small + (1 if i < larger else 0)
+        slices.append(_slice(demand, first, neurons, parts, limits))
+        first += neurons
+    return slices
+
+
+def _slice(
+    demand: Demand, first: int, neurons: int, parts: dict[str, int], limits: Limits
+) -> Slice:
+    return Slice(
+        population=demand.name,
+        first=first,
+        neurons=neurons,
+        synapses=neurons * demand.fan_in,
+        memory_bytes=memory_bytes(demand, neurons, limits),
+        state_bytes=neurons * demand.state_words * STATE_WORD_BYTES,
+        axons_in=demand.fan_in,
+        axons_out=neurons * sum(parts.get(t, 1) for t in demand.targets),
+        fan_in=demand.fan_in,
+        plastic=demand.plastic,
+    )
+
+
+def _first_fit(slices: list[Slice], limits: Limits, apart: bool) -> list[list[Slice]]:
+    cores: list[list[Slice]] = []
+    for s in slices:
+        for core in cores[-OPEN_CORES:]:
+            mixes = any(other.plastic != s.plastic for other in core)
+            if not (apart and mixes) and max(_shares([*core, s], limits).values()) <= 1:
+                core.append(s)
+                break
+        else:
+            cores.append([s])
+    return cores
