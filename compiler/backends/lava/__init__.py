@@ -1,0 +1,9 @@
+"""A compiled program as a graph of Lava processes; the only place that imports Lava.
+
+Lava itself is imported by the worker of a run, not here, so this package can be imported without.
+"""
+
+from compiler.backends.lava.run import Outcome, run, trace
+from compiler.backends.lava.throughput import plastic_step_seconds, static_step_seconds
+
+__all__ = ["Outcome", "plastic_step_seconds", "run", "static_step_seconds", "trace"]

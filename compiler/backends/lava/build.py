@@ -1,0 +1,205 @@
+"""Builds the process graph of a program and runs it; `compat.load_lava` must have been called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import TracebackType
+
+import numpy as np
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.dense.models import PyDenseModelBitAcc
+from lava.proc.dense.process import Dense
+from lava.utils.weightutils import SignMode
+
+from compiler.backends.lava.processes.comparator import (
+    Comparator,
+    Modulator,
+    comparator_model,
+    modulator_model,
+)
+from compiler.backends.lava.processes.input import InputPopulation, InputPopulationModel
+from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
+from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
+from compiler.backends.lava.recording import Recording
+from compiler.backends.lava.wiring import (
+    Clock,
+    PopulationWiring,
+    arrival_port,
+    projections,
+    wire_population,
+)
+from compiler.program import Gate, Program, ProgramPopulation, Synapses
+from compiler.trace import Stimulus
+
+
+class Network:
+    """The processes of one run, as a context manager: whatever happens, they are stopped."""
+
+    def __init__(
+        self,
+        program: Program,
+        stimulus: Stimulus,
+        recording: Recording,
+        *,
+        learn: bool,
+        guarded: bool,
+        last_step: int,
+    ) -> None:
+        self._program = program
+        self._stimulus = stimulus
+        self._recording = recording
+        self._learn = learn
+        self._guarded = guarded
+        self._last_step = last_step
+        self._models: dict[AbstractProcess, type] = {}
+        self._links: list[tuple[AbstractProcess, AbstractProcess]] = []
+        self._wirings: dict[str, PopulationWiring] = {}
+        self._populations = {p.name: self._population(p) for p in program.populations}
+        for synapses in projections(program, learn):
+            self._project(synapses)
+        if learn:
+            self._broadcast()
+        self._parts = _connected(list(self._models), self._links)
+
+    def run(self, steps: int) -> None:
+        """Runs every process for some more time steps (building them first, the first time)."""
+        config = Loihi2SimCfg(exception_proc_model_map=self._models)
+        for process in self._parts if steps > 0 else ():
+            process.run(condition=RunSteps(num_steps=steps), run_cfg=config)
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for process in self._parts:
+            process.stop()
+
+    def _add(self, process: AbstractProcess, model: type) -> AbstractProcess:
+        self._models[process] = model
+        return process
+
+    def _connect(
+        self, source: AbstractProcess, out: str, target: AbstractProcess, into: str
+    ) -> None:
+        getattr(source, out).connect(getattr(target, into))
+        self._links.append((source, target))
+
+    def _clock(self, level: int) -> Clock:
+        return Clock(self._program.timetable, level)
+
+    def _population(self, population: ProgramPopulation) -> AbstractProcess:
+        clock = self._clock(population.level)
+        if population.soma is None:
+            intensities = np.asarray(self._stimulus.intensities[population.name])
+            process = InputPopulation(population=population, clock=clock, intensities=intensities)
+            return self._add(process, InputPopulationModel)
+        wiring = wire_population(self._program, population, self._learn)
+        self._wirings[population.name] = wiring
+        process = LifPopulation(
+            population=population if self._learn else replace(population, post_values=()),
+            clock=clock,
+            wiring=wiring,
+            seed=self._program.seed,
+            record=self._recording.populations[population.name],
+        )
+        return self._add(process, lif_population_model(wiring))
+
+    def _project(self, synapses: Synapses) -> None:
+        source, target = self._populations[synapses.source], self._populations[synapses.target]
+        if self._learn and synapses.rule is not None:
+            clock = self._clock(self._program.population(synapses.target).level)
+            record = self._recording.synapses[synapses.name]
+            process = plastic_synapses(
+                self._program, synapses, clock, record, self._last_step, self._guarded
+            )
+            self._add(process, ProgramLearningDenseModel)
+            register = synapses.rule.register
+            self._connect(target, f"s_out_{register}", process, f"s_in_{register}")
+        else:
+            process = self._add(static_synapses(synapses), PyDenseModelBitAcc)
+        self._connect(source, "s_out", process, "s_in")
+        self._connect(process, "a_out", target, arrival_port(synapses))
+
+    def _broadcast(self) -> None:
+        """Comparators, modulators, and what they tell whom."""
+        comparators = {g.name: self._comparator(g) for g in self._program.gates}
+        modulators = {m: self._modulator(m) for m in self._program.modulators}
+        for gate in self._program.gates:
+            label = modulators[gate.modulator]
+            self._connect(label, comparator_port(gate), comparators[gate.name], "label_in")
+        for name, wiring in self._wirings.items():
+            for signal in wiring.signals:
+                sender = comparators.get(signal.name) or modulators[signal.name]
+                self._connect(sender, f"to_{name}", self._populations[name], signal.port)
+            for score in wiring.scores:
+                size = self._program.population(name).size
+                summing = self._add(score_sum(size), PyDenseModelBitAcc)
+                self._connect(self._populations[name], score.port, summing, "s_in")
+                self._connect(summing, "a_out", comparators[score.gate.name], "score_in")
+
+    def _listeners(self, signal: str) -> dict[str, int]:
+        """The ports that a signal needs to reach the populations that name it."""
+        return {
+            f"to_{name}": self._program.population(name).size
+            for name, wiring in self._wirings.items()
+            if any(s.name == signal for s in wiring.signals)
+        }
+
+    def _comparator(self, gate: Gate) -> AbstractProcess:
+        receivers = self._listeners(gate.name)
+        clock = self._clock(self._program.population(gate.population).level)
+        record = self._recording.gates[gate.name]
+        process = Comparator(gate=gate, clock=clock, receivers=receivers, record=record)
+        return self._add(process, comparator_model(receivers))
+
+    def _modulator(self, name: str) -> AbstractProcess:
+        gates = [g for g in self._program.gates if g.modulator == name]
+        receivers = {**self._listeners(name), **{comparator_port(g): 1 for g in gates}}
+        labels = np.asarray(self._stimulus.signals[name])
+        process = Modulator(labels=labels, clock=self._clock(0), receivers=receivers)
+        return self._add(process, modulator_model(receivers))
+
+
+def static_synapses(synapses: Synapses) -> Dense:
+    """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved."""
+    return Dense(
+        weights=2 * synapses.weights.astype(np.int32),
+        name=synapses.name,
+        weight_exp=-1,
+        num_message_bits=8,
+        sign_mode=SignMode.MIXED,
+    )
+
+
+def comparator_port(gate: Gate) -> str:
+    """The port of a modulator that reaches a gate's comparator."""
+    return f"to_comparator_{gate.name}"
+
+
+def score_sum(size: int) -> Dense:
+    """Synapses of weight 1 from a population onto its comparator."""
+    ones = np.ones((1, size), np.int32)
+    return Dense(weights=ones, num_message_bits=24, sign_mode=SignMode.EXCITATORY)
+
+
+def _connected(
+    processes: list[AbstractProcess], links: list[tuple[AbstractProcess, AbstractProcess]]
+) -> list[AbstractProcess]:
+    """One process of each connected part of the graph: Lava runs a part at a time."""
+    leader = {process: process for process in processes}
+
+    def find(process: AbstractProcess) -> AbstractProcess:
+        while leader[process] is not process:
+            process = leader[process]
+        return process
+
+    for source, target in links:
+        leader[find(source)] = find(target)
+    return [process for process in processes if leader[process] is process]

@@ -1,0 +1,172 @@
+"""What a program may ask of Lava's fixed-point models; everything else is refused by name."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+
+from clapp_neuro.errors import InputError
+from compiler.backends.lava.wiring import GATE_DELAY, projections, signal_phase
+from compiler.ir import Compartment, Quantity
+from compiler.program import Gate, Program, ProgramPopulation, Synapses
+from compiler.trace import Stimulus
+
+TRACE_MAX = 127
+INTENSITY_MAX = 255
+WEIGHT_MAX = 127  # a static weight is doubled, and must then fit 8 bits
+TAG_MAX = 255
+EXPONENTS = range(-7, -2)  # below, the engine shifts by less than 0; above, products are clipped
+INT32_BITS = 31
+ACCUMULATOR_MAX = (1 << 23) - 1
+
+
+def require_expressible(program: Program, stimulus: Stimulus, learn: bool) -> None:
+    """Raises InputError that lists everything that keeps Lava from running the program."""
+    if os.name != "posix":
+        raise InputError("Lava's processes are started by fork: run Lava on Linux or macOS")
+    problems = list(_problems(program, learn)) + list(_missing_input(program, stimulus, learn))
+    if problems:
+        raise InputError("Lava cannot run this program: " + "; ".join(problems))
+
+
+def _problems(program: Program, learn: bool) -> Iterator[str]:
+    if not any(p.soma is not None for p in program.populations):
+        yield "it has no LIF population"
+    if program.weight_max > WEIGHT_MAX:
+        yield f"weights up to {program.weight_max}, at most {WEIGHT_MAX} fit"
+    for population in program.populations:
+        yield from _messages(program, population)
+    for synapses in projections(program, learn):
+        yield from _delivery(program, synapses)
+        if learn and synapses.rule is not None:
+            yield from _plasticity(program, synapses)
+    if learn:
+        yield from _period(program)
+        for gate in program.gates:
+            yield from _gate(program, gate)
+        for population in program.populations:
+            yield from _signals(program, population)
+
+
+def _period(program: Program) -> Iterator[str]:
+    timetable = program.timetable
+    top = max(p.level for p in program.populations)
+    needed = timetable.predict + 1 + top
+    reads_late = program.plastic or program.gates
+    if reads_late and timetable.period < needed:
+        yield f"a period of {timetable.period} steps is too short for {top} levels, not {needed}"
+    if program.gates and timetable.predict < timetable.steps + 1:
+        yield "the timetable has no step for the comparators"
+    if program.plastic and program.tag_max > TAG_MAX:
+        yield f"tags up to {program.tag_max}, at most {TAG_MAX} fit"
+
+
+def _messages(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    steps = program.timetable.steps
+    for message in population.messages:
+        if population.soma is not None and message.step < steps:
+            yield f"{population.name} sends a message at tau {message.step}, when it spikes"
+
+
+def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
+    source, target = program.population(synapses.source), program.population(synapses.target)
+    if target.soma is None:
+        yield f"{synapses.name} ends on the input {target.name}"
+        return
+    if synapses.compartment is not Compartment.SOMA:
+        if len(synapses.listens) != 1:
+            yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
+    elif source.level + 1 != target.level:
+        yield f"{synapses.name} does not climb one level"
+    elif source.soma is None and not target.soma.latched:
+        yield f"{synapses.name} drives {target.name} by spikes, which an input does not send"
+    elif source.soma is not None and target.soma.latched:
+        yield f"{synapses.name} sends spikes to {target.name}, which latches one message"
+    if target.soma.reset not in ("subtract", "zero"):
+        yield f"{target.name} resets by '{target.soma.reset}'"
+
+
+def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
+    assert synapses.rule is not None
+    source, target = program.population(synapses.source), program.population(synapses.target)
+    if synapses.rule.exponent not in EXPONENTS:
+        yield (
+            f"{synapses.name} learns with exponent {synapses.rule.exponent}, exact are "
+            f"{EXPONENTS[0]} to {EXPONENTS[-1]}"
+        )
+    if synapses.rule.carry_exponent > 9:
+        yield f"{synapses.name} carries every 2^{synapses.rule.carry_exponent} steps, at most 2^9"
+    sent = {m.step: m for m in source.messages}
+    for slot in synapses.slots:
+        message = sent.get(slot + target.level - source.level)
+        if message is None:
+            yield f"{synapses.name} learns at tau {slot}, when {source.name} sends no message"
+            continue
+        largest = program.timetable.steps if source.soma is not None else INTENSITY_MAX
+        # Lava rounds payload / 2 half to even, so only even payloads mean what the program says.
+        if message.lift < 1 or (largest >> message.drop) << (message.lift - 1) > TRACE_MAX:
+            yield f"{source.name} sends a trace at tau {message.step} that is odd or beyond 7 bits"
+    for value in target.post_values:
+        if value.register == synapses.rule.register and value.step not in synapses.slots:
+            yield (
+                f"{target.name} writes {value.register} at tau {value.step}, when {synapses.name} "
+                f"does not learn; in Lava it would"
+            )
+
+
+def _gate(program: Program, gate: Gate) -> Iterator[str]:
+    """Lava's Dense adds the score messages in 32 bits."""
+    population = program.population(gate.population)
+    if population.soma is None:
+        yield f"gate {gate.name} compares the input {population.name}"
+        return
+    largest = math.prod(_largest(program, population.name, q) for q in gate.score)
+    bound = population.size * (min(largest, ACCUMULATOR_MAX) >> gate.score_shift)
+    if bound >= 1 << INT32_BITS:
+        yield f"the score of {gate.name} may need {bound.bit_length() + 1} bits, Lava adds in 32"
+
+
+def _largest(program: Program, population: str, quantity: Quantity) -> int:
+    steps = program.timetable.steps
+    if quantity in (Quantity.COUNT, Quantity.PREVIOUS_COUNT):
+        return steps
+    compartment = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
+    if quantity in compartment:
+        inputs = [
+            s
+            for s in program.synapses
+            if s.target == population and s.compartment is compartment[quantity]
+        ]
+        reached = sum(program.weight_max * INTENSITY_MAX * s.weights.shape[1] for s in inputs)
+        return min(reached, ACCUMULATOR_MAX)
+    return 1
+
+
+def _signals(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    for value in population.post_values:
+        if value.gate is None:
+            continue
+        known = value.gate in program.modulators or value.gate in {g.name for g in program.gates}
+        if not known:
+            yield f"{population.name} reads the gate '{value.gate}', which nothing sends"
+        elif value.step + population.level < signal_phase(program, value.gate):
+            yield (
+                f"{population.name} reads {value.gate} at tau {value.step}; it takes "
+                f"{GATE_DELAY} steps from the scores to the gate"
+            )
+
+
+def _missing_input(program: Program, stimulus: Stimulus, learn: bool) -> Iterator[str]:
+    if stimulus.fixations == 0:
+        yield "there are no fixations in the input"
+    for population in program.populations:
+        if population.soma is not None:
+            continue
+        given = stimulus.intensities.get(population.name)
+        if given is None or given.shape[1:] != (population.size,):
+            yield f"the input needs intensities of shape (F, {population.size}) for {population.name}"
+    for modulator in program.modulators if learn else ():
+        labels = stimulus.signals.get(modulator)
+        if labels is None or len(labels) < stimulus.fixations:
+            yield f"the input needs one value of '{modulator}' a fixation"

@@ -1,0 +1,56 @@
+"""An input population: sends the intensities of each fixation, and their traces for learning."""
+
+from __future__ import annotations
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+from compiler.backends.lava.soma import NeuronState
+from compiler.backends.lava.wiring import Clock
+from compiler.program import ProgramPopulation
+
+
+class InputPopulation(AbstractProcess):
+    """Neurons whose count is given; `intensities` uint8 (F, N), one row a fixation."""
+
+    def __init__(
+        self, *, population: ProgramPopulation, clock: Clock, intensities: np.ndarray
+    ) -> None:
+        super().__init__(population=population, clock=clock, intensities=intensities)
+        self.s_out = OutPort(shape=(population.size,))
+
+
+@implements(proc=InputPopulation, protocol=LoihiProtocol)
+@requires(CPU)
+class InputPopulationModel(PyLoihiProcessModel):
+    """At most one graded message a step, by the timetable; silent after the last fixation."""
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
+
+    def __init__(self, proc_params: dict) -> None:
+        super().__init__(proc_params)
+        population: ProgramPopulation = proc_params["population"]
+        self._clock: Clock = proc_params["clock"]
+        self._intensities: np.ndarray = proc_params["intensities"]
+        self._messages = {m.step: m for m in population.messages}
+        self._silence = np.zeros(population.size, np.int32)
+        self._state = NeuronState(population.size, self._clock.timetable.steps)
+
+    def run_spk(self) -> None:
+        """Sends this step's message, then shifts the counts where the fixation ends."""
+        fixation, tau = self._clock.at(self.time_step)
+        state = self._state
+        if tau == 0:
+            known = 0 <= fixation < len(self._intensities)
+            state.count[:] = self._intensities[fixation] if known else 0
+        message = self._messages.get(tau)
+        self.s_out.send(self._silence if message is None else state.payload(message))
+        if tau == self._clock.timetable.predict:
+            state.end_fixation()

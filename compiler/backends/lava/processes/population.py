@@ -1,0 +1,205 @@
+"""A LIF population: spikes, graded messages, compartments and post values, by the timetable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires
+from lava.magma.core.model.py.neuron import LearningNeuronModelFixed
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.neuron import LearningNeuronProcess
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+
+from compiler.backends.lava.recording import PopulationRecord
+from compiler.backends.lava.soma import NeuronState, clip_24_bits
+from compiler.backends.lava.wiring import Arrival, Clock, PopulationWiring
+from compiler.ir import Compartment
+from compiler.program import ProgramPopulation
+
+STATES = ("membrane", "count", "previous", "apical", "retro")
+
+
+class LifPopulation(LearningNeuronProcess, AbstractProcess):
+    """N neurons with a soma, an apical and a retro compartment; one input port a projection."""
+
+    def __init__(
+        self,
+        *,
+        population: ProgramPopulation,
+        clock: Clock,
+        wiring: PopulationWiring,
+        seed: int,
+        record: PopulationRecord,
+    ) -> None:
+        shape = (population.size,)
+        super().__init__(
+            shape=shape,
+            learning_rule=None,  # the rules are the synapses' own; the neuron only writes y1..y3
+            population=population,
+            clock=clock,
+            wiring=wiring,
+            seed=seed,
+            record=record,
+        )
+        self.s_out = OutPort(shape=shape)
+        for arrival in wiring.arrivals:
+            setattr(self, arrival.port, InPort(shape=shape))
+        for signal in wiring.signals[1:]:  # the first one has Lava's own port
+            setattr(self, signal.port, InPort(shape=shape))
+        for score in wiring.scores:
+            setattr(self, score.port, OutPort(shape=shape))
+        for state in STATES:
+            setattr(self, state, Var(shape=shape, init=0))
+
+
+@implements(proc=LifPopulation, protocol=LoihiProtocol)
+@requires(CPU)
+class LifPopulationModel(LearningNeuronModelFixed):
+    """Receives from every port at every step, whatever the step has use for, computes, sends.
+
+    Synapses, comparators and modulators send before they receive; receiving first here is what
+    keeps the loops among them from waiting for one another.
+    """
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
+    membrane: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    count: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
+    previous: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
+    apical: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    retro: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+
+    def __init__(self, proc_params: dict) -> None:
+        super().__init__(proc_params)
+        self._population: ProgramPopulation = proc_params["population"]
+        self._clock: Clock = proc_params["clock"]
+        self._wiring: PopulationWiring = proc_params["wiring"]
+        self._seed: int = proc_params["seed"]
+        self._record: PopulationRecord = proc_params["record"]
+        self._messages = {m.step: m for m in self._population.messages}
+        self._state = NeuronState(self._population.size, self._clock.timetable.steps)
+        self._signals = {s.name: 0 for s in self._wiring.signals}
+        self._silence = np.zeros(self._population.size, np.int32)
+        self._compartments = {
+            compartment: [a for a in self._wiring.arrivals if a.compartment is compartment]
+            for compartment in Compartment
+        }
+
+    def run_spk(self) -> None:
+        """One time step."""
+        fixation, tau = self._clock.at(self.time_step)
+        received = {a.port: getattr(self, a.port).recv() for a in self._wiring.arrivals}
+        for signal in self._wiring.signals:
+            value = getattr(self, signal.port).recv()
+            if tau == signal.step:
+                self._signals[signal.name] = int(value[0])
+        state = self._state
+        if tau == 0:
+            state.begin_fixation()
+        self._collect(Compartment.APICAL, state.apical, received, tau)
+        self._collect(Compartment.RETRO, state.retro, received, tau)
+        if tau < self._clock.timetable.steps:
+            self._integrate(received, tau)
+        self._send(fixation, tau)
+        self._write_post_values(fixation, tau)
+        self._remember(fixation, tau)
+        if tau == self._clock.timetable.predict:
+            state.end_fixation()
+        for name in STATES:
+            setattr(self, name, getattr(state, name))
+
+    def _collect(
+        self, compartment: Compartment, target: np.ndarray, received: dict[str, Any], tau: int
+    ) -> None:
+        """A compartment holds the sum of its messages until the first of the next ones."""
+        arrivals = self._compartments[compartment]
+        due = [a for a in arrivals if tau in a.steps]
+        if not due:
+            return
+        first, last = self._span(arrivals)
+        if tau == first:
+            target[:] = 0
+        for arrival in due:
+            target += received[arrival.port].astype(np.int64) >> arrival.shift
+        if tau == last:
+            target[:] = clip_24_bits(target)
+
+    def _span(self, arrivals: list[Arrival]) -> tuple[int, int]:
+        """First and last tau at which messages arrive, counted from when the sending begins."""
+        steps = sorted({tau for a in arrivals for tau in a.steps}, key=self._since_presentation)
+        return steps[0], steps[-1]
+
+    def _since_presentation(self, tau: int) -> int:
+        """Messages follow the presentation, the last ones arrive in the next fixation."""
+        return (tau - self._clock.timetable.steps) % self._clock.timetable.period
+
+    def _integrate(self, received: dict[str, Any], tau: int) -> None:
+        soma, state = self._population.soma, self._state
+        assert soma is not None
+        current = np.zeros(self._population.size, np.int64)
+        for arrival in self._compartments[Compartment.SOMA]:
+            if tau in arrival.steps:
+                current += received[arrival.port].astype(np.int64) >> arrival.shift
+        if soma.latched:
+            state.held += current
+            current = state.held
+        state.integrate(soma, current)
+
+    def _send(self, fixation: int, tau: int) -> None:
+        state, timetable = self._state, self._clock.timetable
+        if fixation < 0:
+            payload = self._silence
+        elif tau in self._messages:
+            payload = state.payload(self._messages[tau])
+        else:
+            payload = state.spiked if tau < timetable.steps else self._silence
+        self.s_out.send(payload)
+        for score in self._wiring.scores:
+            sends = fixation >= 0 and tau == timetable.steps
+            message = state.score(score.gate.score, score.gate.score_shift)
+            getattr(self, score.port).send(message if sends else self._silence)
+
+    def _write_post_values(self, fixation: int, tau: int) -> None:
+        registers = {"y1": self._silence, "y2": self._silence, "y3": self._silence}
+        for i, value in enumerate(self._population.post_values):
+            if value.step == tau and fixation >= 0:
+                signal = 1 if value.gate is None else self._signals[value.gate]
+                y = self._state.post_value(value, signal, self._seed, self.time_step)
+                registers[value.register] = y
+                if self._record.detailed:
+                    self._record.post[fixation % self._record.slots, i] = y
+        self.y1, self.y2, self.y3 = registers.values()
+        self.s_out_y1.send(self.y1)
+        self.s_out_y2.send(self.y2)
+        self.s_out_y3.send(self.y3)
+
+    def _remember(self, fixation: int, tau: int) -> None:
+        if fixation < 0:
+            return
+        record, state, timetable = self._record, self._state, self._clock.timetable
+        slot = fixation % record.slots
+        if tau == timetable.steps - 1:
+            record.counts[slot] = state.count
+        if not record.detailed:
+            return
+        if tau < timetable.steps:
+            record.membrane[slot, tau] = state.membrane
+            record.spikes[slot, tau] = state.spiked
+        if tau == timetable.predict:
+            # All messages sent before this step have arrived; the next prediction has not.
+            record.apical[slot] = state.apical
+            record.retro[slot] = state.retro
+
+
+def lif_population_model(wiring: PopulationWiring) -> type[LifPopulationModel]:
+    """The model with the ports of one wiring; Lava wants each port as a class attribute."""
+    receiving = [a.port for a in wiring.arrivals] + [s.port for s in wiring.signals[1:]]
+    ports = {name: LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24) for name in receiving}
+    for score in wiring.scores:
+        ports[score.port] = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    return type("WiredLifPopulationModel", (LifPopulationModel,), ports)

@@ -1,0 +1,101 @@
+"""What a neuron computes, in numpy: the arithmetic of `compiler.program`, without Lava.
+
+Written apart from the simulator's kernels, so that comparing the two engines compares two
+implementations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compiler.ir import Quantity
+from compiler.program import Message, PostValue, Soma
+from compiler.rounding import round_stochastically
+
+MEMBRANE_MAX = (1 << 23) - 1  # 24 bits with sign
+POST_MAX = 127  # seven bits and sign
+DECAY_BITS = 12
+
+
+def clip_24_bits(x: np.ndarray) -> np.ndarray:
+    """Clips to the range of a membrane potential or accumulator."""
+    return np.clip(x, -MEMBRANE_MAX, MEMBRANE_MAX)
+
+
+@dataclass
+class NeuronState:
+    """State of the N neurons of one population, each array int64 (N,); changed step by step."""
+
+    size: int
+    steps: int
+    membrane: np.ndarray = field(init=False)
+    spiked: np.ndarray = field(init=False)
+    held: np.ndarray = field(init=False)  # the latched current
+    count: np.ndarray = field(init=False)
+    previous: np.ndarray = field(init=False)
+    apical: np.ndarray = field(init=False)
+    retro: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("membrane", "spiked", "held", "count", "previous", "apical", "retro"):
+            setattr(self, name, np.zeros(self.size, np.int64))
+
+    def begin_fixation(self) -> None:
+        """Clears what belongs to one presentation."""
+        for state in (self.membrane, self.spiked, self.held, self.count):
+            state[:] = 0
+
+    def integrate(self, soma: Soma, current: np.ndarray) -> None:
+        """One step of the presentation: leak, input, reset of the last spike, new spikes.
+
+        int64 throughout: |v| * decay does not fit 32 bits.
+        """
+        v = self.membrane
+        leaked = np.sign(v) * (np.abs(v) * soma.decay >> DECAY_BITS)
+        if soma.reset == "zero":
+            leaked = np.where(self.spiked > 0, 0, leaked)
+        else:
+            leaked = leaked - self.spiked * soma.threshold
+        self.membrane = clip_24_bits(leaked + (current << soma.input_shift))
+        self.spiked = (self.membrane > soma.threshold).astype(np.int64)
+        self.count += self.spiked
+
+    def quantity(self, quantity: Quantity) -> np.ndarray:
+        """The value of a quantity, int64 (N,)."""
+        if quantity is Quantity.SURROGATE:
+            return ((self.count > 0) & (self.count < self.steps)).astype(np.int64)
+        if quantity is Quantity.PREVIOUS_SURROGATE:
+            return ((self.previous > 0) & (self.previous < self.steps)).astype(np.int64)
+        return {
+            Quantity.COUNT: self.count,
+            Quantity.PREVIOUS_COUNT: self.previous,
+            Quantity.APICAL: self.apical,
+            Quantity.RETRO: self.retro,
+        }[quantity]
+
+    def product(self, quantities: tuple[Quantity, ...]) -> np.ndarray:
+        """The product of some quantities, int64 (N,); 1 where there are none."""
+        value = np.ones(self.size, np.int64)
+        for quantity in quantities:
+            value = value * self.quantity(quantity)
+        return value
+
+    def payload(self, message: Message) -> np.ndarray:
+        """The graded message, int64 (N,)."""
+        return (self.quantity(message.quantity) >> message.drop) << message.lift
+
+    def score(self, quantities: tuple[Quantity, ...], shift: int) -> np.ndarray:
+        """The message to a comparator, int64 (N,)."""
+        return clip_24_bits(self.product(quantities)) >> shift
+
+    def post_value(self, value: PostValue, signal: int, seed: int, time_step: int) -> np.ndarray:
+        """What the soma writes into a post register, int64 (N,)."""
+        scaled = signal * self.product(value.factors) * value.multiplier
+        rounded = round_stochastically(scaled, value.shift, seed, value.stream, time_step)
+        return np.clip(value.granularity * rounded, -POST_MAX, POST_MAX)
+
+    def end_fixation(self) -> None:
+        """The counts become those of the previous fixation."""
+        self.previous[:] = self.count

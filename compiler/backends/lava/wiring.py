@@ -1,0 +1,123 @@
+"""Which process is connected to which, and at which steps each one listens: plain data.
+
+A population's own time is tau = (time_step - 1 - level) mod period, a signal's phase is
+(time_step - 1) mod period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.ir import Compartment
+from compiler.program import Gate, Program, ProgramPopulation, Synapses, Timetable
+
+GATE_DELAY = 2  # steps from the score messages to the arrival of the gate
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Translates Lava's time_step, counted from 1, into (fixation, tau) of one level."""
+
+    timetable: Timetable
+    level: int
+
+    def at(self, time_step: int) -> tuple[int, int]:
+        """(fixation, tau); the fixation is -1 before the level has begun."""
+        return divmod(time_step - 1 - self.level, self.timetable.period)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a projection delivers: port `port`, used at the target's tau in `steps` only."""
+
+    port: str
+    compartment: Compartment
+    steps: frozenset[int]
+    shift: int
+
+
+@dataclass(frozen=True)
+class SignalInput:
+    """A broadcast value that a population latches at its own tau = `step` from port `port`."""
+
+    port: str
+    name: str
+    step: int
+
+
+@dataclass(frozen=True)
+class ScoreOutput:
+    """The score messages of one gate, sent from port `port`."""
+
+    port: str
+    gate: Gate
+
+
+@dataclass(frozen=True)
+class PopulationWiring:
+    """All that a LIF population is connected to, besides `s_out` and the post registers."""
+
+    arrivals: tuple[Arrival, ...]
+    signals: tuple[SignalInput, ...]
+    scores: tuple[ScoreOutput, ...]
+
+
+def projections(program: Program, learn: bool) -> tuple[Synapses, ...]:
+    """The projections that a run needs; without learning only those that drive a soma."""
+    return tuple(s for s in program.synapses if learn or s.compartment is Compartment.SOMA)
+
+
+def arrival_port(synapses: Synapses) -> str:
+    """The port of the target on which a projection ends."""
+    return f"a_in_{synapses.index}"
+
+
+def gate_phase(program: Program, gate: Gate) -> int:
+    """The phase at which the gate reaches the populations."""
+    level = program.population(gate.population).level
+    return level + program.timetable.steps + GATE_DELAY
+
+
+def signal_phase(program: Program, name: str) -> int:
+    """The phase at which a gate or modulator (sent as a fixation begins) is received."""
+    for gate in program.gates:
+        if gate.name == name:
+            return gate_phase(program, gate)
+    return 0
+
+
+def signal_names(population: ProgramPopulation) -> tuple[str, ...]:
+    """The broadcast values that a population's post values name, each once."""
+    return tuple(dict.fromkeys(v.gate for v in population.post_values if v.gate is not None))
+
+
+def wire_population(
+    program: Program, population: ProgramPopulation, learn: bool
+) -> PopulationWiring:
+    """The ports of one LIF population."""
+    arrivals = tuple(
+        _arrival(program, s) for s in projections(program, learn) if s.target == population.name
+    )
+    if not learn:
+        return PopulationWiring(arrivals, (), ())
+    period = program.timetable.period
+    signals = tuple(
+        SignalInput(
+            # Lava gives every plastic neuron one port for a third factor; further ones are ours.
+            "a_third_factor_in" if i == 0 else f"a_third_factor_in_{i}",
+            name,
+            (signal_phase(program, name) - population.level) % period,
+        )
+        for i, name in enumerate(signal_names(population))
+    )
+    mine = [g for g in program.gates if g.population == population.name]
+    scores = tuple(ScoreOutput(f"score_out_{i}", gate) for i, gate in enumerate(mine))
+    return PopulationWiring(arrivals, signals, scores)
+
+
+def _arrival(program: Program, synapses: Synapses) -> Arrival:
+    # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
+    delay = 1 + program.population(synapses.source).level
+    delay -= program.population(synapses.target).level
+    steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
+    return Arrival(arrival_port(synapses), synapses.compartment, steps, synapses.delivery_shift)
