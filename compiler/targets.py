@@ -128,8 +128,8 @@ class EventEnergy(Part):
 class Power(Part):
     """Static power in watts: of a core in use, and of a whole chip."""
 
-    static_core: Coefficient
-    static_chip: Coefficient
+    static_core: Figure | Missing
+    static_chip: Figure | Missing
 
 
 class EventTime(Part):

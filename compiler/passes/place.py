@@ -15,10 +15,22 @@ from typing import Any
 from clapp_neuro.errors import InputError
 from compiler.passes.demand import Demand, demands, memory_bytes
 from compiler.program import Program
-from compiler.targets import Limits, NeuromorphicMachine, Target
+from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
 OPEN_CORES = 64  # first fit looks at so many cores; keeps placing linear
+
+
+class CoreLimitError(InputError):
+    """One neuron of `node` alone exceeds a limit of a core; no splitting helps."""
+
+    def __init__(self, node: str, limit: str, actual: float, allowed: float, remedy: str) -> None:
+        super().__init__(
+            f"{node}: one neuron alone needs {actual:,.10g} {limit}, "
+            f"a core has {allowed:,.10g}; {remedy}"
+        )
+        self.node, self.limit, self.remedy = node, limit, remedy
+        self.actual, self.allowed = actual, allowed
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class Placement:
 def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     """The placement on as many cores and chips as it takes.
 
-    InputError where one neuron alone exceeds a core; `compiler.checks` lists all such limits, and
+    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` lists all such limits, and
     whether the machine has that many chips.
     """
     machine = target.machine if isinstance(target, Target) else target
@@ -113,18 +125,27 @@ def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     return Placement(machine.name, tuple(placed), -(-len(placed) // per_chip), on_host)
 
 
-def _shares(core: list[Slice], limits: Limits) -> dict[str, float]:
-    """The share of each limit that is used, in 0..1 where the core fits."""
-    sums = {
+def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:
+    """What a core uses of each limit."""
+    used = {
         "neurons": (sum(s.neurons for s in core), limits.neurons_per_core),
-        "synaptic memory": (sum(s.memory_bytes for s in core), limits.synaptic_bytes_per_core),
+        "bytes of synaptic memory": (
+            sum(s.memory_bytes for s in core),
+            limits.synaptic_bytes_per_core,
+        ),
         "axons in": (sum(s.axons_in for s in core), limits.axons_in_per_core),
         "axons out": (sum(s.axons_out for s in core), limits.axons_out_per_core),
-        "fan-in": (max(s.fan_in for s in core), limits.fan_in_per_neuron),
+        "synapses of fan-in": (max(s.fan_in for s in core), limits.fan_in_per_neuron),
     }
     if limits.state_bytes_per_core is not None:
-        sums["neuron state"] = (sum(s.state_bytes for s in core), limits.state_bytes_per_core)
-    return {name: used / figure.value for name, (used, figure) in sums.items()}
+        state = sum(s.state_bytes for s in core)
+        used["bytes of neuron state"] = (state, limits.state_bytes_per_core)
+    return used
+
+
+def _shares(core: list[Slice], limits: Limits) -> dict[str, float]:
+    """The share of each limit that is used, in 0..1 where the core fits."""
+    return {name: used / figure.value for name, (used, figure) in _used(core, limits).items()}
 
 
 def _largest(fits: Callable[[int], bool], most: int) -> int:
@@ -138,7 +159,6 @@ def _largest(fits: Callable[[int], bool], most: int) -> int:
 
 def _fewest_slices(demand: Demand, limits: Limits) -> int:
     """Slices needed by neurons, state, synaptic memory and axons in; axons out come later."""
-    parts = 0
     alone = {demand.name: 1}
 
     def fits(neurons: int) -> bool:
@@ -147,14 +167,10 @@ def _fewest_slices(demand: Demand, limits: Limits) -> int:
 
     largest = _largest(fits, demand.neurons)
     if largest == 0:
-        shares = _shares([_slice(demand, 0, 1, alone, limits)], limits)
-        name, share = max(shares.items(), key=lambda item: item[1])
-        raise InputError(
-            f"{demand.name}: one neuron alone needs {share:.1f} times the {name} of a core; "
-            "reduce its fan-in"
-        )
-    parts = -(-demand.neurons // largest)
-    return parts
+        used = _used([_slice(demand, 0, 1, alone, limits)], limits)
+        name, (actual, figure) = max(used.items(), key=lambda item: item[1][0] / item[1][1].value)
+        raise CoreLimitError(demand.name, name, actual, figure.value, "reduce its fan-in")
+    return -(-demand.neurons // largest)
 
 
 def _split_for_axons_out(asked: tuple[Demand, ...], parts: dict[str, int], limits: Limits) -> None:
@@ -166,10 +182,8 @@ def _split_for_axons_out(asked: tuple[Demand, ...], parts: dict[str, int], limit
         for d in asked:
             each = sum(parts[t] for t in d.targets)
             if each > most:
-                raise InputError(
-                    f"{d.name}: one neuron needs {each} axons out, a core has {most}; "
-                    "reduce the number of cores of its targets (fewer or smaller projections)"
-                )
+                remedy = "make its targets smaller, so that they take fewer cores"
+                raise CoreLimitError(d.name, "axons out", each, most, remedy)
             needed = -(-d.neurons // (most // each)) if each else 1
             if needed > parts[d.name]:
                 parts[d.name] = needed

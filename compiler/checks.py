@@ -1,0 +1,279 @@
+"""Design rules: every limit of a target that a network or program breaks, all at once.
+
+Nothing here raises: `check` returns what does not fit, by how much, and what would make it fit;
+`refuse` turns that into the error that a command shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clapp_neuro.errors import InputError
+from compiler.ir import PRE_QUANTITIES, Compartment, Network
+from compiler.passes.demand import Demand, demands, memory_bytes
+from compiler.passes.place import CoreLimitError, place
+from compiler.program import Message, Program, ProgramPopulation
+from compiler.targets import (
+    Figure,
+    Limits,
+    NeuromorphicMachine,
+    Target,
+    load_machine,
+    machine_names,
+)
+
+LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
+INTENSITY_MAX = 255  # an input's 8 bits
+SCORE_BITS = 24  # scores are clipped to 24 bits
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`node` needs `actual` of `limit` where the machine has `allowed`; capabilities are 0 or 1."""
+
+    node: str
+    limit: str
+    actual: float
+    allowed: float
+    unit: str
+    remedy: str
+
+    @property
+    def excess(self) -> float:
+        """By how much the limit is exceeded, in `unit`."""
+        return self.actual - self.allowed
+
+    def __str__(self) -> str:
+        if self.unit == "capability":
+            return f"{self.node}: needs {self.limit}, which the machine lacks; {self.remedy}"
+        return (
+            f"{self.node}: {self.limit} {self.actual:,.10g} exceeds {self.allowed:,.10g} "
+            f"{self.unit} by {self.excess:,.10g}; {self.remedy}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, with the excess."""
+        return {**asdict(self), "excess": self.excess}
+
+
+def check(
+    subject: Program | Network, target: Target | NeuromorphicMachine
+) -> tuple[Violation, ...]:
+    """All violations, in the order of the network; empty where it fits.
+
+    A `Network` is checked for what is known before lowering (capabilities, registers, fan-in,
+    length of a fixation); a `Program` for everything.
+    """
+    machine = target.machine if isinstance(target, Target) else target
+    if isinstance(subject, Network):
+        return tuple(_check_network(subject, machine))
+    found = list(_check_capabilities(subject, machine))
+    found += _check_widths(subject, machine)
+    found += _check_learning(subject, machine.limits)
+    found += _check_accumulators(subject, machine.limits)
+    sizes = list(_check_cores(subject, machine))
+    return tuple(found + sizes)
+
+
+def refuse(violations: tuple[Violation, ...], target: str) -> None:
+    """InputError that lists all violations; returns where there is none."""
+    if violations:
+        lines = "".join(f"\n  {v}" for v in violations)
+        limits = "limit" if len(violations) == 1 else "limits"
+        raise InputError(
+            f"the network does not fit {target}, {len(violations)} {limits} exceeded:{lines}"
+        )
+
+
+def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:
+    if getattr(machine.capabilities, key).value:
+        return None
+    able = []
+    for name in machine_names():
+        other = load_machine(name)
+        if isinstance(other, NeuromorphicMachine) and getattr(other.capabilities, key).value:
+            able += [f"{name}-{backend}" for backend in other.backends]
+    where = f"compile for {' or '.join(able)}" if able else "no target that ships has it"
+    return Violation(node, limit, 1, 0, "capability", where)
+
+
+def _over(
+    node: str, limit: str, actual: float, allowed: Figure | float, unit: str, remedy: str
+) -> Iterator[Violation]:
+    most = allowed.value if isinstance(allowed, Figure) else allowed
+    note = "" if isinstance(allowed, float | int) or allowed.public else " (limit not public)"
+    if actual > most:
+        yield Violation(node, limit + note, actual, most, unit, remedy)
+
+
+def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
+    needs = []
+    for p in program.populations:
+        if p.messages:
+            needs.append(
+                (p.name, "graded spikes (counts or intensities as payload)", "graded_spikes")
+            )
+        if p.post_values:
+            needs.append((p.name, "a soma that writes post values", "programmable_soma"))
+        if any(v.gate is not None for v in p.post_values):
+            needs.append((p.name, "a third factor sent by another neuron", "third_factor"))
+    for g in program.gates:
+        needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
+    needs += [
+        (s.name, "plastic synapses", "learning") for s in program.synapses if s.rule is not None
+    ]
+    for node, limit, key in needs:
+        missing = _capability(node, limit, machine, key)
+        if missing is not None:
+            yield missing
+
+
+def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
+    limits = machine.limits
+    graded = machine.capabilities.graded_spikes.value  # without them no payload has any width
+    weight_bits = program.weight_max.bit_length() + 1
+    tag_bits = program.tag_max.bit_length() + 1
+    traces = {(s.source, slot) for s in program.synapses for slot in _trace_steps(program, s.name)}
+    for p in program.populations:
+        sent = {m.step: _largest_payload(program, p, m) for m in p.messages}
+        learned = [payload >> 1 for step, payload in sent.items() if (p.name, step) in traces]
+        remedy = "show a fixation for fewer time steps"
+        if graded and sent:
+            bits = max(sent.values()).bit_length()
+            yield from _over(p.name, "payload", bits, limits.payload_bits, "bits", remedy)
+        if learned:
+            bits = max(learned).bit_length()
+            yield from _over(p.name, "trace x1", bits, limits.trace_bits, "bits", remedy)
+    for g in program.gates if graded else ():
+        remedy = "use a machine with wider payloads, or a larger score shift"
+        yield from _over(g.name, "score message", SCORE_BITS, limits.payload_bits, "bits", remedy)
+    for s in program.synapses:
+        remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
+        yield from _over(s.name, "weight", weight_bits, limits.weight_bits, "bits", remedy)
+        if s.rule is not None and any("t" in "".join(p.factors) for p in s.rule.dw):
+            remedy = (
+                "use narrower tags"
+                if limits.tag_bits.value > 0
+                else "use a machine whose synapses have a tag"
+            )
+            yield from _over(s.name, "tag", tag_bits, limits.tag_bits, "bits", remedy)
+
+
+def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
+    plastic = [s for s in program.synapses if s.rule is not None]
+    for p in program.populations:
+        registers = {s.rule.register for s in plastic if s.target == p.name and s.rule is not None}
+        remedy = "make some of its projections static"
+        figure = limits.post_registers
+        yield from _over(p.name, "post registers", len(registers), figure, "registers", remedy)
+    for s in plastic:
+        assert s.rule is not None
+        k, period = s.rule.carry_exponent, program.timetable.period
+        remedy = "carry more often"
+        figure = limits.decimation_exponent
+        yield from _over(s.name, "exponent of the carry", k, figure, "log2 steps", remedy)
+        # The carry comes every 2^k steps and must fall on the same step of each fixation.
+        if 2**k % period:
+            remedy = "choose a period that is a power of two and at most 2^k"
+            yield Violation(s.name, "period of a fixation", period, 2**k, "steps", remedy)
+        figure = limits.learning_epoch
+        yield from _over(
+            s.name, "learning epoch", LEARNING_EPOCH, figure, "steps", "use a machine that learns"
+        )
+
+
+def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]:
+    """Sums must be exact in the machine's accumulator whatever the activity; v is clipped later."""
+    bound = 2.0 ** (limits.accumulator_bits.value - 1) - 1
+    for p in program.populations:
+        for compartment in Compartment:
+            total = 0
+            for s in program.synapses:
+                if s.target == p.name and s.compartment is compartment:
+                    source = program.population(s.source)
+                    sent = [m for m in source.messages if m.step in s.listens]
+                    payload = max([_largest_payload(program, source, m) for m in sent], default=1)
+                    total += s.weights.shape[1] * program.weight_max * payload
+            node = f"{p.name}.{compartment.value}"
+            remedy = "reduce its fan-in or the number of time steps"
+            yield from _over(
+                node, "largest possible sum", total, bound, "units of weight x payload", remedy
+            )
+
+
+def _check_cores(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
+    limits = machine.limits
+    alone = [v for d in demands(program) for v in _check_one_neuron(d, limits)]
+    yield from alone
+    if alone:
+        return  # nothing to place
+    try:
+        placement = place(program, machine)
+    except CoreLimitError as error:
+        yield Violation(error.node, error.limit, error.actual, error.allowed, "", error.remedy)
+        return
+    remedy = (
+        f"it needs {len(placement.cores):,} cores, a chip has "
+        f"{limits.usable_cores_per_chip.value:,.0f}: use fewer or smaller layers"
+    )
+    yield from _over("network", "chips", placement.chips, limits.chips, "chips", remedy)
+
+
+def _check_one_neuron(demand: Demand, limits: Limits) -> Iterator[Violation]:
+    fan_in, needed = demand.fan_in, memory_bytes(demand, 1, limits)
+    name = demand.name
+    remedy = "make the layers that it listens to smaller"
+    yield from _over(name, "fan-in", fan_in, limits.fan_in_per_neuron, "synapses", remedy)
+    yield from _over(name, "axons into its core", fan_in, limits.axons_in_per_core, "axons", remedy)
+    yield from _over(
+        name,
+        "synaptic memory of one neuron",
+        needed,
+        limits.synaptic_bytes_per_core,
+        "bytes",
+        remedy,
+    )
+
+
+def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[Violation]:
+    limits = machine.limits
+    for p in network.populations:
+        arriving = [q for q in network.projections if q.target == p.name]
+        plastic = [q for q in arriving if q.rule is not None]
+        needs = [("plastic synapses", "learning")] if plastic else []
+        if plastic:
+            needs.append(("graded spikes (counts or intensities as payload)", "graded_spikes"))
+            needs.append(("a soma that writes post values", "programmable_soma"))
+        if any(t.gate for q in plastic if q.rule is not None for t in q.rule.terms):
+            needs.append(("a third factor sent by another neuron", "third_factor"))
+        for limit, key in needs:
+            missing = _capability(p.name, limit, machine, key)
+            if missing is not None:
+                yield missing
+        registers, figure = len(plastic), limits.post_registers
+        remedy = "make some of its projections static"
+        yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
+        fan_in = sum(q.weights.shape[1] for q in arriving)
+        remedy = "make the layers that it listens to smaller"
+        yield from _over(p.name, "fan-in", fan_in, limits.fan_in_per_neuron, "synapses", remedy)
+    if any(q.rule is not None for q in network.projections):
+        steps = network.schedule.steps
+        remedy = "show a fixation for fewer time steps"
+        most = 2.0**limits.trace_bits.value - 1
+        yield from _over("schedule", "spike count in a trace", steps, most, "spikes", remedy)
+
+
+def _trace_steps(program: Program, name: str) -> set[int]:
+    """The source's steps whose message becomes the trace x1 of the projection."""
+    s = next(s for s in program.synapses if s.name == name)
+    climbs = program.population(s.target).level - program.population(s.source).level
+    return {slot + climbs for slot in s.slots}
+
+
+def _largest_payload(program: Program, population: ProgramPopulation, message: Message) -> int:
+    if message.quantity not in PRE_QUANTITIES:
+        raise InputError(f"{population.name} sends {message.quantity.value}, which is no count")
+    most = INTENSITY_MAX if population.soma is None else program.timetable.steps
+    return (most >> message.drop) << message.lift
