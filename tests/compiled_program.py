@@ -62,9 +62,7 @@ def network(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool 
     )
 
 
-def compiled(
-    widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool = True
-) -> Program:
+def compiled(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool = True) -> Program:
     """The same network as a program: weights to +-127, tags to +-255."""
     source = network(widths, steps, plastic)
     quantized, _ = quantize(source, 127)

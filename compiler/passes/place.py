@@ -18,7 +18,8 @@ from compiler.program import Program
 from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
-OPEN_CORES = 64  # first fit looks at so many cores; keeps placing linear
+OPEN_CORES = 32  # first fit looks at so many cores; keeps placing linear
+FAN_IN = "synapses of fan-in"  # the one limit of a neuron, not of a core: it does not add up
 
 
 class CoreLimitError(InputError):
@@ -105,8 +106,8 @@ class Placement:
 def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     """The placement on as many cores and chips as it takes.
 
-    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` lists all such limits, and
-    whether the machine has that many chips.
+    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` lists all such limits
+    and says whether the machine has that many chips.
     """
     machine = target.machine if isinstance(target, Target) else target
     limits = machine.limits
@@ -135,7 +136,7 @@ def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:
         ),
         "axons in": (sum(s.axons_in for s in core), limits.axons_in_per_core),
         "axons out": (sum(s.axons_out for s in core), limits.axons_out_per_core),
-        "synapses of fan-in": (max(s.fan_in for s in core), limits.fan_in_per_neuron),
+        FAN_IN: (max(s.fan_in for s in core), limits.fan_in_per_neuron),
     }
     if limits.state_bytes_per_core is not None:
         state = sum(s.state_bytes for s in core)
@@ -220,13 +221,19 @@ def _slice(
 
 
 def _first_fit(slices: list[Slice], limits: Limits, apart: bool) -> list[list[Slice]]:
+    """Each slice goes to the first of the youngest cores that has room in every limit."""
     cores: list[list[Slice]] = []
+    room: list[tuple[float, ...]] = []  # what is left of each limit that adds up over slices
     for s in slices:
-        for core in cores[-OPEN_CORES:]:
-            mixes = any(other.plastic != s.plastic for other in core)
-            if not (apart and mixes) and max(_shares([*core, s], limits).values()) <= 1:
-                core.append(s)
+        used = _used([s], limits)
+        needs = tuple(n for name, (n, _) in used.items() if name != FAN_IN)
+        for c in range(max(0, len(cores) - OPEN_CORES), len(cores)):
+            mixes = apart and cores[c][0].plastic != s.plastic
+            if not mixes and all(n <= free for n, free in zip(needs, room[c], strict=True)):
+                cores[c].append(s)
+                room[c] = tuple(free - n for n, free in zip(needs, room[c], strict=True))
                 break
         else:
             cores.append([s])
+            room.append(tuple(f.value - n for name, (n, f) in used.items() if name != FAN_IN))
     return cores

@@ -1,0 +1,140 @@
+"""Placement: the memory formula, every limit held, everything placed once, and speed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from compiled_program import compiled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clapp_neuro.errors import InputError
+from compiler.ir import Compartment
+from compiler.passes.demand import demands, list_bytes
+from compiler.passes.place import place
+from compiler.program import ProgramPopulation, Soma, Synapses
+from compiler.targets import load_target
+
+TARGET = load_target("loihi2-sim")
+LIMITS = TARGET.machine.limits
+
+
+def with_limits(**values):
+    """Loihi 2 with other values of some limits."""
+    changed = {
+        name: getattr(LIMITS, name).model_copy(update={"value": value, "low": 0})
+        for name, value in values.items()
+    }
+    return TARGET.machine.model_copy(update={"limits": LIMITS.model_copy(update=changed)})
+
+
+def wide_layer(neurons, sources):
+    """A static layer; the weight matrix is a view, so that its size costs nothing."""
+    program = compiled((4, 3), 8, plastic=False)
+    weights = np.broadcast_to(np.int8(1), (neurons, sources))
+    soma = Soma(4000, 100, "subtract", 0, True)
+    populations = (
+        replace(program.populations[0], size=sources),
+        ProgramPopulation("wide", neurons, 1, soma),
+    )
+    synapses = Synapses(
+        "wide.forward", 0, "input", "wide", Compartment.SOMA, weights, None, 1.0, (0,), 0
+    )
+    return replace(program, populations=populations, synapses=(synapses,))
+
+
+@pytest.mark.parametrize(
+    ("synapses", "bits", "expected"),
+    [
+        (0, 8, 0),
+        (1, 8, 8),  # 8 + 10 bits: one word
+        (6, 8, 8),  # 58 bits
+        (7, 8, 16),  # 66 bits: two words
+        (64, 8, 72),  # 522 bits: nine words
+        (65, 8, 80),  # a second block
+        (64, 17, 144),  # with a tag: 1,098 bits, 18 words
+    ],
+)
+def test_the_memory_of_an_axon_list_follows_the_formula(synapses, bits, expected):
+    assert list_bytes(synapses, bits, LIMITS) == expected
+
+
+def test_plastic_synapses_store_their_tag():
+    plastic, static = compiled((12, 8)), compiled((12, 8), plastic=False)
+    assert demands(plastic)[0].incoming[0].synapse_bits == 8 + 9
+    assert demands(static)[0].incoming[0].synapse_bits == 8
+
+
+def test_the_network_of_the_demo_binds_on_synaptic_memory():
+    placement = place(compiled((196, 256, 256)), TARGET)
+    assert placement.chips == 1 and placement.on_host == ("input",)
+    assert {core.binds for core in placement.cores} == {"bytes of synaptic memory"}
+    rows = placement.rows()
+    assert rows[0][0] == "core" and len(rows) == len(placement.cores) + 1
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_comparators_are_neurons_with_a_place():
+    placement = place(compiled((12, 8, 6)), TARGET)
+    placed = {s.population for core in placement.cores for s in core.slices}
+    assert placed == {"layer1", "layer2", "gate1", "gate2"}
+
+
+def test_plastic_and_static_synapses_keep_apart_where_the_machine_wants_it():
+    capabilities = TARGET.machine.capabilities
+    apart = capabilities.all_plastic_or_none.model_copy(update={"value": True})
+    machine = TARGET.machine.model_copy(
+        update={"capabilities": capabilities.model_copy(update={"all_plastic_or_none": apart})}
+    )
+    for core in place(compiled((12, 8, 6)), machine).cores:
+        assert len({s.plastic for s in core.slices}) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    widths=st.tuples(*[st.integers(1, 60)] * 3),
+    neurons=st.integers(4, 80),
+    memory=st.integers(4_000, 40_000),
+    axons_out=st.integers(300, 2_000),
+)
+def test_every_neuron_is_placed_once_and_no_limit_is_exceeded(widths, neurons, memory, axons_out):
+    program = compiled(widths)
+    machine = with_limits(
+        neurons_per_core=neurons, synaptic_bytes_per_core=memory, axons_out_per_core=axons_out
+    )
+    try:
+        placement = place(program, machine)
+    except InputError:
+        return  # one neuron alone exceeds such a core
+    assert all(0 < core.share <= 1 for core in placement.cores)
+    for p in program.populations[1:]:
+        slices = [s for core in placement.cores for s in core.slices if s.population == p.name]
+        spans = sorted((s.first, s.first + s.neurons) for s in slices)
+        assert spans[0][0] == 0 and spans[-1][1] == p.size
+        assert all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+    counts = placement.slice_counts()
+    for core in placement.cores:
+        for s in core.slices:
+            demand = next(d for d in demands(program) if d.name == s.population)
+            assert s.axons_out == s.neurons * sum(counts[t] for t in demand.targets)
+
+
+def test_a_neuron_too_large_for_a_core_is_named_with_the_limit():
+    with pytest.raises(InputError, match=r"wide: one neuron alone needs 5,000 .*4,096"):
+        place(wide_layer(10, 5_000), TARGET)
+
+
+def test_chips_are_filled_up_to_their_usable_cores():
+    placement = place(wide_layer(100_000, 1_000), TARGET)
+    assert placement.chips == -(-len(placement.cores) // 120)
+    assert max(core.chip for core in placement.cores) == placement.chips - 1
+
+
+def test_a_large_network_is_placed_in_no_time():
+    start = time.perf_counter()
+    placement = place(wide_layer(200_000, 4_000), TARGET)
+    assert time.perf_counter() - start < 5
+    assert sum(core.total("neurons") for core in placement.cores) == 200_000
