@@ -3,7 +3,17 @@
 Lava itself is imported by the worker of a run, not here, so this package can be imported without.
 """
 
-from compiler.backends.lava.run import Outcome, run, trace
+from compiler.backends.lava.job import Outcome
+from compiler.backends.lava.run import run, trace
+from compiler.backends.lava.supervise import LavaError, LavaTimeout
 from compiler.backends.lava.throughput import plastic_step_seconds, static_step_seconds
 
-__all__ = ["Outcome", "plastic_step_seconds", "run", "static_step_seconds", "trace"]
+__all__ = [
+    "LavaError",
+    "LavaTimeout",
+    "Outcome",
+    "plastic_step_seconds",
+    "run",
+    "static_step_seconds",
+    "trace",
+]

@@ -69,8 +69,14 @@ class Network:
         for process in self._parts if steps > 0 else ():
             process.run(condition=RunSteps(num_steps=steps), run_cfg=config)
 
-    def __enter__(self) -> Network:
-        return self
+    def errors(self) -> list[str]:
+        """Tracebacks of the processes that failed; Lava itself tells only how many there are."""
+        runtimes = [process.runtime for process in self._parts if process.runtime is not None]
+        actors = [a for r in runtimes for a in r._messaging_infrastructure.actors]
+        return [actor.exception[1] for actor in actors if actor.exception]
+
+    def __enter__(self) -> None:
+        """Processes are built by the first `run`, inside the context."""
 
     def __exit__(
         self,

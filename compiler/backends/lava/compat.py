@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +26,10 @@ INSTALL = (
 
 def installed() -> bool:
     """Whether lava-nc can be found in this environment; imports nothing."""
-    return importlib.util.find_spec("lava") is not None
+    try:
+        return importlib.util.find_spec("lava") is not None
+    except ModuleNotFoundError:  # an import hook that hides it
+        return False
 
 
 def require_installed() -> None:
@@ -63,7 +67,7 @@ def hashable_lava_defaults() -> Iterator[None]:
     patched: list[type] = []
 
     def prepare(cls: type) -> None:
-        for name in cls.__dict__.get("__annotations__", {}):
+        for name in inspect.get_annotations(cls):
             kind = type(cls.__dict__.get(name))
             if kind.__module__.startswith("lava.") and kind.__hash__ is None:
                 kind.__hash__ = object.__hash__  # type: ignore[assignment]

@@ -91,10 +91,9 @@ class Recording:
 
     def fixation(self, fixation: int) -> FixationTrace:
         """A copy of one fixation's records; only of a detailed recording."""
-        populations, synapses, gates = (
-            {name: (record, fixation % record.slots) for name, record in records.items()}
-            for records in (self.populations, self.synapses, self.gates)
-        )
+        populations = {n: (r, fixation % r.slots) for n, r in self.populations.items()}
+        synapses = {n: (r, fixation % r.slots) for n, r in self.synapses.items()}
+        gates = {n: (r, fixation % r.slots) for n, r in self.gates.items()}
         learning = populations if self.learn else {}
         return FixationTrace(
             fixation=fixation,

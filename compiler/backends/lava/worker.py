@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import active_children
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -51,15 +52,9 @@ def main() -> None:
     answers = Answers(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)  # whatever Lava prints must not come between the answers
     job: Job = pickle.load(sys.stdin.buffer)
-    try:
+    with Reporting(answers):
         load_lava()
         _do(job, answers)
-    except InputError as error:
-        answers.send(Failure(str(error), for_user=True))
-        sys.exit(1)
-    except Exception:
-        answers.send(Failure(traceback.format_exc()))
-        sys.exit(1)
 
 
 def _do(job: Job, answers: Answers) -> None:
@@ -81,15 +76,10 @@ def _do(job: Job, answers: Answers) -> None:
         last_step=steps,
     )
     act = {Task.TRACE: _trace, Task.RUN: _run, Task.TIME: _time}[job.task]
-    with network:
-        try:
-            with ChildWatch(answers):
-                for answer in act(job, network, recording, steps):
-                    answers.send(answer)
-        except Exception:
-            # Reported before the processes are stopped: stopping may wait for ever after an error.
-            answers.send(Failure(traceback.format_exc()))
-            raise
+    # Errors are reported before the processes are stopped: stopping may wait for ever after one.
+    with network, Reporting(answers, network), ChildWatch(answers, network):
+        for answer in act(job, network, recording, steps):
+            answers.send(answer)
 
 
 def _trace(job: Job, network: Network, recording: Recording, steps: int) -> Iterator[Any]:
@@ -137,20 +127,44 @@ def _learned(program: Program, recording: Recording) -> Program:
     )
 
 
+class Reporting:
+    """Tells the parent of any exception that leaves its context."""
+
+    def __init__(self, answers: Answers, network: Network | None = None) -> None:
+        self._answers = answers
+        self._network = network
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, InputError):
+            self._answers.send(Failure(str(error), for_user=True))
+        elif error is not None:
+            text = "".join(traceback.format_exception(kind, error, trace))
+            causes = [] if self._network is None else self._network.errors()
+            self._answers.send(Failure("".join([*causes, text])))
+
+
 class ChildWatch:
     """Ends this process where one of Lava's processes ends while the run goes on.
 
     Lava itself would wait for it until the time limit, and keep its error to itself.
     """
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, network: Network) -> None:
         self._answers = answers
+        self._network = network
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> ChildWatch:
+    def __enter__(self) -> None:
         self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -162,9 +176,8 @@ class ChildWatch:
             children.update(active_children())
             ended = [child for child in children if not child.is_alive()]
             if ended:
-                reasons = [c.exception[1] for c in ended if getattr(c, "exception", None)]
-                detail = reasons[0] if reasons else f"exit code {ended[0].exitcode}"
-                self._answers.send(Failure(f"a process of Lava ended early: {detail}"))
+                detail = self._network.errors() or [f"exit code {ended[0].exitcode}"]
+                self._answers.send(Failure(f"a process of Lava ended early: {detail[0]}"))
                 os._exit(1)
 
 
