@@ -5,12 +5,12 @@ Lava itself is imported by the worker of a run, not here, so this package can be
 
 from compiler.backends.lava.job import Outcome
 from compiler.backends.lava.run import run, trace
-from compiler.backends.lava.supervise import LavaError, LavaTimeout
+from compiler.backends.lava.supervise import LavaError, LavaTimeoutError
 from compiler.backends.lava.throughput import plastic_step_seconds, static_step_seconds
 
 __all__ = [
     "LavaError",
-    "LavaTimeout",
+    "LavaTimeoutError",
     "Outcome",
     "plastic_step_seconds",
     "run",

@@ -165,7 +165,8 @@ def _missing_input(program: Program, stimulus: Stimulus, learn: bool) -> Iterato
             continue
         given = stimulus.intensities.get(population.name)
         if given is None or given.shape[1:] != (population.size,):
-            yield f"the input needs intensities of shape (F, {population.size}) for {population.name}"
+            shape = f"(F, {population.size})"
+            yield f"the input needs intensities of shape {shape} for {population.name}"
     for modulator in program.modulators if learn else ():
         labels = stimulus.signals.get(modulator)
         if labels is None or len(labels) < stimulus.fixations:

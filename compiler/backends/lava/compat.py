@@ -18,9 +18,11 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 
+# In two steps: pip would ignore the Python version that scipy asks for as well, and pick one that
+# does not run on Python 3.10 or 3.11. Lava's own upper bounds (Python, numpy) are not real.
 INSTALL = (
-    "python -m pip install --no-deps --ignore-requires-python lava-nc==0.10.0 "
-    "asteval networkx scipy"
+    "python -m pip install asteval networkx scipy && "
+    "python -m pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 )
 
 

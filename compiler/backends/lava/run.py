@@ -24,7 +24,7 @@ def trace(
     """Yields what `compiler.trace` describes for every fixation.
 
     `guarded` skips learning epochs that can change nothing (stock Lava has one at every step).
-    Raises InputError where Lava is missing or cannot express the program, LavaTimeout after
+    Raises InputError where Lava is missing or cannot express the program, LavaTimeoutError after
     `timeout` seconds, LavaError where Lava fails. No process outlives the iterator.
     """
     require_installed()

@@ -25,14 +25,14 @@ class LavaError(RuntimeError):
     """Lava failed; the message ends with what it last said."""
 
 
-class LavaTimeout(LavaError, TimeoutError):
+class LavaTimeoutError(LavaError, TimeoutError):
     """Lava did not finish within the time limit."""
 
 
 def answers(job: Job, timeout: float) -> Iterator[Any]:
     """Yields what the worker answers, in order.
 
-    Raises LavaTimeout after `timeout` seconds, LavaError where the worker fails, InputError where
+    Raises LavaTimeoutError after `timeout` seconds, LavaError where the worker fails, InputError where
     it refuses. Closing the iterator, or any exception, ends the worker and all that it started.
     """
     with tempfile.TemporaryFile() as said:
@@ -49,7 +49,7 @@ def answers(job: Job, timeout: float) -> Iterator[Any]:
             _ask(worker, job)
             yield from _listen(worker)
             if limit.exceeded:
-                raise LavaTimeout(
+                raise LavaTimeoutError(
                     f"Lava did not finish within {timeout:g} s, and was stopped; allow it more "
                     f"time or give it fewer fixations{_last_lines(said)}"
                 )
