@@ -253,7 +253,7 @@ def worker_sessions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             sessions.append(worker.pid)
         return worker
 
-    monkeypatch.setattr(supervise.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
     return sessions
 
 

@@ -32,8 +32,9 @@ class LavaTimeoutError(LavaError, TimeoutError):
 def answers(job: Job, timeout: float) -> Iterator[Any]:
     """Yields what the worker answers, in order.
 
-    Raises LavaTimeoutError after `timeout` seconds, LavaError where the worker fails, InputError where
-    it refuses. Closing the iterator, or any exception, ends the worker and all that it started.
+    Raises LavaTimeoutError after `timeout` seconds, LavaError where the worker fails, InputError
+    where it refuses. Closing the iterator, or any exception, ends the worker and all that it
+    started.
     """
     with tempfile.TemporaryFile() as said:
         worker = subprocess.Popen(
