@@ -1,0 +1,144 @@
+"""The compiled file, `model.clapp`: a zip archive with a JSON document and one safetensors file.
+
+    program.json        format, version, the whole program but its arrays, the compile notes
+    arrays.safetensors  NAME.weights int8 (N_target, N_source), NAME.tags int16
+
+Nothing in it is ever executed. A file of a newer version is refused with a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from clapp_neuro.errors import InputError
+from clapp_neuro.files import write_whole
+from compiler.program import Program
+from compiler.report import Note
+
+FORMAT = "clapp-neuro program"
+VERSION = 1
+DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
+LARGEST = 4 << 30  # bytes; a member that claims more is not read
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files
+
+_PROGRAM: TypeAdapter[Program] = TypeAdapter(
+    Program, config=ConfigDict(arbitrary_types_allowed=True, strict=False)
+)
+_NOTES: TypeAdapter[tuple[Note, ...]] = TypeAdapter(tuple[Note, ...])
+
+
+def write_bundle(
+    path: str | os.PathLike[str], program: Program, notes: tuple[Note, ...] = ()
+) -> Path:
+    """Writes a program, whole or not at all. Raises InputError where the system refuses."""
+    arrays: dict[str, np.ndarray] = {}
+    bare = []
+    for s in program.synapses:
+        arrays[f"{s.name}.weights"] = np.ascontiguousarray(s.weights, np.int8)
+        if s.tags is not None:
+            arrays[f"{s.name}.tags"] = np.ascontiguousarray(s.tags, np.int16)
+        bare.append(replace(s, weights=np.zeros(0), tags=None))
+    values = asdict(replace(program, synapses=tuple(bare)))
+    for s in values["synapses"]:
+        del s["weights"], s["tags"]
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "program": values,
+        "notes": [asdict(n) for n in notes],
+    }
+    text = json.dumps(document, indent=1, allow_nan=False)
+
+    def write(file: Any) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(zipfile.ZipInfo(DOCUMENT, _EPOCH), text, zipfile.ZIP_DEFLATED)
+            packed = zipfile.ZipInfo(ARRAYS, _EPOCH)
+            archive.writestr(packed, save_tensors(arrays), zipfile.ZIP_DEFLATED)
+
+    return write_whole(path, write)
+
+
+def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]]:
+    """Reads a compiled program and its compile notes.
+
+    Raises InputError, one sentence each, for anything that is not a whole bundle of this or an
+    earlier version.
+    """
+    where = f"'{path}'"
+    text, packed = _members(Path(path), where)
+    try:
+        document = json.loads(text)
+        version = document["version"] if document["format"] == FORMAT else None
+    except (ValueError, KeyError, TypeError):
+        version = None
+    if not isinstance(version, int):
+        raise InputError(f"{where} holds no {FORMAT}: give a file that 'clapp-neuro compile' wrote")
+    if version > VERSION:
+        raise InputError(
+            f"{where} is program version {version}, this clapp-neuro reads up to {VERSION}: "
+            "upgrade clapp-neuro or compile the model again"
+        )
+    try:
+        arrays = load_tensors(packed)
+        values = document["program"]
+        for s in values["synapses"]:
+            s["weights"] = arrays[f"{s['name']}.weights"]
+            s["tags"] = arrays.get(f"{s['name']}.tags")
+        program = _PROGRAM.validate_python(values)
+        notes = _NOTES.validate_python(document.get("notes", []))
+    except (SafetensorError, ValidationError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{where} is damaged ({reason}): compile the model again"
+        ) from error
+    _check(program, where)
+    return program, notes
+
+
+def _members(path: Path, where: str) -> tuple[bytes, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in (DOCUMENT, ARRAYS):
+                if archive.getinfo(name).file_size > LARGEST:
+                    raise InputError(f"{where}: {name} claims to be larger than {LARGEST} bytes")
+            return archive.read(DOCUMENT), archive.read(ARRAYS)
+    except (zipfile.BadZipFile, KeyError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise InputError(
+            f"{where} is not a compiled program or is damaged: give a whole file that "
+            "'clapp-neuro compile' wrote"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {where}: {error.strerror or error}") from error
+
+
+def _check(program: Program, where: str) -> None:
+    """What the engines rely on: shapes, ranges, and names that exist."""
+    sizes = {p.name: p.size for p in program.populations}
+    if program.timetable.steps < 1 or program.timetable.period < program.timetable.steps:
+        raise InputError(f"{where} is damaged: its timetable is impossible")
+    for s in program.synapses:
+        shape = (sizes.get(s.target), sizes.get(s.source))
+        if s.weights.shape != shape or (s.tags is not None and s.tags.shape != shape):
+            raise InputError(f"{where} is damaged: {s.name} does not have the shape {shape}")
+        if s.weights.dtype != np.int8 or (s.tags is not None and s.tags.dtype != np.int16):
+            raise InputError(f"{where} is damaged: {s.name} has the wrong number type")
+        if np.abs(s.weights.astype(int)).max(initial=0) > program.weight_max:
+            raise InputError(f"{where} is damaged: a weight of {s.name} is out of range")
+        if s.tags is not None and np.abs(s.tags.astype(int)).max(initial=0) > program.tag_max:
+            raise InputError(f"{where} is damaged: a tag of {s.name} is out of range")
+        if (s.rule is None) != (s.tags is None):
+            raise InputError(f"{where} is damaged: {s.name} has a rule without tags or the reverse")
+    for gate in program.gates:
+        if gate.population not in sizes or gate.modulator not in program.modulators:
+            raise InputError(f"{where} is damaged: {gate.name} names what does not exist")

@@ -1,0 +1,61 @@
+"""The compiler in one visible order: fold, quantise, schedule, lower learning, check, place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.checks import check, refuse
+from compiler.ir import Network
+from compiler.passes.fold import fold
+from compiler.passes.lower_learning import lower_learning
+from compiler.passes.place import Placement, place
+from compiler.passes.quantize import quantize
+from compiler.passes.schedule import Plan, schedule
+from compiler.program import Program
+from compiler.report import Note
+from compiler.targets import Figure, Target
+
+WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
+TAG_BITS = 9
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program, where its parts lie, and what each pass did and lost."""
+
+    program: Program
+    placement: Placement
+    notes: tuple[Note, ...]
+
+
+def compile_network(network: Network, target: Target, seed: int = 0) -> Compiled:
+    """Compiles a source network for a target.
+
+    Raises InputError for what cannot be computed there, with every violated limit at once.
+    """
+    refuse(check(network, target), target.name)
+    weight_max = _largest(target.machine.limits.weight_bits, WEIGHT_BITS)
+    tag_max = _largest(target.machine.limits.tag_bits, TAG_BITS)
+    folded, folding = fold(network)
+    quantized, rounding = quantize(folded, weight_max)
+    plan = schedule(folded)
+    program, lowering = lower_learning(
+        quantized, plan, target=target.name, seed=seed, weight_max=weight_max, tag_max=tag_max
+    )
+    refuse(check(program, target), target.name)
+    notes = (*folding, *rounding, *_timing(plan), *lowering)
+    return Compiled(program, place(program, target), notes)
+
+
+def _largest(bits: Figure, most: int) -> int:
+    """The largest magnitude of a signed field, at most `most` bits with the sign."""
+    return (1 << (min(int(bits.value), most) - 1)) - 1
+
+
+def _timing(plan: Plan) -> tuple[Note, ...]:
+    timetable = plan.timetable
+    text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
+    if plan.slots:
+        carries = 2**plan.carry_exponent // timetable.period
+        text += f"; tags are carried into weights every {carries} fixations"
+    return (Note("schedule", "fixation", text),)
