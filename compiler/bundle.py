@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -32,9 +32,7 @@ DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files
 
-_PROGRAM: TypeAdapter[Program] = TypeAdapter(
-    Program, config=ConfigDict(arbitrary_types_allowed=True, strict=False)
-)
+_PROGRAM: TypeAdapter[Program] = TypeAdapter(Program)
 _NOTES: TypeAdapter[tuple[Note, ...]] = TypeAdapter(tuple[Note, ...])
 
 

@@ -152,6 +152,8 @@ class Synapses:
     divided by 2^delivery_shift exactly (the payload was lifted by as much).
     """
 
+    __pydantic_config__ = {"arbitrary_types_allowed": True}  # arrays, when a bundle is read
+
     name: str
     index: int
     source: str
