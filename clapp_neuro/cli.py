@@ -1,0 +1,255 @@
+"""The command line: one function a command, no logic of its own.
+
+Exit codes: 0 yes, 1 a verification found a difference (or an unfinished run), 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import clapp_neuro
+from clapp_neuro.errors import InputError
+from clapp_neuro.progress import track
+from clapp_neuro.show import dump, lines, table
+from compiler.backends.lava.supervise import LavaError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train CLAPP in spikes, compile it for a neuromorphic chip, learn there, verify, cost.",
+)
+
+Json = Annotated[Path | None, typer.Option("--json", help="write the result to this file")]
+Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
+Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
+Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
+Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]
+
+
+@app.command(epilog="Example: clapp-neuro train --preset fashion-dense --mode online --out model.pt")
+def train(
+    out: Annotated[Path, typer.Option(help="where to write the checkpoint")],
+    preset: Annotated[str | None, typer.Option(help="which experiment; see the docs")] = None,
+    method: Annotated[str | None, typer.Option(help="clapp, or random for no learning")] = None,
+    mode: Annotated[str | None, typer.Option(help="batch (Adam) or online (the chip's)")] = None,
+    steps: Annotated[int | None, typer.Option(help="minibatches, or fixations online")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of weights, order and coins")] = None,
+    data: Data = None,
+    resume: Annotated[Path | None, typer.Option(help="go on with this checkpoint")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda (batch mode)")] = None,
+    json: Json = None,
+) -> None:
+    """Train a network on images and write its checkpoint."""
+    if (preset is None) == (resume is None):
+        raise InputError("give either --preset NAME or --resume model.pt")
+    changes = {"method": method, "mode": mode, "steps": steps, "seed": seed}
+    start = (
+        clapp_neuro.load_checkpoint(resume).experiment
+        if resume is not None
+        else clapp_neuro.load_preset(preset)
+    )
+    experiment = clapp_neuro.with_training(start, **changes)
+    with track("train") as report:
+        result = clapp_neuro.train(
+            experiment, out, resume=resume, data=data, device=device, report=report
+        )
+    dump(json, result)
+    lines(
+        f"{result.path}: step {result.step}, {result.seconds:.0f} s on {result.device}, "
+        f"images from {result.source}"
+    )
+    table(
+        ("layer", "hinge loss", "gate open", "firing rate"),
+        [
+            (f"{n}", f"{r.loss:.3f}", f"{r.gate:.1%}", f"{r.rate:.1%}")
+            for n, r in enumerate(result.final, 1)
+        ],
+    )
+    if result.interrupted:
+        lines(f"interrupted: go on with --resume {result.path}")
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: clapp-neuro probe model.pt")
+def probe(
+    model: Model,
+    data: Data = None,
+    train_images: Annotated[int | None, typer.Option(help="labelled images to fit on")] = None,
+    json: Json = None,
+) -> None:
+    """Linear readout of every layer, beside the same network untrained."""
+    with track("probe") as report:
+        result = clapp_neuro.probe(model, data=data, train_images=train_images, report=report)
+    dump(json, result)
+    lines(
+        f"{result.train_images} training and {result.test_images} test images from {result.source}"
+    )
+    rows = [(f"{r.layer}", f"{r.accuracy:.2%}", f"{r.untrained:.2%}") for r in result.layers]
+    table(("layer", "accuracy", "untrained"), [("inputs", f"{result.inputs:.2%}", ""), *rows])
+
+
+@app.command(epilog="Example: clapp-neuro compile model.pt --target loihi2-sim")
+def compile(
+    model: Model,
+    target: Annotated[str, typer.Option(help="machine-backend, or a machine file")] = "loihi2-sim",
+    out: Annotated[Path | None, typer.Option(help="default: model.clapp beside the model")] = None,
+    seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
+    static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
+    json: Json = None,
+) -> None:
+    """Compile a checkpoint for a target; print cores, memory and the precision lost."""
+    result = clapp_neuro.compile(model, target, out, seed=seed, static=static)
+    dump(json, result)
+    notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
+    table(("pass", "subject", "what it did and lost"), notes)
+    header, *rows = result.compiled.placement.rows()
+    table(header, rows)
+    lines(f"{result.path}: compiled for {result.target}")
+
+
+@app.command(epilog="Example: clapp-neuro run model.clapp --learn --out learned.clapp")
+def run(
+    bundle: Bundle,
+    images: Annotated[int | None, typer.Option(help="how many images to look at")] = None,
+    learn: Annotated[bool, typer.Option("--learn", help="learn on the chip")] = False,
+    out: Annotated[Path | None, typer.Option(help="where to write what was learned")] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="linear readout of the counts")] = False,
+    data: Data = None,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Run a program on the simulator, to look or to learn."""
+    with track("run") as report:
+        result = clapp_neuro.run(
+            bundle,
+            images=images,
+            learn=learn,
+            out=out,
+            data=data,
+            seed=seed,
+            probe=probe,
+            report=report,
+        )
+    dump(json, result)
+    lines(f"{result.images} images, {result.fixations} fixations, from {result.source}")
+    rows = []
+    for name, rate in result.rates.items():
+        accuracy = f"{result.accuracy[name]:.2%}" if result.accuracy else "–"
+        loss = f"{result.loss[name]:.3f}" if name in result.loss else "–"
+        opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
+        rows.append((name, f"{rate:.1%}", loss, opened, accuracy))
+    table(("layer", "firing rate", "hinge loss", "gate open", "readout"), rows)
+    if result.out is not None:
+        lines(f"{result.out}: what the chip learned")
+
+
+@app.command(epilog="Example: clapp-neuro verify model.clapp --against lava --learn")
+def verify(
+    bundle: Bundle,
+    against: Annotated[str, typer.Option(help="lava or reference")] = "lava",
+    learn: Annotated[bool, typer.Option("--learn", help="with on-chip learning")] = False,
+    fixations: Annotated[int, typer.Option(help="how many")] = 20,
+    timeout: Annotated[float, typer.Option(help="seconds that Lava may take")] = 600.0,
+    data: Data = None,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Compare two engines after every time step; exit code 1 where they differ."""
+    with track("verify") as report:
+        result = clapp_neuro.verify(
+            bundle,
+            against=against,
+            learn=learn,
+            fixations=fixations,
+            data=data,
+            seed=seed,
+            timeout=timeout,
+            report=report,
+        )
+    dump(json, result)
+    if result.agreement:
+        rows = [
+            (n, f"{a['correlation']:.5f}", f"{a['relative_error']:.3%}")
+            for n, a in result.agreement.items()
+        ]
+        table(("against the float reference", "correlation", "relative error"), rows)
+    agreement = "agrees" if result.agreement else "equal"
+    lines(
+        f"{agreement if result.equal else 'different'}: {result.fixations} fixations, "
+        f"{result.time_steps} time steps, {result.values_compared:,} values compared "
+        f"({result.weights_compared:,} of them weights and tags), {result.mismatches} differ"
+    )
+    if result.first_difference is not None:
+        lines(f"first difference: {result.first_difference}")
+    if not result.equal:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: clapp-neuro energy model.clapp --compare all")
+def energy(
+    bundle: Bundle,
+    compare: Annotated[str | None, typer.Option(help="all, or machines with commas")] = None,
+    images: Annotated[int, typer.Option(help="how many images to look at")] = 200,
+    data: Data = None,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Energy of a program, each figure with its band, grade and source."""
+    result = clapp_neuro.energy(bundle, compare=compare, images=images, data=data, seed=seed)
+    dump(json, result)
+    header, *rows = result.estimate.rows()
+    lines(f"{result.estimate.title}, {result.images} images from {result.source}")
+    table(header, rows)
+    lines(*(f"- {a}" for a in result.estimate.assumptions))
+    if result.estimate.ratio is not None:
+        lines(f"learning over inference: {result.estimate.ratio}")
+    if result.comparison is not None:
+        header, *rows = result.comparison.rows()
+        table(header, rows)
+    lines(f"the float network on this CPU: {result.this_cpu}")
+
+
+@app.command(epilog="Example: clapp-neuro targets")
+def targets(json: Json = None) -> None:
+    """What programs can be compiled for."""
+    result = clapp_neuro.targets()
+    dump(json, [r.to_json() for r in result])
+    rows = []
+    for r in result:
+        limits = r.machine.limits
+        cores = f"{limits.usable_cores_per_chip.value:g} x {limits.chips.value:g}"
+        memory = f"{limits.synaptic_bytes_per_core.value / 1024:g} KB"
+        neurons = f"{limits.neurons_per_core.value:g}"
+        learns = "yes" if r.machine.capabilities.third_factor.value else "no"
+        rows.append((r.name, r.machine.title, cores, neurons, memory, learns))
+    header = ("target", "machine", "cores x chips", "neurons/core", "synapses/core", "third factor")
+    table(header, rows)
+
+
+@app.command(epilog="Example: clapp-neuro doctor")
+def doctor(json: Json = None) -> None:
+    """What is installed, which device, whether Lava runs, which data were found."""
+    result = clapp_neuro.doctor()
+    dump(json, result)
+    lines(str(result))
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; bad input becomes one sentence on standard error and exit code 2."""
+    try:
+        app(arguments)
+    except (InputError, LavaError) as error:
+        print(f"clapp-neuro: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

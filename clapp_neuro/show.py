@@ -1,0 +1,62 @@
+"""How results are shown: tables on standard output, JSON into a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from clapp_neuro.files import write_whole
+
+PLAIN_WIDTH = 160
+"""Columns where the output is not a terminal: tables in a file should not be folded."""
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; cells are plain text."""
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for title in header:
+        shown.add_column(title, overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    _console().print(shown)
+
+
+def lines(*texts: str) -> None:
+    """Print each text on a line of its own."""
+    console = _console()
+    for text in texts:
+        console.print(text, markup=False)
+
+
+def dump(path: Path | None, result: Any) -> None:
+    """Write a result as JSON, whole or not at all; nothing where `path` is None."""
+    if path is None:
+        return
+    text = json.dumps(_plain(result), indent=2, default=_plain) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, (dict, list, tuple, str, int, float)) or value is None:
+        return value
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,54 @@
+"""`compile`: a checkpoint to a program for a target."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from clapp_neuro.checkpoint import load_checkpoint
+from compiler.bundle import write_bundle
+from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.pipeline import Compiled, compile_network
+from compiler.targets import load_target
+
+
+@dataclass(frozen=True)
+class CompileResult:
+    """Where the program was written, and what compiling did to it."""
+
+    path: Path
+    target: str
+    compiled: Compiled
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: notes of the passes, placement, timetable."""
+        return {
+            "path": str(self.path),
+            "target": self.target,
+            "timetable": asdict(self.compiled.program.timetable),
+            "notes": [asdict(note) for note in self.compiled.notes],
+            "placement": self.compiled.placement.to_json(),
+        }
+
+
+def compile(
+    model: str | os.PathLike[str],
+    target: str = "loihi2-sim",
+    out: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+    static: bool = False,
+) -> CompileResult:
+    """Compile a checkpoint and write the program to `out` (default: beside it, as .clapp).
+
+    seed: of the stochastic rounding on the chip. static: leave learning out.
+    Raises InputError for what does not fit, with all violated limits; nothing is written then.
+    """
+    chosen = load_target(target)
+    network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
+    compiled = compile_network(network, chosen, seed)
+    path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
+    write_bundle(path, compiled.program, compiled.notes)
+    return CompileResult(path, target, compiled)

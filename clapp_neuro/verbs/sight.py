@@ -1,0 +1,72 @@
+"""What the chip looks at: a compiled program's own data set as intensities and saccades."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+
+from clapp_neuro.config import Experiment, read_experiment
+from clapp_neuro.data.fixations import fixation_stream
+from clapp_neuro.data.images import ImageSet, load_images
+from clapp_neuro.data.patches import fixated_inputs, image_inputs, intensities
+from clapp_neuro.errors import InputError
+from compiler.backends.simulator import infer
+from compiler.frontends.checkpoint import INPUT, SACCADE
+from compiler.program import Program
+from compiler.trace import Stimulus
+
+IMAGES_AT_ONCE = 500
+
+
+def experiment_of(program: Program) -> Experiment:
+    """The experiment that the program was compiled from; InputError where the file lacks it."""
+    text = program.provenance.get("experiment")
+    if text is None:
+        raise InputError("the program does not say which data it was trained on: compile it again")
+    return read_experiment(json.loads(text), "the program's experiment")
+
+
+def images_of(program: Program, data: str | os.PathLike[str] | None) -> ImageSet:
+    """The images of the program's experiment; `data` as in `load_images`."""
+    return load_images(experiment_of(program).data, data)
+
+
+def gaze(
+    program: Program, images: ImageSet, fixations: int, seed: int, start: int = 0
+) -> Stimulus:
+    """Fixations of the agent's gaze over the learning images, as the online reference sees them."""
+    if fixations < 1:
+        raise InputError(f"{fixations} fixations: give at least 1")
+    config = experiment_of(program).data
+    seen = images.learning_images
+    stream = fixation_stream(len(seen), config.positions, fixations, seed, start)
+    inputs = {INPUT: intensities(fixated_inputs(seen, stream, config))}
+    return Stimulus(inputs, {name: stream.label for name in program.modulators})
+
+
+def scan(program: Program, images: np.ndarray) -> Stimulus:
+    """Every position of every image (B, H, W) in order; a saccade leads to each image."""
+    if len(images) == 0:
+        raise InputError("there are no images to look at: give at least one")
+    config = experiment_of(program).data
+    patches = intensities(image_inputs(images, config))
+    labels = np.ones((len(images), config.positions), np.int8)
+    labels[:, 0] = -1
+    labels[0, 0] = 0
+    flat = patches.reshape(-1, patches.shape[-1])
+    return Stimulus({INPUT: flat}, {SACCADE: labels.ravel()} if program.modulators else {})
+
+
+def chip_features(program: Program, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean spike counts over an image's positions, float (images, N), for each layer."""
+    positions = experiment_of(program).data.positions
+    parts: dict[str, list[np.ndarray]] = {}
+    for first in range(0, len(images), IMAGES_AT_ONCE):
+        part = images[first : first + IMAGES_AT_ONCE]
+        counts, _ = infer(program, scan(program, part))
+        for name, values in counts.items():
+            grid = values.reshape(len(part), positions, -1)
+            parts.setdefault(name, []).append(grid.mean(1, dtype=np.float64))
+    return {name: np.concatenate(values) for name, values in parts.items()}

@@ -1,0 +1,183 @@
+"""`verify`: the simulator against Lava, bit by bit, or against the float reference."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from clapp_neuro.config import Experiment, with_training
+from clapp_neuro.data.images import ImageSet
+from clapp_neuro.encoders.dense import forward
+from clapp_neuro.errors import InputError, unknown
+from clapp_neuro.progress import Report, silent
+from clapp_neuro.training.online import OnlineTrainer
+from clapp_neuro.training.tally import Tally
+from clapp_neuro.verbs.sight import experiment_of, gaze, images_of
+from compiler.backends import lava, simulator
+from compiler.bundle import read_bundle
+from compiler.program import TAG_UNITS, Program
+from compiler.trace import Stimulus
+from compiler.verify import Difference, compare
+
+ENGINES = ("lava", "reference")
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """Outcome of a verification; `agreement` is filled in against the float reference only.
+
+    Against the reference `equal` means that every layer's spike counts correlate with the float
+    network's by at least 0.99: rounding makes exact equality impossible.
+    """
+
+    against: str
+    learn: bool
+    equal: bool
+    mismatches: int
+    fixations: int
+    time_steps: int
+    weights_compared: int
+    values_compared: int
+    first_difference: Difference | None
+    agreement: dict[str, dict[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+CORRELATION = 0.99
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    against: str = "lava",
+    learn: bool = False,
+    fixations: int = 20,
+    data: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    timeout: float = 600.0,
+    report: Report = silent,
+) -> VerifyResult:
+    """Run a program on two engines and compare.
+
+    Raises InputError for an unknown engine, a file that is none, or Lava missing.
+    """
+    if against not in ENGINES:
+        raise unknown("engine", against, ENGINES)
+    program, _ = read_bundle(path)
+    if learn and not program.plastic:
+        raise InputError(f"'{path}' has no plastic synapses: leave --learn out")
+    images = images_of(program, data)
+    stimulus = gaze(program, images, fixations, seed)
+    if against == "reference":
+        learning = images if learn else None
+        return _against_reference(program, stimulus, learning, seed)
+    ours = simulator.trace(program, stimulus, learn)
+    theirs = lava.trace(program, stimulus, learn, timeout)
+    for total in compare(program, ours, theirs):
+        report(total.fixations, fixations, f"{total.mismatches} differences")
+    return VerifyResult(
+        against,
+        learn,
+        total.equal,
+        total.mismatches,
+        total.fixations,
+        total.time_steps,
+        total.weights_compared,
+        total.values_compared,
+        total.first_difference,
+        {},
+    )
+
+
+def _against_reference(
+    program: Program, stimulus: Stimulus, learning: ImageSet | None, seed: int
+) -> VerifyResult:
+    """Spike counts, and with the images to learn from weight changes, beside the float network's.
+
+    Both start from the program's own weights in real numbers, so what is measured is integer
+    arithmetic and rounding, not what quantisation dropped before.
+    """
+    experiment = experiment_of(program)
+    weights = {s.name: torch.from_numpy(_real(program, s.name)).float() for s in program.synapses}
+    inputs = torch.from_numpy(stimulus.intensities["input"].astype(np.float32) / 255)
+    counts, _ = simulator.infer(program, stimulus)
+    agreement: dict[str, dict[str, float]] = {}
+    with torch.inference_mode():
+        for number, layer in enumerate(forward(weights, inputs, experiment.encoder), 1):
+            name = f"layer{number}"
+            ours = counts[name] / program.timetable.steps
+            agreement[f"{name} counts"] = _agreement(layer.z.double().numpy(), ours)
+    equal = all(a["correlation"] >= CORRELATION for a in agreement.values())
+    compared = 0
+    if learning is not None:
+        settings = with_training(experiment, seed=seed)
+        agreement |= _weight_changes(program, stimulus, settings, learning, weights)
+        compared = sum(s.weights.size for s in program.synapses)
+    return VerifyResult(
+        "reference",
+        learning is not None,
+        equal,
+        sum(a["correlation"] < CORRELATION for n, a in agreement.items() if "counts" in n),
+        stimulus.fixations,
+        stimulus.fixations * program.timetable.period,
+        compared,
+        sum(c.size for c in counts.values()),
+        None,
+        agreement,
+    )
+
+
+def _weight_changes(
+    program: Program,
+    stimulus: Stimulus,
+    experiment: Experiment,
+    images: ImageSet,
+    weights: dict[str, torch.Tensor],
+) -> dict[str, dict[str, float]]:
+    """Change of every plastic matrix on the chip beside the float online rule's.
+
+    The float network learns from the same stretch of gaze, which its seed determines.
+    """
+    before = {name: w.clone() for name, w in weights.items()}
+    tally = Tally(len(experiment.encoder.layers), 0)
+    with torch.inference_mode():
+        trainer = OnlineTrainer(experiment, images, weights, None)
+        for step in range(stimulus.fixations):
+            trainer.advance(step, tally)
+    learned = simulator.simulate(program, stimulus).program
+    changes = {}
+    for s in program.synapses:
+        ours = _real(learned, s.name) - _real(program, s.name)
+        theirs = (weights[s.name] - before[s.name]).double().numpy()
+        changes[f"{s.name} change"] = _agreement(theirs, ours)
+    return changes
+
+
+def _real(program: Program, name: str) -> np.ndarray:
+    """A projection's weights in the units of the source: integer part and tag together."""
+    s = next(s for s in program.synapses if s.name == name)
+    tags = 0.0 if s.tags is None else s.tags / TAG_UNITS
+    # the first weights took over the input's scale of 1/255 an intensity
+    scale = 255.0 if program.population(s.source).soma is None else 1.0
+    return np.asarray((s.weights + tags) * s.unit * scale, np.float64)
+
+
+def _agreement(expected: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Correlation and relative error; both are 1 and 0 where neither side has anything."""
+    e, f = expected.ravel(), found.ravel()
+    if not e.any() and not f.any():
+        return {"correlation": 1.0, "relative_error": 0.0}
+    spread = float(e.std() * f.std())
+    centred = float(((e - e.mean()) * (f - f.mean())).mean())
+    norm = float(np.linalg.norm(e))
+    return {
+        "correlation": centred / spread if spread else 0.0,
+        "relative_error": float(np.linalg.norm(f - e)) / norm if norm else float("inf"),
+    }
