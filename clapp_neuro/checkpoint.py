@@ -7,7 +7,9 @@ nothing in a user's file is ever executed.
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
 import pickle
 import zipfile
@@ -67,7 +69,10 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pat
         "weights": _detached(checkpoint.weights),
         "resume": _detached(checkpoint.resume),
     }
-    return write_whole(path, lambda file: torch.save(content, file))
+    # first into memory: PyTorch's writer turns a full disk into an error of its own
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return write_whole(path, lambda file: file.write(buffer.getbuffer()))
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -128,9 +133,9 @@ def _read(path: Path, where: str) -> Any:
             f"{where} holds Python objects other than tensors, which could run code, "
             "so it was not opened: give a file written by 'clapp-neuro train'"
         ) from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file makes the reader raise
         raise InputError(
             f"{where} cannot be read as a PyTorch file: give a file written by 'clapp-neuro train'"
         ) from error
@@ -153,7 +158,7 @@ def _looks_like(head: bytes) -> str:
 def _metadata(text: Any, where: str) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: its metadata are not JSON, the file was altered") from error
     kinds = {"experiment": dict, "step": int, "calibration": dict, "data": dict, "versions": dict}
     for key, kind in kinds.items():
@@ -166,13 +171,15 @@ def _metadata(text: Any, where: str) -> dict[str, Any]:
 
 def _calibration(values: dict[str, Any], where: str) -> dict[str, float]:
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InputError(f"{where}: calibration '{name}' is {value!r}, not a number")
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise InputError(f"{where}: calibration '{name}' is {value!r}, not a finite number")
     return {name: float(value) for name, value in values.items()}
 
 
 def _tensors(values: Any, entry: str, where: str) -> dict[str, Tensor]:
-    if not isinstance(values, dict) or not all(isinstance(v, Tensor) for v in values.values()):
+    if not isinstance(values, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in values.items()
+    ):
         raise InputError(f"{where}: '{entry}' is not a table of tensors, the file was altered")
     return values
 
@@ -185,6 +192,8 @@ def _check_weights(weights: dict[str, Tensor], experiment: Experiment, where: st
         raise InputError(f"{where} {names} for its {len(experiment.encoder.layers)} layer(s)")
     for name, shape in shapes.items():
         tensor = weights[name]
+        if tensor.layout != torch.strided or tensor.is_meta:
+            raise InputError(f"{where}: {name} is not a plain dense tensor")
         if tensor.dtype != torch.float32:
             raise InputError(f"{where}: {name} is {tensor.dtype}, it must be torch.float32")
         if tuple(tensor.shape) != shape:

@@ -32,7 +32,9 @@ Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]
 
 
-@app.command(epilog="Example: clapp-neuro train --preset fashion-dense --mode online --out model.pt")
+@app.command(
+    epilog="Example: clapp-neuro train --preset fashion-dense --mode online --out model.pt"
+)
 def train(
     out: Annotated[Path, typer.Option(help="where to write the checkpoint")],
     preset: Annotated[str | None, typer.Option(help="which experiment; see the docs")] = None,

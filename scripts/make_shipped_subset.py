@@ -8,6 +8,7 @@ Class-balanced, in the order of the original files, the same bytes every time.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def main(folder: str) -> None:
         "t10k-labels-idx1-ubyte.gz": full.test_labels[test].astype(np.uint8),
     }
     for name, array in parts.items():
-        path = write_whole(TARGET / name, lambda file, array=array: write_idx_gz(file, array))
+        path = write_whole(TARGET / name, partial(write_idx_gz, array=array))
         print(f"{path.name}: {array.shape}, {path.stat().st_size} bytes")
 
 

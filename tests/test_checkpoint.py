@@ -1,10 +1,12 @@
 """A checkpoint is read whole and consistent, or refused with one sentence."""
 
+import errno
 import io
 import json
 import pickle
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 
@@ -156,7 +158,7 @@ def test_impossible_version(path, version):
     assert "impossible checkpoint version" in refused(altered(path, version=version))
 
 
-@pytest.mark.parametrize("metadata", ["{", None, "[]", "{}", b"\xff"])
+@pytest.mark.parametrize("metadata", ["{", None, "[]", "{}", b"\xff", "[" * 100_000])
 def test_altered_metadata(path, metadata):
     assert "metadata" in refused(altered(path, metadata=metadata))
 
@@ -194,6 +196,14 @@ def test_weights_of_another_type(path, dtype):
     assert "must be torch.float32" in refused(with_weights(path, **{"layer1.forward": weight}))
 
 
+@pytest.mark.parametrize(
+    "weight", [torch.zeros(8, 196, device="meta"), torch.zeros(8, 196).to_sparse()]
+)
+def test_weights_that_are_not_plain(path, weight):
+    message = refused(with_weights(path, **{"layer1.forward": weight}))
+    assert "not a plain dense tensor" in message or "Python objects" in message
+
+
 @pytest.mark.parametrize("entry", ["weights", "resume"])
 def test_tables_that_are_none(path, entry):
     assert "not a table of tensors" in refused(altered(path, **{entry: None}))
@@ -217,6 +227,39 @@ def test_an_old_file_survives_a_failed_save(path):
     with pytest.raises(InputError, match=r"lacks layer1\.forward"):
         save_checkpoint(path, make(weights=weights))
     assert path.read_bytes() == before
+
+
+def test_full_disk_leaves_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"cannot write .*model\.pt.*No space left"):
+        save_checkpoint(path, make())
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["model.pt"]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_altered_bytes_behind_good_checksums(path, seed):
+    """Nothing but a checkpoint or an InputError comes out of a hostile archive."""
+    random = np.random.default_rng(seed)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: bytearray(archive.read(name)) for name in archive.namelist()}
+    (pickled,) = (content for name, content in entries.items() if name.endswith("data.pkl"))
+    for place in random.integers(0, len(pickled), 1 + seed % 4):
+        pickled[place] = random.integers(256)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, bytes(content))
+    try:
+        read = load_checkpoint(path)
+    except InputError as error:
+        assert path.name in str(error)
+    else:
+        assert read.weights.keys() == make().weights.keys()
 
 
 def test_legacy_pytorch_format(path):

@@ -21,7 +21,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.training.batch import BatchTrainer
-from clapp_neuro.training.interrupt import deferred_interrupt
+from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import LayerReport, Stretch, Tally
 from clapp_neuro.versions import software_versions
@@ -78,21 +78,29 @@ def train(
     weights = {name: weight.to(target) for name, weight in weights.items()}
     first = start.step if start else 0
     began = time.perf_counter()
-    step, state, history = _run(
-        experiment, images, weights, start.resume if start else None, first, report
-    )
-    save_checkpoint(
-        out,
-        Checkpoint(
-            experiment=experiment,
-            step=step,
-            weights=weights,
-            calibration=calibrate(weights, experiment, images),
-            data=images.summary(),
-            versions=software_versions(),
-            resume=state,
-        ),
-    )
+    # an interruption ends the steps, not the saving of what they have learned
+    with deferred_interrupt() as interruption:
+        step, state, history = _run(
+            experiment,
+            images,
+            weights,
+            start.resume if start else None,
+            first,
+            report,
+            interruption,
+        )
+        save_checkpoint(
+            out,
+            Checkpoint(
+                experiment=experiment,
+                step=step,
+                weights=weights,
+                calibration=calibrate(weights, experiment, images),
+                data=images.summary(),
+                versions=software_versions(),
+                resume=state,
+            ),
+        )
     return TrainResult(
         path=Path(out),
         step=step,
@@ -112,6 +120,7 @@ def _run(
     resume: dict[str, Tensor] | None,
     first: int,
     report: Report,
+    interruption: Interruption,
 ) -> tuple[int, dict[str, Tensor], tuple[Stretch, ...]]:
     """Steps `first` to the last one; returns the step reached, the state to resume from, history."""
     total = _last_step(experiment)
@@ -125,10 +134,10 @@ def _run(
     history: list[Stretch] = []
     length = max(1, (total - first) // STRETCHES)
     step = first
-    with torch.inference_mode(), _threads(1 if online else None), deferred_interrupt() as stop:
+    with torch.inference_mode(), _threads(1 if online else None):
         trainer = kind(experiment, images, weights, resume if first else None)
         tally = Tally(len(experiment.encoder.layers), first)
-        while step < total and not stop.requested:
+        while step < total and not interruption.requested:
             trainer.advance(step, tally)
             step += 1
             if (step - first) % length == 0 or step == total:

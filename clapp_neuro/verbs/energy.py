@@ -86,4 +86,6 @@ def _float_forward(program: Program, stimulus: Stimulus) -> None:
         for s in program.synapses
     }
     with torch.inference_mode():
-        forward(weights, torch.from_numpy(stimulus.intensities["input"].astype(np.float32)), encoder)
+        forward(
+            weights, torch.from_numpy(stimulus.intensities["input"].astype(np.float32)), encoder
+        )

@@ -33,9 +33,7 @@ def images_of(program: Program, data: str | os.PathLike[str] | None) -> ImageSet
     return load_images(experiment_of(program).data, data)
 
 
-def gaze(
-    program: Program, images: ImageSet, fixations: int, seed: int, start: int = 0
-) -> Stimulus:
+def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: int = 0) -> Stimulus:
     """Fixations of the agent's gaze over the learning images, as the online reference sees them."""
     if fixations < 1:
         raise InputError(f"{fixations} fixations: give at least 1")

@@ -101,11 +101,14 @@ def _against_reference(
 ) -> VerifyResult:
     """Spike counts, and with the images to learn from weight changes, beside the float network's.
 
-    Both start from the program's own weights in real numbers, so what is measured is integer
-    arithmetic and rounding, not what quantisation dropped before.
+    Both start from the program's own integer weights, so what is measured is integer arithmetic
+    and rounding, not what quantisation dropped before.
     """
     experiment = experiment_of(program)
-    weights = {s.name: torch.from_numpy(_real(program, s.name)).float() for s in program.synapses}
+    weights = {
+        s.name: torch.from_numpy(s.weights * _unit(program, s.name)).float()
+        for s in program.synapses
+    }
     inputs = torch.from_numpy(stimulus.intensities["input"].astype(np.float32) / 255)
     counts, _ = simulator.infer(program, stimulus)
     agreement: dict[str, dict[str, float]] = {}
@@ -160,13 +163,18 @@ def _weight_changes(
     return changes
 
 
+def _unit(program: Program, name: str) -> float:
+    """The real value of one weight unit of a projection, in the source's own scale of inputs."""
+    s = next(s for s in program.synapses if s.name == name)
+    # the first weights took over the input's scale of 1/255 an intensity
+    return s.unit * (255.0 if program.population(s.source).soma is None else 1.0)
+
+
 def _real(program: Program, name: str) -> np.ndarray:
-    """A projection's weights in the units of the source: integer part and tag together."""
+    """A projection's weights in real numbers: integer part and tag together."""
     s = next(s for s in program.synapses if s.name == name)
     tags = 0.0 if s.tags is None else s.tags / TAG_UNITS
-    # the first weights took over the input's scale of 1/255 an intensity
-    scale = 255.0 if program.population(s.source).soma is None else 1.0
-    return np.asarray((s.weights + tags) * s.unit * scale, np.float64)
+    return np.asarray((s.weights + tags) * _unit(program, name), np.float64)
 
 
 def _agreement(expected: np.ndarray, found: np.ndarray) -> dict[str, float]:
