@@ -97,9 +97,7 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
         notes = _NOTES.validate_python(document.get("notes", []))
     except (SafetensorError, ValidationError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{where} is damaged ({reason}): compile the model again"
-        ) from error
+        raise InputError(f"{where} is damaged ({reason}): compile the model again") from error
     _check(program, where)
     return program, notes
 

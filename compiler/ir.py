@@ -115,7 +115,9 @@ class Projection:
     def __str__(self) -> str:
         shape = "x".join(str(n) for n in self.weights.shape)
         plastic = f", {self.rule}" if self.rule else ""
-        return f"{self.name}: {self.source} -> {self.target}.{self.compartment.value} {shape}{plastic}"
+        return (
+            f"{self.name}: {self.source} -> {self.target}.{self.compartment.value} {shape}{plastic}"
+        )
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,9 @@ def main() -> None:
             runs[seed] = measure(
                 seed, arguments.fixations, arguments.batches, Path(folder), arguments.data
             )
-            print(f"seed {seed}: {runs[seed]['accuracy']} {runs[seed]['gain_recovered']}", flush=True)
+            print(
+                f"seed {seed}: {runs[seed]['accuracy']} {runs[seed]['gain_recovered']}", flush=True
+            )
     print(f"\n{next(iter(runs.values()))['source']}; mean ± sd over {len(runs)} seeds\n")
     print("| network | layer 1 | layer 2 | loss 1 | loss 2 |\n| --- | --- | --- | --- | --- |")
     for scheme in SCHEMES:

@@ -209,7 +209,9 @@ def _post_unit(quantized: Quantized, population: str, quantity: Quantity) -> flo
     if quantity in _COMPARTMENT:
         arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
         if not arriving:
-            raise InputError(f"a rule of {population} reads its {quantity.value}, but nothing ends there")
+            raise InputError(
+                f"a rule of {population} reads its {quantity.value}, but nothing ends there"
+            )
         first = arriving[0]
         return quantized.integers[first.name].unit * _pre_unit(quantized, first.source)
     return 1.0
@@ -296,7 +298,9 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             apical = p.compartment is Compartment.APICAL
             step = timetable.predict if apical else timetable.retro
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
-        for term, tau in zip(p.rule.terms if p.rule else (), plan.slots.get(p.name, ()), strict=True):
+        for term, tau in zip(
+            p.rule.terms if p.rule else (), plan.slots.get(p.name, ()), strict=True
+        ):
             step = tau + climbs
             sent[step] = Message(step, term.pre, drop, lift + 1)
     return tuple(sent[step] for step in sorted(sent))

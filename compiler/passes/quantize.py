@@ -14,7 +14,9 @@ DECAY_ONE = 4096  # a decay of 1 in 12-bit fixed point
 MEMBRANE_BITS = 23
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
 PLASTIC_HEADROOM = 2.0  # plastic weights may grow to twice their largest value ...
-PLASTIC_RANGE = 0.5  # ... or to half of what alone reaches the threshold (or margin), if that is more
+PLASTIC_RANGE = (
+    0.5  # ... or to half of what alone reaches the threshold (or margin), if that is more
+)
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,11 @@ def infer(
     bounds = np.linspace(0, len(intensities), workers + 1).astype(int)
     with ThreadPoolExecutor(workers) as pool:
         parts = [slice(bounds[i], bounds[i + 1]) for i in range(workers)]
-        list(pool.map(_infer_part, machines, [intensities[p] for p in parts], [counts[p] for p in parts]))
+        list(
+            pool.map(
+                _infer_part, machines, [intensities[p] for p in parts], [counts[p] for p in parts]
+            )
+        )
     for other in machines[1:]:
         machines[0].pop_counts += other.pop_counts
     spans = {

@@ -302,7 +302,7 @@ def run_learning(
             scores,
             payload,
             noise,
-                    membrane_log,
+            membrane_log,
             False,
             pop_counts,
             syn_counts,

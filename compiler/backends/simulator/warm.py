@@ -36,9 +36,7 @@ def warm() -> float:
     )
     quantized, _ = quantize(network, 127)
     plan = schedule(network)
-    program, _ = lower_learning(
-        quantized, plan, target="warm", seed=0, weight_max=127, tag_max=255
-    )
+    program, _ = lower_learning(quantized, plan, target="warm", seed=0, weight_max=127, tag_max=255)
     stimulus = Stimulus({"input": np.ones((1, 1), np.uint8)}, {})
     infer(program, stimulus)
     simulate(program, stimulus)
