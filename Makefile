@@ -1,0 +1,100 @@
+# Every target does its own set-up first: a virtual environment in .venv, made once, left alone
+# while nothing changed. Needs nothing but make and Python 3.10 to 3.13.
+#
+#   make PYTHON=python3.12 test    uses another Python; without it, .venv keeps the one it has
+
+SHELL := /bin/sh
+VENV := .venv
+IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTHONUNBUFFERED=1
+RUN := $(IN_VENV) python
+
+PYTHON ?= $(if $(shell $(VENV)/bin/python -c '' 2>&1 || echo broken),python3,$(VENV)/bin/python)
+
+# .venv is made again, or completed, when one of these is no longer what it was: the Python, the
+# folder (a virtual environment cannot be moved), what is to be installed.
+DESCRIBED_IN := pyproject.toml compiler/backends/lava/compat.py
+PYTHON_KEY := $(shell { $(PYTHON) -c 'import sys; print(sys.version)' && pwd; } 2>&1 | cksum | tr ' ' -)
+FILES_KEY := $(shell cat $(DESCRIBED_IN) | cksum | tr ' ' -)
+ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
+INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
+WARMED := $(VENV)/.kernels-compiled
+
+.PHONY: help setup demo test slow lint format bench clean distclean
+
+help:
+	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
+	@echo 'make test       the tests'
+	@echo 'make slow       the tests that take minutes each'
+	@echo 'make lint       linter, formatter check, type checker'
+	@echo 'make format     let the formatter rewrite the sources'
+	@echo 'make bench      speed of the engines, with Lava run beside'
+	@echo 'make setup      only the set-up that all of these do first'
+	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
+	@echo
+	@echo 'PYTHON=python3.12 chooses another Python (3.10 to 3.13).'
+
+setup: $(WARMED)
+
+demo: setup
+	@$(RUN) examples/demo.py
+
+test: setup
+	@$(RUN) -m pytest
+
+slow: setup
+	@$(RUN) -m pytest -m slow
+
+lint: $(INSTALLED)
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+format: $(INSTALLED)
+	@$(RUN) -m ruff format .
+
+bench: setup
+	@$(RUN) benchmarks/engines.py
+
+clean:
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(WARMED)
+	@find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	@if [ -d $(VENV) ]; then echo 'kept $(VENV) (make distclean removes it, too)'; fi
+
+distclean: clean
+	@rm -rf $(VENV)
+
+$(ENVIRONMENT):
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no '$(PYTHON)' here: install Python 3.10 to 3.13, or name one: make PYTHON=..."; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "clapp-neuro needs Python 3.10 to 3.13, and '$(PYTHON)' is" \
+	    "$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'):" \
+	    "name another one, for example: make PYTHON=python3.12"; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments:" \
+	    "install its venv module (on Debian and Ubuntu: apt install python3-venv)"; \
+	  exit 1; }
+	@rm -f $(VENV)/.made-* $(VENV)/.installed-* $(WARMED)
+	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."
+	@base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') \
+	  && "$$base" -m venv --clear $(VENV)
+	@touch $@
+
+$(INSTALLED): $(ENVIRONMENT)
+	@rm -f $(VENV)/.installed-* $(WARMED)
+	@echo 'Installing clapp-neuro and what it needs, once. PyTorch is large (2 to 3 GB with its GPU'
+	@echo 'libraries, on Linux): this takes a few minutes, more on a slow connection ...'
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo 'Installing Lava, as compiler/backends/lava/compat.py says ...'
+	@$(IN_VENV); export PATH; install=$$(python -c \
+	    'from compiler.backends.lava.compat import INSTALL; print(INSTALL)') \
+	  && export PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	  && echo "  $$install" && eval "$$install"
+	@touch $@
+
+# numba compiles again when a file of the simulator changes.
+$(WARMED): $(INSTALLED) $(wildcard compiler/backends/simulator/*.py)
+	@$(RUN) -m compiler.backends.simulator.warm
+	@touch $@
