@@ -153,7 +153,7 @@ class Experiment(Part):
 
 
 def read_experiment(values: Any, where: str) -> Experiment:
-    """Validate `values` (as read from JSON); raises InputError naming `where` and the first fault."""
+    """Validate `values`, as read from JSON; InputError names `where` and the first fault."""
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
@@ -182,7 +182,7 @@ def load_preset(name: str) -> Experiment:
     names = preset_names()
     if name not in names:
         raise unknown("preset", name, names)
-    text = resources.files("clapp_neuro").joinpath("presets", f"{name}.json").read_text("utf-8")
+    text = resources.files("clapp_neuro").joinpath(f"presets/{name}.json").read_text("utf-8")
     return read_experiment(json.loads(text), f"preset '{name}'")
 
 

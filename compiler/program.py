@@ -20,6 +20,7 @@ else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -152,7 +153,7 @@ class Synapses:
     divided by 2^delivery_shift exactly (the payload was lifted by as much).
     """
 
-    __pydantic_config__ = {"arbitrary_types_allowed": True}  # arrays, when a bundle is read
+    __pydantic_config__: ClassVar[dict[str, bool]] = {"arbitrary_types_allowed": True}  # arrays
 
     name: str
     index: int

@@ -40,7 +40,18 @@ def steps(folder: Path) -> list[tuple[str, list[str]]]:
         ),
         (
             "Go on learning on the simulated chip, in 8-bit weights.",
-            ["run", program, "--learn", "--images", CHIP_IMAGES, "--probe", "--out", learned],
+            [
+                "run",
+                program,
+                "--learn",
+                "--images",
+                CHIP_IMAGES,
+                "--probe",
+                "--train-images",
+                "3000",
+                "--out",
+                learned,
+            ],
         ),
         (
             "Does Lava compute the same bits, learning included?",

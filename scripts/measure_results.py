@@ -3,7 +3,7 @@
     python scripts/measure_results.py [--fixations N] [--batches N] [--seeds 0 1 2] [--json FILE]
 
 Every network of a seed starts from the same weights, and online and on-chip learning see the same
-gaze. The linear readout is fitted on the first 20,000 training images and tested on all test images.
+gaze. The linear readout is fitted on the first 20,000 training images, tested on all test images.
 Recovered gain is (on-chip - untrained) / (online - untrained), per layer.
 """
 

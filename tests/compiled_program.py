@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from compiler.ir import (
@@ -26,7 +28,7 @@ def network(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool 
     random = np.random.default_rng(1)
     populations = [Population("input", widths[0], 0, scale=1 / 255)]
     projections, comparators = [], []
-    for level, (below, size) in enumerate(zip(widths, widths[1:], strict=False), 1):
+    for level, (below, size) in enumerate(pairwise(widths), 1):
         name, source = f"layer{level}", "input" if level == 1 else f"layer{level - 1}"
         gate = f"gate{level}" if plastic else None
         rate = 2**-10

@@ -67,7 +67,7 @@ def test_with_training():
     assert (experiment.train.mode, experiment.train.seed) == ("online", 3)
     assert experiment.train.total_steps == 180_000
     assert with_training(experiment, steps=5).train.total_steps == 5
-    with pytest.raises(InputError, match="train.seed"):
+    with pytest.raises(InputError, match=r"train\.seed"):
         with_training(experiment, seed=-1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_every_neuron_is_placed_once_and_no_limit_is_exceeded(widths, neurons, m
         slices = [s for core in placement.cores for s in core.slices if s.population == p.name]
         spans = sorted((s.first, s.first + s.neurons) for s in slices)
         assert spans[0][0] == 0 and spans[-1][1] == p.size
-        assert all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in pairwise(spans))
     counts = placement.slice_counts()
     for core in placement.cores:
         for s in core.slices:

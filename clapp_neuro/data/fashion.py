@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017; MIT licence): 28×28 grey images of ten kinds of clothes."""
+"""Fashion-MNIST (Xiao, Rasul, Vollgraf 2017; MIT licence): 28×28 grey images of ten classes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def load_fashion(data: str | os.PathLike[str] | None = None) -> ImageSet:
 
 def load_shipped() -> ImageSet:
     """The class-balanced subset that comes with clapp-neuro: 3,000 train, 1,000 test images."""
-    with resources.as_file(resources.files("clapp_neuro").joinpath("data", "shipped")) as folder:
+    with resources.as_file(resources.files("clapp_neuro").joinpath("data/shipped")) as folder:
         return _read_folder(folder, "Fashion-MNIST subset that comes with clapp-neuro")
 
 

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def centre_crop(images: Array, side: int) -> Array:
-    """The central `side`×`side` pixels of images (B, H, W); raises InputError if they are smaller."""
+    """The central `side`×`side` pixels of images (B, H, W); InputError if they are smaller."""
     height, width = images.shape[-2:]
     if height < side or width < side:
         raise InputError(f"images of {height}x{width} pixels are smaller than the crop {side}")

@@ -96,7 +96,7 @@ def opener(root: Path) -> Callable[[str], Any]:
 
     checksums = json.loads((root / FOLDER / CHECKSUMS).read_text("utf-8"))
 
-    class Photographs(STL10):  # type: ignore[misc]  # torchvision has no types
+    class Photographs(STL10):
         def __init__(self, split: str) -> None:
             self.train_list = [[name, checksums[name]] for name, _ in STL10.train_list]
             self.test_list = [[name, checksums[name]] for name, _ in STL10.test_list]

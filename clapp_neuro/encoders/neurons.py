@@ -86,10 +86,12 @@ class StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, z: Tensor, surrogate: Tensor) -> Tensor:
+        """The activity z as it was counted."""
         ctx.save_for_backward(surrogate)
         return z.clone()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """∂z/∂a = ρ'."""
         (surrogate,) = ctx.saved_tensors
         return gradients[0] * surrogate, None, None

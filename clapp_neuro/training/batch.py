@@ -143,7 +143,7 @@ class BatchTrainer:
 
 
 def batch_indices(seed: int, images: int, size: int, step: int) -> npt.NDArray[np.int64]:
-    """The images of minibatch `step`: shuffled rounds through the data, the rest of one left out."""
+    """The images of minibatch `step`: shuffled rounds through the data, the rest left out."""
     number, place = divmod(step, images // size)
     order = keyed_generator(seed, Purpose.BATCH_ORDER, number).permutation(images)
     return order[place * size : (place + 1) * size].astype(np.int64)

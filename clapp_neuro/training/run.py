@@ -122,7 +122,7 @@ def _run(
     report: Report,
     interruption: Interruption,
 ) -> tuple[int, dict[str, Tensor], tuple[Stretch, ...]]:
-    """Steps `first` to the last one; returns the step reached, the state to resume from, history."""
+    """Steps `first` to the last one; returns the last step, the state to resume from, history."""
     total = _last_step(experiment)
     if total == 0:
         return 0, {}, ()

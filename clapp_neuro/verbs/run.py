@@ -54,13 +54,15 @@ def run(
     data: str | os.PathLike[str] | None = None,
     seed: int = 0,
     probe: bool = False,
+    train_images: int = PROBE_IMAGES,
     report: Report = silent,
 ) -> RunResult:
     """Run a compiled program on the simulator.
 
     images: how many to look at (default: all of the test split, or all learning images with
     `learn`); with `learn` the chip's gaze makes as many fixations as that many images have
-    positions. out: where to write the learned program. probe: linear readout of the counts.
+    positions. out: where to write the learned program. probe: linear readout of the counts, fitted
+    on the first `train_images` labelled images.
     Raises InputError for files or data that do not fit.
     """
     program, notes = read_bundle(path)
@@ -94,17 +96,19 @@ def run(
         for p in events.populations
         if program.population(p.name).soma is not None
     }
-    accuracy = readout(program, seen) if probe else {}
+    accuracy = readout(program, seen, train_images) if probe else {}
     return RunResult(
         seen.source, count, fixations, learn, rates, loss, opened, accuracy, events, written
     )
 
 
-def readout(program: Program, images: ImageSet) -> dict[str, float]:
+def readout(
+    program: Program, images: ImageSet, train_images: int = PROBE_IMAGES
+) -> dict[str, float]:
     """Test accuracy in 0..1 of a linear readout of each layer's counts on the chip."""
-    train_x = chip_features(program, images.train_images[:PROBE_IMAGES])
+    train_x = chip_features(program, images.train_images[:train_images])
     test_x = chip_features(program, images.test_images)
-    labels = images.train_labels[:PROBE_IMAGES]
+    labels = images.train_labels[:train_images]
     return {
         name: linear_readout(train_x[name], labels, test_x[name], images.test_labels)
         for name in train_x

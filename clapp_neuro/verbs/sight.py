@@ -41,7 +41,7 @@ def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: i
     seen = images.learning_images
     stream = fixation_stream(len(seen), config.positions, fixations, seed, start)
     inputs = {INPUT: intensities(fixated_inputs(seen, stream, config))}
-    return Stimulus(inputs, {name: stream.label for name in program.modulators})
+    return Stimulus(inputs, dict.fromkeys(program.modulators, stream.label))
 
 
 def scan(program: Program, images: np.ndarray) -> Stimulus:

@@ -60,7 +60,7 @@ def per_core(events: Events, placement: Placement) -> tuple[CoreEvents, ...]:
     shares |= {g.name: _gate_totals(events, g.name) for g in events.gates}
     size = {p.name: p.neurons for p in events.populations} | {g.name: 1 for g in events.gates}
     for core in placement.cores:
-        sums = ({k: 0.0 for k in _CORE_KEYS}, {k: 0.0 for k in _CORE_KEYS})
+        sums = (dict.fromkeys(_CORE_KEYS, 0.0), dict.fromkeys(_CORE_KEYS, 0.0))
         for part in core.slices:
             if part.population not in shares:
                 continue  # a comparator of a run that did not learn

@@ -107,7 +107,7 @@ def trace_lift(quantized: Quantized, population: str) -> tuple[int, int]:
     steps = quantized.network.schedule.steps
     if steps > TRACE_MAX:
         raise InputError(
-            f"{steps} time steps a fixation: counts must fit a 7-bit trace, at most {TRACE_MAX} steps"
+            f"{steps} time steps a fixation: counts must fit 7-bit traces, at most {TRACE_MAX}"
         )
     return 0, int(math.log2(TRACE_MAX / steps))
 
@@ -234,7 +234,7 @@ def _free_register(projection: Projection, values: list[PostValue]) -> str:
     if not free:
         raise InputError(
             f"population {projection.target} has more than {len(REGISTERS)} plastic projections; "
-            f"a synapse sees the post registers {', '.join(REGISTERS)} only: make some of them static"
+            f"a synapse sees the post registers {', '.join(REGISTERS)} only: make some static"
         )
     return free[0]
 
