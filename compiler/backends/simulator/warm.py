@@ -11,8 +11,13 @@ import time
 
 import numpy as np
 
+from compiler.backends.simulator.engine import infer, simulate
 from compiler.backends.simulator.interpreter import run_inference, run_learning
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Schedule
+from compiler.passes.lower_learning import lower_learning
+from compiler.passes.quantize import quantize
+from compiler.passes.schedule import schedule
+from compiler.program import Program
 from compiler.trace import Stimulus
 
 
@@ -21,14 +26,8 @@ def cached() -> bool:
     return all(sum(f.stats.cache_hits.values()) > 0 for f in (run_inference, run_learning))
 
 
-def warm() -> float:
-    """Runs one neuron once through every entry point; seconds that it took."""
-    from compiler.backends.simulator import infer, simulate
-    from compiler.passes.lower_learning import lower_learning
-    from compiler.passes.quantize import quantize
-    from compiler.passes.schedule import schedule
-
-    began = time.perf_counter()
+def smallest_program() -> Program:
+    """One input, one neuron, nothing plastic."""
     network = Network(
         (Population("input", 1, 0), Population("layer", 1, 1, Neuron(0.9, 1.0))),
         (Projection("forward", "input", "layer", Compartment.SOMA, np.ones((1, 1))),),
@@ -37,6 +36,13 @@ def warm() -> float:
     quantized, _ = quantize(network, 127)
     plan = schedule(network)
     program, _ = lower_learning(quantized, plan, target="warm", seed=0, weight_max=127, tag_max=255)
+    return program
+
+
+def warm() -> float:
+    """Runs one neuron once through every entry point; seconds that it took."""
+    began = time.perf_counter()
+    program = smallest_program()
     stimulus = Stimulus({"input": np.ones((1, 1), np.uint8)}, {})
     infer(program, stimulus)
     simulate(program, stimulus)
