@@ -22,7 +22,7 @@ def stimulus(program: Program, fixations: int, seed: int) -> Stimulus:
     labels = random.choice([-1, 1], fixations).astype(np.int8)
     labels[0] = 0
     seen = random.integers(0, 256, (fixations, size)).astype(np.uint8)
-    return Stimulus({"input": seen}, {name: labels for name in program.modulators})
+    return Stimulus({"input": seen}, dict.fromkeys(program.modulators, labels))
 
 
 @given(st.integers(0, 2**63), st.integers(0, 2**17), st.integers(0, 2**40), st.integers(0, 5000))
