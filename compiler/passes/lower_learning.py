@@ -64,7 +64,7 @@ def lower_learning(
         slots: tuple[int, ...] = ()
         if projection.rule is not None:
             slots = plan.slots[projection.name]
-            rule, values = _lower_rule(quantized, plan, projection, len(post_values), notes)
+            rule, values = _lower_rule(quantized, plan, projection, notes)
             register = _free_register(projection, post_values[projection.target])
             rule = _with_register(rule, register)
             for value in values:
@@ -113,7 +113,7 @@ def trace_lift(quantized: Quantized, population: str) -> tuple[int, int]:
 
 
 def _lower_rule(
-    quantized: Quantized, plan: Plan, projection: Projection, _: int, notes: list[Note]
+    quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
 ) -> tuple[SumOfProducts, list[PostValue]]:
     assert projection.rule is not None
     drop, lift = trace_lift(quantized, projection.source)

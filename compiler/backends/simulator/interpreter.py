@@ -5,6 +5,44 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from compiler.backends.simulator.codes import (
+    A_CLIPPED,
+    ACTIVE,
+    CARRIED,
+    CARRY,
+    CARRY_VISITS,
+    CLEAR,
+    COUNT,
+    COUNT_SENT,
+    CURRENT,
+    DELIVER,
+    DRIVE_GRADED,
+    DRIVE_SPIKES,
+    END,
+    EPOCHS,
+    GATE,
+    INTEGRATE,
+    LEARN,
+    MEMBRANE,
+    NEGATIVE,
+    POSITIVE,
+    POST,
+    PREVIOUS,
+    PREVIOUS_SENT,
+    ROWS,
+    SATURATE,
+    SATURATED,
+    SCORE_SENT,
+    SILENT,
+    SPIKED,
+    SPIKES,
+    T_CLIPPED,
+    U_CLIPPED,
+    V_CLIPPED,
+    W_CLIPPED,
+    WRITES,
+    Y_CLIPPED,
+)
 from compiler.backends.simulator.kernels import (
     MEMBRANE_MAX,
     add_graded,
@@ -18,63 +56,8 @@ from compiler.backends.simulator.kernels import (
     list_spikes,
     word,
 )
-from compiler.backends.simulator.memory import (
-    PREVIOUS_SURROGATE,
-    SURROGATE,
-    Field,
-    GateCount,
-    Op,
-    PopulationCount,
-    SynapseCount,
-)
+from compiler.backends.simulator.memory import PREVIOUS_SURROGATE, SURROGATE
 from compiler.program import TAG_UNITS
-
-# numba folds module constants; enum members inside compiled code would be looked up as objects.
-CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
-    int(Op.CURRENT),
-    int(Op.DRIVE_GRADED),
-    int(Op.DRIVE_SPIKES),
-    int(Op.INTEGRATE),
-)
-GATE, CLEAR, DELIVER, SATURATE = int(Op.GATE), int(Op.CLEAR), int(Op.DELIVER), int(Op.SATURATE)
-POST, LEARN, CARRY, END = int(Op.POST), int(Op.LEARN), int(Op.CARRY), int(Op.END)
-MEMBRANE, COUNT, PREVIOUS, SPIKED = (
-    int(Field.MEMBRANE),
-    int(Field.COUNT),
-    int(Field.PREVIOUS),
-    int(Field.SPIKED),
-)
-SPIKES, ACTIVE, V_CLIPPED = (
-    int(PopulationCount.SPIKES),
-    int(PopulationCount.ACTIVE_UPDATES),
-    int(PopulationCount.MEMBRANE_CLIPPED),
-)
-COUNT_SENT, PREVIOUS_SENT, SCORE_SENT = (
-    int(PopulationCount.COUNT_MESSAGES),
-    int(PopulationCount.PREVIOUS_MESSAGES),
-    int(PopulationCount.SCORE_MESSAGES),
-)
-WRITES, Y_CLIPPED, A_CLIPPED = (
-    int(PopulationCount.POST_WRITES),
-    int(PopulationCount.POST_CLIPPED),
-    int(PopulationCount.ACCUMULATOR_CLIPPED),
-)
-SILENT, SATURATED = int(PopulationCount.SILENT), int(PopulationCount.SATURATED)
-ROWS, T_CLIPPED, CARRIED = (
-    int(SynapseCount.ROWS_LEARNED),
-    int(SynapseCount.TAG_CLIPPED),
-    int(SynapseCount.CARRIED),
-)
-W_CLIPPED, CARRY_VISITS, EPOCHS = (
-    int(SynapseCount.WEIGHT_CLIPPED),
-    int(SynapseCount.CARRY_VISITS),
-    int(SynapseCount.EPOCHS),
-)
-POSITIVE, NEGATIVE, U_CLIPPED = (
-    int(GateCount.POSITIVE),
-    int(GateCount.NEGATIVE),
-    int(GateCount.SCORE_CLIPPED),
-)
 
 
 @njit(cache=True, nogil=True)
