@@ -1,10 +1,11 @@
 """The table of docs/results.md: untrained, batch, online float and on-chip CLAPP, per layer.
 
-    python scripts/measure_results.py [--fixations N] [--batches N] [--seeds 0 1 2] [--json FILE]
+    python scripts/measure_results.py [--fixations N] [--batches N] [--labelled N]
+                                      [--seeds 0 1 2] [--workers N] [--json FILE]
 
 Every network of a seed starts from the same weights, and online and on-chip learning see the same
-gaze. The linear readout is fitted on the first 20,000 training images, tested on all test images.
-Recovered gain is (on-chip - untrained) / (online - untrained), per layer.
+gaze. The linear readout is fitted on the first N labelled training images, tested on all test
+images. Recovered gain is (on-chip - untrained) / (online - untrained), per layer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +26,19 @@ from clapp_neuro.files import write_whole
 SCHEMES = ("untrained", "batch", "online", "on chip")
 
 
-def measure(seed: int, fixations: int, batches: int, folder: Path, data: str | None) -> Any:
+def measure(
+    seed: int, fixations: int, batches: int, labelled: int, folder: Path, data: str | None
+) -> Any:
     """Accuracies in percent by scheme and layer, and losses of the last fifth, for one seed."""
     preset = clapp_neuro.load_preset("fashion-dense")
     online = clapp_neuro.with_training(preset, mode="online", steps=fixations, seed=seed)
     found: dict[str, Any] = {"accuracy": {}, "loss": {}, "seconds": {}}
-    began = time.perf_counter()
     for name, experiment in (
         ("batch", clapp_neuro.with_training(preset, mode="batch", steps=batches, seed=seed)),
         ("online", online),
     ):
         result = clapp_neuro.train(experiment, folder / "model.pt", data=data)
-        readout = clapp_neuro.probe(folder / "model.pt", data=data, train_images=20_000)
+        readout = clapp_neuro.probe(folder / "model.pt", data=data, train_images=labelled)
         found["accuracy"][name] = [100 * r.accuracy for r in readout.layers]
         found["accuracy"]["untrained"] = [100 * r.untrained for r in readout.layers]
         found["loss"][name] = [r.loss for r in result.final]
@@ -52,6 +56,7 @@ def measure(seed: int, fixations: int, batches: int, folder: Path, data: str | N
         seed=seed,
         data=data,
         probe=True,
+        train_images=labelled,
     )
     found["seconds"]["on chip"] = time.perf_counter() - began
     found["accuracy"]["on chip"] = [100 * a for a in chip.accuracy.values()]
@@ -71,18 +76,22 @@ def main() -> None:
     parser.add_argument("--fixations", type=int, default=180_000)
     parser.add_argument("--batches", type=int, default=3_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--labelled", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=1, help="seeds measured at a time")
     parser.add_argument("--data")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    runs = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool,
+    ):
+        futures = {}
         for seed in arguments.seeds:
-            runs[seed] = measure(
-                seed, arguments.fixations, arguments.batches, Path(folder), arguments.data
-            )
-            print(
-                f"seed {seed}: {runs[seed]['accuracy']} {runs[seed]['gain_recovered']}", flush=True
-            )
+            own = Path(folder) / str(seed)
+            own.mkdir()
+            settings = (arguments.fixations, arguments.batches, arguments.labelled)
+            futures[seed] = pool.submit(measure, seed, *settings, own, arguments.data)
+        runs = {seed: future.result() for seed, future in futures.items()}
     print(f"\n{next(iter(runs.values()))['source']}; mean ± sd over {len(runs)} seeds\n")
     print("| network | layer 1 | layer 2 | loss 1 | loss 2 |\n| --- | --- | --- | --- | --- |")
     for scheme in SCHEMES:
