@@ -8,9 +8,7 @@ VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTHONUNBUFFERED=1
 RUN := $(IN_VENV) python
 
-ifeq ($(origin PYTHON),undefined)
-PYTHON := $(if $(shell $(VENV)/bin/python -c '' 2>&1 || echo broken),python3,$(VENV)/bin/python)
-endif
+PYTHON ?= $(if $(shell $(VENV)/bin/python -c '' 2>&1 || echo broken),python3,$(VENV)/bin/python)
 
 # .venv is made again, or completed, when one of these is no longer what it was: the Python, the
 # folder (a virtual environment cannot be moved), what is to be installed.
@@ -20,9 +18,6 @@ FILES_KEY := $(shell cat $(DESCRIBED_IN) | cksum | tr ' ' -)
 ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
-
-# Whether the Python that runs this has pip and is the chosen one: a .venv made by hand is kept.
-SAME_PYTHON := import pip, sys; sys.exit(sys.version != '''$(shell $(PYTHON) -c 'import sys; print(sys.version)' 2>&1)''')
 
 .PHONY: help setup demo test slow lint format bench clean distclean
 
@@ -81,11 +76,10 @@ $(ENVIRONMENT):
 	  echo "'$(PYTHON)' cannot make virtual environments:" \
 	    "install its venv module (on Debian and Ubuntu: apt install python3-venv)"; \
 	  exit 1; }
-	@if ls $(VENV)/.made-* >/dev/null 2>&1 || ! $(VENV)/bin/python -c "$(SAME_PYTHON)" 2>/dev/null; then \
-	  echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."; \
-	  base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') \
-	    && "$$base" -m venv --clear $(VENV); \
-	else echo 'Using the virtual environment that is in $(VENV) already.'; fi
+	@rm -f $(VENV)/.made-* $(VENV)/.installed-* $(WARMED)
+	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."
+	@base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') \
+	  && "$$base" -m venv --clear $(VENV)
 	@touch $@
 
 $(INSTALLED): $(ENVIRONMENT)
