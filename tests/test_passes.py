@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from compiled_program import compiled, network
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
-from compiler.backends.simulator import simulate
+from compiler.backends.simulator import infer, simulate
 from compiler.ir import Compartment, LearningRule, Modulator, Network, Quantity, Term
 from compiler.passes.fold import fold
+from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
 from compiler.pipeline import compile_network
@@ -87,6 +90,62 @@ def test_what_cannot_be_lowered_is_refused() -> None:
         compile_network(network((5, 4), steps=128), target)
 
 
+def test_a_fourth_plastic_projection_has_no_register() -> None:
+    source = network((6, 5))
+    (extra,) = (p for p in source.projections if p.compartment is Compartment.APICAL)
+    more = (*source.projections, replace(extra, name="layer1.second_prediction"))
+    with pytest.raises(InputError, match="post registers"):
+        compile_network(replace(source, projections=more), load_target("loihi2-sim"))
+    quantized, _ = quantize(replace(source, projections=more), 127)
+    with pytest.raises(InputError, match="more than 3 plastic projections"):
+        lower_learning(
+            quantized,
+            schedule(quantized.network),
+            target="x",
+            seed=0,
+            weight_max=127,
+            tag_max=255,
+        )
+
+
+def test_a_projection_onto_the_wrong_level_is_refused() -> None:
+    source = network((6, 5, 4), plastic=False)
+    jump = replace(
+        source.projections[0], name="jump", target="layer2", weights=np.zeros((4, 6), float)
+    )
+    with pytest.raises(InputError, match="jump goes from level 0 to level 2"):
+        schedule(replace(source, projections=(*source.projections, jump)))
+
+
+@given(st.floats(2**-14, 2**-9), st.integers(2, 64), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_learning_rates_are_lowered_within_0_4_percent(rate: float, steps: int, size: int) -> None:
+    """What the integers compute, put together again, is the coefficient within 0.4 %."""
+    plain = network((size, 6), steps, plastic=False)
+    rule = LearningRule("hebb", (Term(rate, Z, (Z,)), Term(-rate / 3, C, (Z,))))
+    (projection,) = plain.projections
+    source = replace(plain, projections=(replace(projection, rule=rule),))
+    lowered = compile_network(source, load_target("loihi2-sim"))
+    (synapses,) = lowered.program.synapses
+    assert synapses.rule is not None
+    values = {v.step: v for v in lowered.program.populations[1].post_values}
+    folded, _ = fold(source)
+    folded_rule = folded.projections[0].rule
+    assert folded_rule is not None
+    for term, slot in zip(folded_rule.terms, synapses.slots, strict=True):
+        value = values[slot]
+        message = lowered.program.population("input").message(slot + 1)
+        # tag units for one spike and one unit of intensity: x1 holds intensity / 4 * 2
+        trace = 2.0 ** (message.lift - 1 - message.drop)
+        post = value.granularity * value.multiplier / 2**value.shift
+        tag = trace * post * 2.0 ** (synapses.rule.exponent - 3)
+        exact = term.coefficient / steps / (synapses.unit / TAG_UNITS)
+        assert abs(tag / exact - 1) < 0.004
+    noted = [n.cost for n in lowered.notes if n.stage == "learning"]
+    assert len(noted) == len(rule.terms)
+    assert all(cost is not None and cost < 0.004 for cost in noted)
+
+
 def test_folding_keeps_the_current_and_the_update() -> None:
     source = network()
     folded, notes = fold(source)
@@ -110,6 +169,51 @@ def test_rounding_stays_within_half_a_unit_and_waits_in_the_tags() -> None:
         exact = p.weights / integer.unit
         assert np.abs(exact - integer.weights).max() <= 0.5
         assert np.abs(exact - integer.weights - integer.tags / TAG_UNITS).max() <= 0.5 / TAG_UNITS
+
+
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from([3, 7, 15, 31, 63, 127]),
+    st.floats(1e-6, 1e6),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=60, deadline=None)
+def test_weights_of_any_size_round_within_half_a_unit(
+    n_pre: int, n_post: int, weight_max: int, size: float, seed: int
+) -> None:
+    plain = network((n_pre, n_post), plastic=False)
+    weights = size * np.random.default_rng(seed).normal(size=(n_post, n_pre))
+    static = replace(plain.projections[0], weights=weights)
+    plastic = replace(static, rule=LearningRule("hebb", (Term(2**-8, Z, (Z,)),)))
+    for projection in (static, plastic):
+        quantized, notes = quantize(replace(plain, projections=(projection,)), weight_max)
+        integer = quantized.integers[projection.name]
+        rest = weights / integer.unit - integer.weights
+        assert np.abs(integer.weights.astype(int)).max() <= weight_max
+        assert np.abs(rest).max() <= 0.5 + 1e-9
+        (lost,) = (n.cost for n in notes if n.subject == projection.name)
+        assert np.isclose(lost, np.linalg.norm(rest * integer.unit) / np.linalg.norm(weights))
+        if projection is plastic:
+            assert integer.tags is not None
+            left = rest - integer.tags / TAG_UNITS
+            assert np.abs(left).max() <= 0.5 / TAG_UNITS + 1e-9
+            room = weight_max * integer.unit / np.abs(weights).max()
+            assert room >= 2 - 1e-9  # weights may double before they are clipped
+        else:
+            assert integer.tags is None
+            assert np.abs(integer.weights.astype(int)).max() == weight_max
+
+
+def test_zero_weights_of_a_static_network_stay_zero() -> None:
+    plain = network((5, 4), plastic=False)
+    zero = replace(plain.projections[0], weights=np.zeros((4, 5)))
+    program = compile_network(
+        replace(plain, projections=(zero,)), load_target("loihi2-sim")
+    ).program
+    counts, _ = infer(program, Stimulus({"input": np.full((3, 5), 255, np.uint8)}, {}))
+    assert not program.synapses[0].weights.any()
+    assert not counts["layer1"].any()
 
 
 def test_zero_weights_compile_and_learn_from_zero() -> None:
