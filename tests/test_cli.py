@@ -6,11 +6,17 @@ import json
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import torch
 
+from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.cli import app, main
 from compiler.backends import lava
 
@@ -18,6 +24,15 @@ COMMANDS = ("train", "probe", "compile", "run", "verify", "energy", "targets", "
 VERIFY_KEYS = {
     "equal", "mismatches", "fixations", "time_steps", "weights_compared", "first_difference",
 }  # fmt: skip
+
+
+COMMAND = (sys.executable, "-m", "clapp_neuro.cli")
+
+
+def shell(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, as typed in `folder`."""
+    words = [*COMMAND, *(str(a) for a in arguments)]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 def call(*arguments: object) -> int:
@@ -40,6 +55,63 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(model: Path) -> Path:
     assert call("compile", model, "--target", "loihi2-sim") == 0
     return model.with_suffix(".clapp")
+
+
+def test_the_whole_path_as_typed(tmp_path: Path) -> None:
+    path = {
+        "train": "train --preset fashion-dense --mode online --steps 30 --out model.pt",
+        "compile": "compile model.pt --target loihi2-sim",
+        "run": "run model.clapp --learn --images 4 --out learned.clapp",
+        "verify": "verify learned.clapp --against reference --fixations 20",
+        "energy": "energy learned.clapp --compare all --images 2",
+        "targets": "targets",
+    }
+    values = {}
+    for name, words in path.items():
+        done = shell(tmp_path, *words.split(), "--json", f"{name}.json")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()
+        assert "Traceback" not in done.stderr
+        values[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    assert values["train"]["step"] == 30
+    assert values["train"]["interrupted"] is False
+    assert values["compile"]["path"] == "model.clapp"  # beside its input where --out is absent
+    assert values["compile"]["placement"]["cores"]
+    assert values["run"]["fixations"] == 36
+    assert values["run"]["out"] == "learned.clapp"
+    assert values["verify"].keys() >= VERIFY_KEYS
+    assert values["verify"]["agreement"].keys() == {"layer1 counts", "layer2 counts"}
+    assert values["energy"].keys() >= {"source", "images", "estimate", "comparison", "this_cpu"}
+    assert {"loihi1-sim", "loihi2-sim", "loihi2-lava"} <= {t["name"] for t in values["targets"]}
+    made = {f"{name}.json" for name in path} | {"model.pt", "model.clapp", "learned.clapp"}
+    assert {file.name for file in tmp_path.iterdir()} == made
+
+
+def test_ctrl_c_leaves_a_checkpoint_that_resumes(tmp_path: Path) -> None:
+    words = "train --preset fashion-dense --mode online --steps 500000 --out model.pt"
+    with subprocess.Popen(
+        [*COMMAND, *words.split()],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as training:
+        try:
+            assert training.stderr is not None
+            assert training.stderr.readline().startswith("train: ")  # it is learning
+            training.send_signal(signal.SIGINT)
+            out, err = training.communicate(timeout=60)
+        finally:
+            training.kill()
+    assert training.returncode == 1
+    assert "go on with --resume model.pt" in out
+    assert "Traceback" not in err
+    model = tmp_path / "model.pt"
+    step = load_checkpoint(model).step
+    assert 0 < step < 500_000
+    further = tmp_path / "further.pt"
+    assert call("train", "--resume", model, "--steps", step + 20, "--out", further) == 0
+    assert load_checkpoint(further).step == step + 20
 
 
 def test_run_learns_and_writes(bundle: Path, tmp_path: Path) -> None:
@@ -118,13 +190,88 @@ def test_what_is_no_model_is_refused(
     assert not (tmp_path / "bad.clapp").exists()
 
 
+def test_bad_input_as_typed_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_text("hello\n")
+    (tmp_path / "model.clapp").write_text("precious\n")
+    done = shell(tmp_path, "compile", "model.pt")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("clapp-neuro: 'model.pt' ")
+    assert done.stdout == ""
+    assert (tmp_path / "model.clapp").read_text() == "precious\n"
+
+
+def test_a_file_is_never_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    torch.save({"weights": Hostile()}, tmp_path / "hostile.pt")
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps(Hostile()))
+    for name in ("hostile.pt", "bare.pt"):
+        assert call("compile", tmp_path / name) == 2
+        assert call("run", tmp_path / name) == 2
+    assert capsys.readouterr().err.count("could run code") == 2
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_foreign_checkpoint_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(torch.nn.Linear(3, 2).state_dict(), tmp_path / "foreign.pt")
+    assert call("compile", tmp_path / "foreign.pt") == 2
+    resumed = tmp_path / "resumed.pt"
+    assert call("train", "--resume", tmp_path / "foreign.pt", "--out", resumed) == 2
+    assert capsys.readouterr().err.count("not a clapp-neuro checkpoint") == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["foreign.pt"]
+
+
+def test_a_newer_bundle_is_refused(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = tmp_path / "newer.clapp"
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(newer, "w") as new:
+        document = json.loads(old.read("program.json"))
+        document["version"] += 1
+        new.writestr("program.json", json.dumps(document))
+        new.writestr("arrays.safetensors", old.read("arrays.safetensors"))
+    for command in ("run", "verify", "energy"):
+        assert call(command, newer) == 2
+    complaints = capsys.readouterr().err
+    assert complaints.count("program version 2, this clapp-neuro reads up to 1: upgrade") == 3
+
+
+def test_a_layer_too_large_lists_every_limit(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = resources.files("hw_configs").joinpath("loihi2.json").read_text("utf-8")
+    small = json.loads(text)
+    out = tmp_path / "out.clapp"
+    for name, value, complaint in (
+        ("fan_in_per_neuron", 100, "fan-in"),
+        ("chips", 1, "chip"),
+    ):
+        small["limits"][name] |= {"value": value, "low": value, "high": value}
+        small["limits"]["usable_cores_per_chip"] |= {"value": 2, "low": 2, "high": 2}
+        (tmp_path / f"{name}.json").write_text(json.dumps(small))
+        target = tmp_path / f"{name}.json"
+        assert call("compile", model, "--target", target, "--out", out) == 2
+        refusal = capsys.readouterr().err
+        assert complaint in refusal
+        assert "exceeds" in refusal
+        small = json.loads(text)
+    assert not out.exists()
+
+
 def test_names_are_corrected(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("compile", model, "--target", "loihi2-simm") == 2
     assert call("train", "--preset", "fashion-dens", "--out", model.parent / "x.pt") == 2
     preset = ("--preset", "fashion-dense", "--out", model.parent / "x.pt")
     assert call("train", *preset, "--method", "clap") == 2
     complaints = capsys.readouterr().err
-    for name in ("'loihi2-sim'", "'fashion-dense'", "'clapp'"):
+    assert call("verify", model, "--against", "lavaa") == 2
+    complaints += capsys.readouterr().err
+    for name in ("'loihi2-sim'", "'fashion-dense'", "'clapp'", "'lava'"):
         assert f"did you mean {name}?" in complaints
     assert not (model.parent / "x.pt").exists()
 
@@ -144,12 +291,15 @@ def test_zero_images_and_nan_weights_are_refused(
     model: Path, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("run", bundle, "--images", 0) == 2
+    assert call("energy", bundle, "--images", 0) == 2
+    assert call("verify", bundle, "--fixations", 0) == 2
     content = torch.load(model, weights_only=True)
     content["weights"]["layer2.forward"][1, 2] = float("nan")
     torch.save(content, tmp_path / "nan.pt")
     assert call("compile", tmp_path / "nan.pt") == 2
     complaint = capsys.readouterr().err
-    assert "at least 1" in complaint
+    assert complaint.count("at least 1") == 3
+    assert not (tmp_path / "nan.clapp").exists()
     assert "layer2.forward" in complaint
 
 
