@@ -193,7 +193,9 @@ def test_weights_of_any_size_round_within_half_a_unit(
         assert np.abs(integer.weights.astype(int)).max() <= weight_max
         assert np.abs(rest).max() <= 0.5 + 1e-9
         (lost,) = (n.cost for n in notes if n.subject == projection.name)
-        assert np.isclose(lost, np.linalg.norm(rest * integer.unit) / np.linalg.norm(weights))
+        assert lost is not None and np.isclose(
+            lost, np.linalg.norm(rest * integer.unit) / np.linalg.norm(weights)
+        )
         if projection is plastic:
             assert integer.tags is not None
             left = rest - integer.tags / TAG_UNITS
