@@ -122,7 +122,7 @@ def run(
     learn: Annotated[bool, typer.Option("--learn", help="learn on the chip")] = False,
     out: Annotated[Path | None, typer.Option(help="where to write what was learned")] = None,
     probe: Annotated[bool, typer.Option("--probe", help="linear readout of the counts")] = False,
-    train_images: Annotated[int, typer.Option(help="labelled images to fit it on")] = 20_000,
+    train_images: Annotated[int | None, typer.Option(help="labelled images to fit it on")] = None,
     data: Data = None,
     seed: Seed = 0,
     json: Json = None,

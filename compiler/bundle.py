@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
     try:
         document = json.loads(text)
         version = document["version"] if document["format"] == FORMAT else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if not isinstance(version, int):
         raise InputError(f"{where} holds no {FORMAT}: give a file that 'clapp-neuro compile' wrote")
@@ -109,7 +110,8 @@ def _members(path: Path, where: str) -> tuple[bytes, bytes]:
                 if archive.getinfo(name).file_size > LARGEST:
                     raise InputError(f"{where}: {name} claims to be larger than {LARGEST} bytes")
             return archive.read(DOCUMENT), archive.read(ARRAYS)
-    except (zipfile.BadZipFile, KeyError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    # encrypted members are a RuntimeError, unknown compression a NotImplementedError
+    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError, zlib.error) as error:
         raise InputError(
             f"{where} is not a compiled program or is damaged: give a whole file that "
             "'clapp-neuro compile' wrote"

@@ -75,7 +75,12 @@ def _read(open_split: Open, source: str) -> ImageSet:
     try:
         train, test, unlabelled = (open_split(split) for split in ("train", "test", "unlabeled"))
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"cannot read {source}: {error}") from error
+        # torchvision names an option of its own that users of ours do not have
+        reason = str(error).replace("You can use download=True to download it", "").strip()
+        raise InputError(
+            f"cannot read {source}: {reason} Give a folder with the whole data set, or fetch it "
+            "with --data download (2.6 GB)"
+        ) from error
     return ImageSet(
         dataset="stl10",
         source=source,

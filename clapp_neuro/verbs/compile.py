@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clapp_neuro.checkpoint import load_checkpoint
+from clapp_neuro.errors import InputError
 from compiler.bundle import write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.pipeline import Compiled, compile_network
@@ -46,6 +47,8 @@ def compile(
     seed: of the stochastic rounding on the chip. static: leave learning out.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
+    if not 0 <= seed < 2**32:
+        raise InputError(f"seed {seed}: the chip's random numbers take one from 0 to 2^32 - 1")
     chosen = load_target(target)
     network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
     compiled = compile_network(network, chosen, seed)

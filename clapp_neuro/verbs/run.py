@@ -54,7 +54,7 @@ def run(
     data: str | os.PathLike[str] | None = None,
     seed: int = 0,
     probe: bool = False,
-    train_images: int = PROBE_IMAGES,
+    train_images: int | None = None,
     report: Report = silent,
 ) -> RunResult:
     """Run a compiled program on the simulator.
@@ -62,7 +62,7 @@ def run(
     images: how many to look at (default: all of the test split, or all learning images with
     `learn`); with `learn` the chip's gaze makes as many fixations as that many images have
     positions. out: where to write the learned program. probe: linear readout of the counts, fitted
-    on the first `train_images` labelled images.
+    on the first `train_images` labelled images (default: at most 20,000).
     Raises InputError for files or data that do not fit.
     """
     program, notes = read_bundle(path)
@@ -74,9 +74,14 @@ def run(
             f"'{path}' has no plastic synapses: compile a model trained with the method clapp"
         )
     seen = images_of(program, data)
+    available = len(seen.train_images)
+    if train_images is None:
+        labelled = min(PROBE_IMAGES, available)
+    else:
+        labelled = _at_most(train_images, available, "labelled images")
     result: Result | None = None
     if learn:
-        count = _count(images, len(seen.learning_images))
+        count = _at_least_one(images, len(seen.learning_images))
         fixations = count * experiment_of(program).data.positions
         stimulus = gaze(program, seen, fixations, seed)
         result = simulate(
@@ -84,7 +89,7 @@ def run(
         )
         program, events = result.program, result.events
     else:
-        count = _count(images, len(seen.test_images))
+        count = _at_most(images, len(seen.test_images), "test images")
         stimulus = scan(program, seen.test_images[:count])
         fixations = stimulus.fixations
         _, events = infer(program, stimulus)
@@ -96,32 +101,35 @@ def run(
         for p in events.populations
         if program.population(p.name).soma is not None
     }
-    accuracy = readout(program, seen, train_images) if probe else {}
+    accuracy = readout(program, seen, labelled) if probe else {}
     return RunResult(
         seen.source, count, fixations, learn, rates, loss, opened, accuracy, events, written
     )
 
 
-def readout(
-    program: Program, images: ImageSet, train_images: int = PROBE_IMAGES
-) -> dict[str, float]:
+def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, float]:
     """Test accuracy in 0..1 of a linear readout of each layer's counts on the chip."""
-    train_x = chip_features(program, images.train_images[:train_images])
+    train_x = chip_features(program, images.train_images[:labelled])
     test_x = chip_features(program, images.test_images)
-    labels = images.train_labels[:train_images]
+    labels = images.train_labels[:labelled]
     return {
         name: linear_readout(train_x[name], labels, test_x[name], images.test_labels)
         for name in train_x
     }
 
 
-def _count(asked: int | None, available: int) -> int:
-    """Learning goes round the images as often as asked; looking is limited to those there are."""
-    if asked is None:
-        return available
-    if asked < 1:
+def _at_least_one(asked: int | None, available: int) -> int:
+    """How many images to learn from: the gaze goes round those there are as often as asked."""
+    if asked is not None and asked < 1:
         raise InputError(f"{asked} images: give at least 1")
-    return asked
+    return available if asked is None else asked
+
+
+def _at_most(asked: int | None, available: int, kind: str) -> int:
+    """How many of the images to look at once each."""
+    if _at_least_one(asked, available) > available:
+        raise InputError(f"{asked} {kind} were asked for, there are {available}: give at most that")
+    return available if asked is None else asked
 
 
 def _require_simulator(program: Program) -> None:

@@ -37,6 +37,8 @@ def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: i
     """Fixations of the agent's gaze over the learning images, as the online reference sees them."""
     if fixations < 1:
         raise InputError(f"{fixations} fixations: give at least 1")
+    if seed < 0:
+        raise InputError(f"seed {seed}: give 0 or more")
     config = experiment_of(program).data
     seen = images.learning_images
     stream = fixation_stream(len(seen), config.positions, fixations, seed, start)

@@ -1,0 +1,85 @@
+"""Numbers and files just beyond what commands take: one sentence each, exit code 2."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from compiled_program import compiled
+
+import clapp_neuro
+from clapp_neuro.errors import InputError
+from compiler.bundle import ARRAYS, DOCUMENT, read_bundle, write_bundle
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.pt"
+    experiment = clapp_neuro.load_preset("fashion-dense")
+    clapp_neuro.train(clapp_neuro.with_training(experiment, mode="online", steps=0), path)
+    clapp_neuro.compile(path)
+    return path
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_rounding_cannot_take(model: Path, tmp_path: Path, seed: int) -> None:
+    with pytest.raises(InputError, match="seed"):
+        clapp_neuro.compile(model, out=tmp_path / "out.clapp", seed=seed)
+    assert not (tmp_path / "out.clapp").exists()
+
+
+def test_negative_seeds_of_the_gaze(model: Path) -> None:
+    bundle = model.with_suffix(".clapp")
+    for verb in (
+        lambda: clapp_neuro.run(bundle, learn=True, images=1, seed=-1),
+        lambda: clapp_neuro.verify(bundle, against="reference", fixations=1, seed=-1),
+        lambda: clapp_neuro.energy(bundle, images=1, seed=-1),
+    ):
+        with pytest.raises(InputError, match="seed -1"):
+            verb()
+
+
+@pytest.mark.parametrize("number", [0, -5, 10**9])
+def test_labelled_images_that_are_not_there(model: Path, number: int) -> None:
+    bundle = model.with_suffix(".clapp")
+    with pytest.raises(InputError, match="images"):
+        clapp_neuro.run(bundle, images=1, probe=True, train_images=number)
+
+
+def test_more_images_than_there_are(model: Path) -> None:
+    bundle = model.with_suffix(".clapp")
+    with pytest.raises(InputError, match="999999999 test images"):
+        clapp_neuro.run(bundle, images=999_999_999)
+
+
+def test_deeply_nested_documents_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.clapp"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(DOCUMENT, "[" * 100_000)
+        archive.writestr(ARRAYS, b"")
+    with pytest.raises(InputError, match=r"deep\.clapp"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 1), (8, 77)], ids=["encrypted", "compression"])
+def test_zip_features_that_are_not_read(tmp_path: Path, place: int, value: int) -> None:
+    path = write_bundle(tmp_path / "odd.clapp", compiled())
+    content = bytearray(path.read_bytes())
+    for header, offset in ((b"PK\x03\x04", place), (b"PK\x01\x02", place + 2)):
+        start = content.find(header)
+        while start >= 0:
+            content[start + offset] = value
+            start = content.find(header, start + 4)
+    path.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"odd\.clapp"):
+        read_bundle(path)
+
+
+def test_a_damaged_data_set_names_our_own_option(tmp_path: Path) -> None:
+    (tmp_path / "stl10_binary").mkdir()
+    experiment = clapp_neuro.load_preset("stl10-dense")
+    with pytest.raises(InputError, match="--data download") as refused:
+        clapp_neuro.train(experiment, tmp_path / "x.pt", data=tmp_path)
+    assert "download=True" not in json.dumps(str(refused.value))
