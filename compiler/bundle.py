@@ -24,6 +24,7 @@ from safetensors.numpy import save as save_tensors
 
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
+from compiler.ir import Compartment
 from compiler.program import Program
 from compiler.report import Note
 
@@ -81,7 +82,7 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
         version = document["version"] if document["format"] == FORMAT else None
     except (ValueError, KeyError, TypeError, RecursionError):
         version = None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or version < 1:
         raise InputError(f"{where} holds no {FORMAT}: give a file that 'clapp-neuro compile' wrote")
     if version > VERSION:
         raise InputError(
@@ -137,6 +138,29 @@ def _check(program: Program, where: str) -> None:
             raise InputError(f"{where} is damaged: a tag of {s.name} is out of range")
         if (s.rule is None) != (s.tags is None):
             raise InputError(f"{where} is damaged: {s.name} has a rule without tags or the reverse")
+    _check_timing(program, where)
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             raise InputError(f"{where} is damaged: {gate.name} names what does not exist")
+
+
+def _check_timing(program: Program, where: str) -> None:
+    """Every message that a synapse needs is sent, and carries fall on whole fixations."""
+    period = program.timetable.period
+    for s in program.synapses:
+        source, target = program.population(s.source), program.population(s.target)
+        sent = {m.step for m in source.messages}
+        needed = {slot + target.level - source.level for slot in s.slots}
+        spikes = source.soma is not None and s.compartment is Compartment.SOMA
+        if not spikes:
+            needed |= set(s.listens)
+        if not needed <= sent:
+            raise InputError(
+                f"{where} is damaged: {s.source} sends nothing at tau "
+                f"{min(needed - sent)}, where {s.name} needs it"
+            )
+        if s.rule is not None and 2**s.rule.carry_exponent % period:
+            raise InputError(
+                f"{where} is damaged: a period of {period} steps does not divide the "
+                f"2^{s.rule.carry_exponent} steps between carries"
+            )

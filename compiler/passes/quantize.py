@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from compiler.report import Note
 
 DECAY_ONE = 4096  # a decay of 1 in 12-bit fixed point
 MEMBRANE_BITS = 23
+MEMBRANE_MAX = (1 << MEMBRANE_BITS) - 1
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
 PLASTIC_HEADROOM = 2.0  # plastic weights may grow to twice their largest value ...
 PLASTIC_RANGE = (
@@ -73,7 +75,15 @@ def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], f
         key = (p.target, p.compartment)
         ranges[key] = max(ranges.get(key, 0.0), peak)
     # All-zero static weights have no scale of their own; any unit represents them exactly.
-    return {key: (peak if peak > 0 else 1.0) / weight_max for key, peak in ranges.items()}
+    units = {key: (peak if peak > 0 else 1.0) / weight_max for key, peak in ranges.items()}
+    for name, compartment in units:
+        neuron = network.population(name).neuron
+        if compartment is Compartment.SOMA and neuron is not None:
+            # A threshold beyond the membrane's 24 bits could not be crossed: weights that small
+            # get a coarser unit, whose rounding error the notes show.
+            coarsest = neuron.threshold / (MEMBRANE_MAX - 1)
+            units[name, compartment] = max(units[name, compartment], coarsest)
+    return units
 
 
 def _round_weights(
@@ -114,7 +124,8 @@ def _round_soma(
         p.weights.shape[1] * weight_max * largest_message(network, p.source) for p in driving
     )
     room = MEMBRANE_BITS - max(1, peak).bit_length()
-    shift = int(np.clip(room, 0, INPUT_SHIFT_MAX))
+    spare = math.floor(math.log2(MEMBRANE_MAX / (neuron.threshold / unit)))  # for the threshold
+    shift = int(np.clip(min(room, spare), 0, INPUT_SHIFT_MAX))
     threshold = neuron.threshold / unit * 2**shift
     decay = round(min(max(neuron.decay, 0.0), 1.0) * DECAY_ONE)
     soma = Soma(decay, round(threshold), neuron.reset, shift, latched)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clapp_neuro.errors import InputError
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
 from compiler.backends.simulator.memory import (
     Field,
@@ -172,8 +173,31 @@ def _flat(matrices: list[np.ndarray], dtype: type) -> np.ndarray:
 
 
 def stimulus_arrays(program: Program, stimulus: Stimulus) -> tuple[np.ndarray, np.ndarray]:
-    """Stimulus as the engine takes it: inputs side by side, one column a modulator."""
-    inputs = [p.name for p in program.populations if p.soma is None]
+    """Stimulus as the engine takes it: inputs side by side, one column a modulator.
+
+    Raises InputError where it does not fit the program: compiled code would read past its end.
+    """
+    sizes = {p.name: p.size for p in program.populations if p.soma is None}
+    inputs = list(sizes)
+    for kind, given, needed in (
+        ("intensities", stimulus.intensities, inputs),
+        ("signals", stimulus.signals, program.modulators),
+    ):
+        missing = [name for name in needed if name not in given]
+        if missing:
+            raise InputError(f"the stimulus has no {kind} for {', '.join(missing)}")
+    for name, size in sizes.items():
+        shape = stimulus.intensities[name].shape
+        if shape != (stimulus.fixations, size):
+            raise InputError(
+                f"intensities of {name} have the shape {shape}, not {(stimulus.fixations, size)}"
+            )
+    for name in program.modulators:
+        if stimulus.signals[name].shape != (stimulus.fixations,):
+            raise InputError(
+                f"signal {name} has the shape {stimulus.signals[name].shape}: give one value for "
+                f"each of the {stimulus.fixations} fixations"
+            )
     intensities = np.concatenate([stimulus.intensities[name] for name in inputs], axis=1)
     labels = [stimulus.signals[name] for name in program.modulators]
     stacked = np.stack(labels, axis=1) if labels else np.zeros((len(intensities), 0), np.int8)

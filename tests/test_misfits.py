@@ -1,0 +1,72 @@
+"""What engines would run wrong in silence: timing, stimuli and thresholds that do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled_program import compiled, network
+
+from clapp_neuro.errors import InputError
+from compiler.backends.simulator import infer, simulate
+from compiler.bundle import read_bundle, write_bundle
+from compiler.pipeline import compile_network
+from compiler.program import Program
+from compiler.targets import load_target
+from compiler.trace import Stimulus
+
+
+def without_messages(program: Program) -> Program:
+    first, *rest = program.populations
+    return replace(program, populations=(replace(first, messages=()), *rest))
+
+
+def with_odd_period(program: Program) -> Program:
+    return replace(program, timetable=replace(program.timetable, period=15))
+
+
+@pytest.mark.parametrize("spoil", [without_messages, with_odd_period])
+def test_a_timetable_that_cannot_be_run_is_damage(tmp_path: Path, spoil) -> None:  # type: ignore[no-untyped-def]
+    path = write_bundle(tmp_path / "odd.clapp", spoil(compiled()))
+    with pytest.raises(InputError, match="damaged"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize("plastic", [True, False])
+def test_programs_of_the_compiler_pass_the_same_checks(tmp_path: Path, plastic: bool) -> None:
+    program = compiled((12, 8, 6, 4), plastic=plastic)
+    assert read_bundle(write_bundle(tmp_path / "good.clapp", program))[0] == program
+
+
+@pytest.mark.parametrize(
+    ("shape", "signals"), [((50, 12), 3), ((50, 11), 50), ((0, 12), 5), ((50, 12), None)]
+)
+def test_a_stimulus_that_does_not_fit_is_refused(
+    shape: tuple[int, int], signals: int | None
+) -> None:
+    program = compiled()
+    given = {} if signals is None else {"saccade": np.ones(signals, np.int8)}
+    with pytest.raises(InputError, match=r"shape|signals"):
+        simulate(program, Stimulus({"input": np.zeros(shape, np.uint8)}, given))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-6, 1e-3, 1e-1, 1.0, 1e3])
+def test_small_weights_fire_as_in_real_numbers(scale: float) -> None:
+    """Weights too small for a 24-bit threshold get a coarser unit; no threshold wraps."""
+    source = network((12, 8), plastic=False)
+    (projection,) = source.projections
+    small = replace(projection, weights=projection.weights * scale)
+    scaled = replace(source, projections=(small,))
+    program = compile_network(scaled, load_target("loihi2-sim")).program
+    soma = program.populations[1].soma
+    assert soma is not None
+    assert 0 < soma.threshold < 2**23
+    counts, _ = infer(program, Stimulus({"input": np.full((1, 12), 255, np.uint8)}, {}))
+    membrane, expected, spiked = np.zeros(8), np.zeros(8), np.zeros(8)
+    for _ in range(8):
+        membrane = 0.9 * membrane + small.weights.sum(axis=1) - spiked
+        spiked = (membrane > 1).astype(float)
+        expected += spiked
+    assert np.abs(counts["layer1"][0] - expected).max() <= 1
