@@ -8,12 +8,15 @@ VENV := .venv
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTHONUNBUFFERED=1
 RUN := $(IN_VENV) python
 
-PYTHON ?= $(if $(shell $(VENV)/bin/python -c '' 2>&1 || echo broken),python3,$(VENV)/bin/python)
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(if $(shell $(VENV)/bin/python -c '' 2>&1 || echo broken),python3,$(VENV)/bin/python)
+endif
 
 # .venv is made again, or completed, when one of these is no longer what it was: the Python, the
 # folder (a virtual environment cannot be moved), what is to be installed.
 DESCRIBED_IN := pyproject.toml compiler/backends/lava/compat.py
-PYTHON_KEY := $(shell { $(PYTHON) -c 'import sys; print(sys.version)' && pwd; } 2>&1 | cksum | tr ' ' -)
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+PYTHON_KEY := $(VERSION)-$(shell pwd | cksum | tr ' ' -)
 FILES_KEY := $(shell cat $(DESCRIBED_IN) | cksum | tr ' ' -)
 ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
@@ -76,10 +79,20 @@ $(ENVIRONMENT):
 	  echo "'$(PYTHON)' cannot make virtual environments:" \
 	    "install its venv module (on Debian and Ubuntu: apt install python3-venv)"; \
 	  exit 1; }
-	@rm -f $(VENV)/.made-* $(VENV)/.installed-* $(WARMED)
-	@echo "Making a virtual environment in $(VENV) with $$($(PYTHON) --version) ..."
-	@base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') \
-	  && "$$base" -m venv --clear $(VENV)
+	@# Only a .venv made here, or one without a working pip, is ever made again.
+	@if ls $(VENV)/.made-* >/dev/null 2>&1 || ! $(VENV)/bin/python -m pip --version >/dev/null 2>&1; \
+	then \
+	  echo "Making a virtual environment in $(VENV) with Python $(VERSION) ..."; \
+	  base=$$($(PYTHON) -c 'import sys; print(sys._base_executable)') \
+	    && "$$base" -m venv --clear $(VENV); \
+	elif [ "$$($(VENV)/bin/python -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')" = '$(VERSION)' ]; \
+	then \
+	  echo 'Using the virtual environment that is in $(VENV) already.'; \
+	else \
+	  echo "$(VENV) was not made here and has another Python than '$(PYTHON)':" \
+	    "move it away, or leave PYTHON=... out to use it"; \
+	  exit 1; \
+	fi
 	@touch $@
 
 $(INSTALLED): $(ENVIRONMENT)
