@@ -37,6 +37,7 @@ help:
 	@echo 'PYTHON=python3.12 chooses another Python (3.10 to 3.13).'
 
 setup: $(WARMED)
+	@:
 
 demo: setup
 	@$(RUN) examples/demo.py

@@ -7,6 +7,8 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,19 +49,19 @@ class Report:
 
 
 def doctor() -> Report:
-    """Look at everything; nothing is changed, nothing raises."""
+    """Look at everything; only caches are written, and nothing raises."""
     findings = [Finding("python", True, platform.python_version(), needed=True)]
     findings += [_package(name) for name in PACKAGES]
-    checks: list[tuple[str, Callable[[], str]]] = [
-        ("device", _device),
-        ("processors", lambda: f"{os.cpu_count()} of {platform.machine()}"),
-        ("simulator", _simulator),
-        ("Lava runs", _lava),
-        ("Fashion-MNIST", _fashion),
-        ("STL-10", _stl10),
-        ("energy counters", _counters),
+    findings += [
+        _tried("devices", _devices, needed=True),
+        _tried("processors", _processors),
+        _tried("simulator", _simulator, needed=True),
+        _tried("Lava runs", _lava),
+        _tried("Fashion-MNIST", _fashion, needed=True),
+        _tried("STL-10", _stl10),
+        _tried("energy counters", _counters),
     ]
-    return Report((*findings, *(_tried(subject, check) for subject, check in checks)))
+    return Report(tuple(findings))
 
 
 def _package(name: str) -> Finding:
@@ -70,20 +72,33 @@ def _package(name: str) -> Finding:
         return Finding(name, False, "not installed", needed)
 
 
-def _tried(subject: str, check: Callable[[], str]) -> Finding:
+def _tried(subject: str, check: Callable[[], str], needed: bool = False) -> Finding:
     """A check that fails for whatever reason is a line of the report, never a traceback."""
     try:
-        return Finding(subject, True, check())
+        return Finding(subject, True, check(), needed)
     except Exception as error:
-        return Finding(subject, False, str(error) or type(error).__name__)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Finding(subject, False, reason, needed)
 
 
-def _device() -> str:
+def _devices() -> str:
     import torch
 
     if not torch.cuda.is_available():
         return "cpu (PyTorch sees no CUDA GPU)"
-    return f"cuda: {torch.cuda.get_device_name(0)}"
+    names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+    return "cpu, " + ", ".join(f"cuda:{n} {name}" for n, name in enumerate(names))
+
+
+def _processors() -> str:
+    import numba
+    import torch
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{usable} of {os.cpu_count()} {platform.machine()} cores usable; threads: "
+        f"{torch.get_num_threads()} PyTorch, {numba.get_num_threads()} numba"
+    )
 
 
 def _simulator() -> str:
@@ -116,10 +131,16 @@ def _fashion() -> str:
 
 
 def _stl10() -> str:
-    from clapp_neuro.data.stl10 import load_stl10
+    """Looks where `load_stl10` looks, without reading gigabytes."""
+    from clapp_neuro.data import photographs, stl10
+    from clapp_neuro.data.cache import cache_folder
 
-    images = load_stl10()
-    return f"{len(images.learning_images)} images to learn from, {images.source}"
+    for root in (Path("data"), cache_folder() / "torchvision"):
+        if (root / stl10.FOLDER).is_dir() and not photographs.is_stand_in(root):
+            return f"found in '{root}'"
+    if find_spec("skimage") is None:
+        raise RuntimeError("not found, and scikit-image, which has the stand-in, is not installed")
+    return f"not found; {len(photographs.PHOTOGRAPHS)} photographs of scikit-image stand in for it"
 
 
 def _counters() -> str:
