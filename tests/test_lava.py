@@ -241,6 +241,18 @@ def shared_memory() -> set[str]:
     return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
+def in_use(names: set[str]) -> set[str]:
+    """Segments that living processes have mapped: those of other runs on this machine."""
+    mapped: set[str] = set()
+    for maps in Path("/proc").glob("[0-9]*/maps") if names else ():
+        try:
+            text = maps.read_text()
+        except OSError:  # the process has ended, or is somebody else's
+            continue
+        mapped |= {name for name in names if name in text}
+    return mapped
+
+
 @pytest.fixture
 def worker_sessions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Sessions of the workers that a test starts."""
@@ -262,7 +274,8 @@ def require_gone(sessions: list[int], memory: set[str]) -> None:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         left = processes_of(sessions[0])
-        kept = {name for name in shared_memory() - memory if name.startswith("psm_")}
+        new = {name for name in shared_memory() - memory if name.startswith("psm_")}
+        kept = new - in_use(new)
         if not left and not kept:
             return
         time.sleep(0.1)
