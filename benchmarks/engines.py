@@ -34,7 +34,7 @@ from clapp_neuro.files import write_whole
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends import lava
 from compiler.backends.simulator import infer, simulate
-from compiler.backends.simulator.kernels import add_rows
+from compiler.backends.simulator.kernels.synapses import add_rows
 from compiler.bundle import read_bundle
 from compiler.events import Events
 from compiler.program import Program
@@ -81,14 +81,14 @@ def additions_per_second(repeats: int) -> float:
     """Synaptic additions a second of the simulator's kernel, with nothing else to do."""
     rows, n_post = 64, 256  # weights that fit the innermost cache
     weights = np.ones(rows * n_post, np.int8)
-    listed = np.tile(np.arange(rows, dtype=np.int32), ADDED // rows)
-    total = np.zeros(n_post, np.int32)
+    listed = np.tile(np.arange(rows, dtype=np.int32), ADDED // rows)[np.newaxis]
+    total, number = np.zeros((1, n_post), np.int32), np.array([ADDED], np.int32)
 
     def work() -> None:
         total[:] = 0
-        add_rows(total, weights, 0, n_post, listed, len(listed))
+        add_rows(total, weights, 0, n_post, listed, number)
 
-    return len(listed) * n_post / median_seconds(work, 10 * repeats)
+    return ADDED * n_post / median_seconds(work, 10 * repeats)
 
 
 def copied_bytes_per_second(size: int, repeats: int) -> float:

@@ -120,11 +120,14 @@ def run(
     bundle: Bundle,
     images: Annotated[int | None, typer.Option(help="how many images to look at")] = None,
     learn: Annotated[bool, typer.Option("--learn", help="learn on the chip")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the interrupted run in this file")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="where to write what was learned")] = None,
     probe: Annotated[bool, typer.Option("--probe", help="linear readout of the counts")] = False,
     train_images: Annotated[int | None, typer.Option(help="labelled images to fit it on")] = None,
     data: Data = None,
-    seed: Seed = 0,
+    seed: Annotated[int | None, typer.Option(help="seed of the gaze (default 0)")] = None,
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
@@ -133,6 +136,7 @@ def run(
             bundle,
             images=images,
             learn=learn,
+            resume=resume,
             out=out,
             data=data,
             seed=seed,
@@ -151,6 +155,9 @@ def run(
     table(("layer", "firing rate", "hinge loss", "gate open", "readout"), rows)
     if result.out is not None:
         lines(f"{result.out}: what the chip learned")
+    if result.interrupted:
+        lines(f"interrupted: go on with clapp-neuro run {result.out} --resume --out {result.out}")
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: clapp-neuro verify model.clapp --against lava --learn")

@@ -3,6 +3,7 @@
     program.json        format, version, the whole program but its arrays, the compile notes
     arrays.safetensors  NAME.weights int8 (N_target, N_source), NAME.tags int16
 
+An interrupted run is carried along in both (`compiler.unfinished`), so that it can go on.
 Nothing in it is ever executed. A file of a newer version is refused with a sentence.
 """
 
@@ -27,6 +28,7 @@ from clapp_neuro.files import write_whole
 from compiler.ir import Compartment
 from compiler.program import Program
 from compiler.report import Note
+from compiler.unfinished import Unfinished, from_parts, misfit, to_parts
 
 FORMAT = "clapp-neuro program"
 VERSION = 1
@@ -39,7 +41,10 @@ _NOTES: TypeAdapter[tuple[Note, ...]] = TypeAdapter(tuple[Note, ...])
 
 
 def write_bundle(
-    path: str | os.PathLike[str], program: Program, notes: tuple[Note, ...] = ()
+    path: str | os.PathLike[str],
+    program: Program,
+    notes: tuple[Note, ...] = (),
+    unfinished: Unfinished | None = None,
 ) -> Path:
     """Writes a program, whole or not at all. Raises InputError where the system refuses."""
     arrays: dict[str, np.ndarray] = {}
@@ -52,12 +57,15 @@ def write_bundle(
     values = asdict(replace(program, synapses=tuple(bare)))
     for s in values["synapses"]:
         del s["weights"], s["tags"]
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "program": values,
         "notes": [asdict(n) for n in notes],
     }
+    if unfinished is not None:
+        document["run"], kept = to_parts(unfinished)
+        arrays |= {name: np.ascontiguousarray(array) for name, array in kept.items()}
     text = json.dumps(document, indent=1, allow_nan=False)
 
     def write(file: Any) -> None:
@@ -75,6 +83,32 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
     Raises InputError, one sentence each, for anything that is not a whole bundle of this or an
     earlier version.
     """
+    program, document, _ = _read(path)
+    try:
+        return program, _NOTES.validate_python(document.get("notes", []))
+    except ValidationError as error:
+        raise _damaged(path, error) from error
+
+
+def read_unfinished(path: str | os.PathLike[str]) -> Unfinished:
+    """Reads the interrupted run that a compiled file carries; InputError where there is none."""
+    program, document, arrays = _read(path)
+    if "run" not in document:
+        raise InputError(f"'{path}' holds no interrupted run: there is nothing to resume")
+    try:
+        run = from_parts(document["run"], arrays)
+    except (KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+    fault = misfit(run, program)
+    if fault is not None:
+        raise InputError(f"'{path}' is damaged ({fault}): start the run again")
+    return run
+
+
+def _read(
+    path: str | os.PathLike[str],
+) -> tuple[Program, dict[str, Any], dict[str, np.ndarray]]:
+    """The checked program, the JSON document and all arrays."""
     where = f"'{path}'"
     text, packed = _members(Path(path), where)
     try:
@@ -96,12 +130,15 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
             s["weights"] = arrays[f"{s['name']}.weights"]
             s["tags"] = arrays.get(f"{s['name']}.tags")
         program = _PROGRAM.validate_python(values)
-        notes = _NOTES.validate_python(document.get("notes", []))
     except (SafetensorError, ValidationError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{where} is damaged ({reason}): compile the model again") from error
+        raise _damaged(path, error) from error
     _check(program, where)
-    return program, notes
+    return program, document, arrays
+
+
+def _damaged(path: str | os.PathLike[str], error: Exception) -> InputError:
+    reason = str(error).splitlines()[0]
+    return InputError(f"'{path}' is damaged ({reason}): compile the model again")
 
 
 def _members(path: Path, where: str) -> tuple[bytes, bytes]:

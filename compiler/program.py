@@ -27,6 +27,7 @@ import numpy as np
 from compiler.ir import Compartment, Quantity
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
+TRACE_MAX = 127  # 7 bits of a pre- or post-synaptic trace; post values also have a sign
 PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit traces, mantissa 4)
 
 

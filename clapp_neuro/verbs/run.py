@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,23 +15,31 @@ from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readout import linear_readout
+from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
 from compiler.backends.simulator import Result, infer, simulate
-from compiler.bundle import read_bundle, write_bundle
+from compiler.bundle import read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.program import Program
 from compiler.targets import load_target
+from compiler.trace import Stimulus
+from compiler.unfinished import Unfinished
 
 PROBE_IMAGES = 20_000
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What the chip did. Losses and gates are of the last fifth of the run, by layer."""
+    """What the chip did. Losses and gates are of the last fifth of the run, by layer.
+
+    fixations: how many were run; interrupted: stopped by Ctrl-C before the last, to be resumed
+    from `out`.
+    """
 
     source: str
     images: int
     fixations: int
+    interrupted: bool
     learned: bool
     rates: dict[str, float]
     loss: dict[str, float]
@@ -50,9 +60,10 @@ def run(
     *,
     images: int | None = None,
     learn: bool = False,
+    resume: bool = False,
     out: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     probe: bool = False,
     train_images: int | None = None,
     report: Report = silent,
@@ -61,12 +72,19 @@ def run(
 
     images: how many to look at (default: all of the test split, or all learning images with
     `learn`); with `learn` the chip's gaze makes as many fixations as that many images have
-    positions. out: where to write the learned program. probe: linear readout of the counts, fitted
-    on the first `train_images` labelled images (default: at most 20,000).
+    positions. resume: go on with the interrupted run that the file carries; images and seed
+    (default 0) are that run's, and the result is, to the bit, that of an uninterrupted run. out:
+    where to write the learned program; then the first Ctrl-C writes what was learned so far and
+    returns. probe: linear readout of the counts, fitted on the first `train_images` labelled
+    images (default: at most 20,000).
     Raises InputError for files or data that do not fit.
     """
     program, notes = read_bundle(path)
     _require_simulator(program)
+    started = read_unfinished(path) if resume else None
+    if started is not None and (images is not None or seed is not None):
+        raise InputError("images and seed of a run that is resumed are those it began with")
+    learn = learn or resume
     if out is not None and not learn:
         raise InputError("nothing to write: give --learn together with --out")
     if learn and not program.plastic:
@@ -74,37 +92,71 @@ def run(
             f"'{path}' has no plastic synapses: compile a model trained with the method clapp"
         )
     seen = images_of(program, data)
-    available = len(seen.train_images)
-    if train_images is None:
-        labelled = min(PROBE_IMAGES, available)
-    else:
-        labelled = _at_most(train_images, available, "labelled images")
-    result: Result | None = None
+    labelled = _labelled(train_images, len(seen.train_images))
     if learn:
-        count = _at_least_one(images, len(seen.learning_images))
-        fixations = count * experiment_of(program).data.positions
-        stimulus = gaze(program, seen, fixations, seed)
-        result = simulate(
-            program, stimulus, progress=lambda done: report(done, fixations, "fixations")
-        )
-        program, events = result.program, result.events
+        stimulus, seed = _gaze(program, seen, images, seed or 0, started)
+        result = _learn(program, stimulus, started, keep=out is not None, report=report)
+        program, events, fixations = result.program, result.events, result.state.fixation
     else:
+        result, seed = None, 0
         count = _at_most(images, len(seen.test_images), "test images")
         stimulus = scan(program, seen.test_images[:count])
-        fixations = stimulus.fixations
         _, events = infer(program, stimulus)
-    written = write_bundle(out, program, notes) if out is not None else None
+        fixations = stimulus.fixations
+    unfinished = None
+    if result is not None and fixations < stimulus.fixations:
+        unfinished = Unfinished(seed, stimulus.fixations, result.state)
+    written = write_bundle(out, program, notes, unfinished) if out is not None else None
     loss, opened = _learning_curve(program, stimulus.signals, result)
-    steps = program.timetable.steps
-    rates = {
-        p.name: p.spikes / (program.population(p.name).size * steps * fixations)
-        for p in events.populations
-        if program.population(p.name).soma is not None
-    }
-    accuracy = readout(program, seen, labelled) if probe else {}
     return RunResult(
-        seen.source, count, fixations, learn, rates, loss, opened, accuracy, events, written
+        source=seen.source,
+        images=math.ceil(fixations / experiment_of(program).data.positions),
+        fixations=fixations,
+        interrupted=unfinished is not None,
+        learned=learn,
+        rates=_rates(program, events),
+        loss=loss,
+        gate_open=opened,
+        accuracy=readout(program, seen, labelled) if probe and unfinished is None else {},
+        events=events,
+        out=written,
     )
+
+
+def _gaze(
+    program: Program, seen: ImageSet, images: int | None, seed: int, started: Unfinished | None
+) -> tuple[Stimulus, int]:
+    """All fixations of the run, from the first on, and the seed of the gaze."""
+    if started is not None:
+        return gaze(program, seen, started.fixations, started.seed), started.seed
+    count = _at_least_one(images, len(seen.learning_images))
+    return gaze(program, seen, count * experiment_of(program).data.positions, seed), seed
+
+
+def _learn(
+    program: Program, stimulus: Stimulus, started: Unfinished | None, *, keep: bool, report: Report
+) -> Result:
+    """On-chip learning; with `keep` the first Ctrl-C ends it early, with what it has learned."""
+    total = stimulus.fixations
+    state = None if started is None else started.state
+    done = 0 if state is None else state.fixation
+    with deferred_interrupt() if keep else nullcontext(Interruption()) as interruption:
+        return simulate(
+            program,
+            stimulus.part(done, total),
+            state=state,
+            progress=lambda done: report(done, total, "fixations"),
+            stop=lambda: interruption.requested,
+        )
+
+
+def _rates(program: Program, events: Events) -> dict[str, float]:
+    """Spikes per neuron and time step of each layer."""
+    return {
+        p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
+        for p in events.populations
+        if not p.host
+    }
 
 
 def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, float]:
@@ -116,6 +168,13 @@ def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, floa
         name: linear_readout(train_x[name], labels, test_x[name], images.test_labels)
         for name in train_x
     }
+
+
+def _labelled(asked: int | None, available: int) -> int:
+    """How many labelled images the readout is fitted on."""
+    if asked is None:
+        return min(PROBE_IMAGES, available)
+    return _at_most(asked, available, "labelled images")
 
 
 def _at_least_one(asked: int | None, available: int) -> int:
@@ -143,10 +202,11 @@ def _learning_curve(
     """Hinge loss (Eq. 3) and share of open gates over the last fifth, for each gate."""
     if result is None:
         return {}, {}
-    last = max(1, len(result.scores) // 5)
+    done = result.state.fixation
+    last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
-        y = signals[gate.modulator][-last:].astype(np.float64)
+        y = signals[gate.modulator][done - last : done].astype(np.float64)
         u = result.scores[-last:, i] / gate.margin
         loss[gate.population] = float(np.maximum(0.0, 1.0 - y * u).mean())
         opened[gate.population] = float((result.gates[-last:, i] != 0).mean())

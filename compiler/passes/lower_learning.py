@@ -24,6 +24,7 @@ from compiler.passes.schedule import Plan
 from compiler.program import (
     PRODUCT_SHIFT,
     TAG_UNITS,
+    TRACE_MAX,
     Gate,
     Message,
     PostValue,
@@ -35,7 +36,6 @@ from compiler.program import (
 )
 from compiler.report import Note
 
-TRACE_MAX = 127
 EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
 REGISTERS = ("y1", "y2", "y3")
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
@@ -128,10 +128,11 @@ def _lower_rule(
         gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
         peaks.append(math.prod(_post_peak(quantized, projection.target, q) for q in term.post))
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
-    if largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) > TRACE_MAX:
+    excess = largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
+    if excess > 1:
         raise InputError(
             f"projection {projection.name}: the learning rate is too large for the tag; "
-            f"lower it by a factor of {largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / 127:.1f}"
+            f"lower it by a factor of {excess:.1f}"
         )
     exponent = next(e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX)
     values = []

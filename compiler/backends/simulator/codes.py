@@ -20,12 +20,13 @@ CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
     int(Op.INTEGRATE),
 )
 GATE, CLEAR, DELIVER, SATURATE = int(Op.GATE), int(Op.CLEAR), int(Op.DELIVER), int(Op.SATURATE)
-POST, LEARN, CARRY, END = int(Op.POST), int(Op.LEARN), int(Op.CARRY), int(Op.END)
-MEMBRANE, COUNT, PREVIOUS, SPIKED = (
+POST, LEARN, CARRY = int(Op.POST), int(Op.LEARN), int(Op.CARRY)
+END, PRESENT = int(Op.END), int(Op.PRESENT)
+MEMBRANE, COUNT, PREVIOUS, FIRED = (
     int(Field.MEMBRANE),
     int(Field.COUNT),
     int(Field.PREVIOUS),
-    int(Field.SPIKED),
+    int(Field.FIRED),
 )
 SPIKES, ACTIVE, V_CLIPPED = (
     int(PopulationCount.SPIKES),

@@ -11,14 +11,8 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
-from compiler.backends.simulator.memory import (
-    Field,
-    GateCount,
-    Layout,
-    PopulationCount,
-    SynapseCount,
-    lay_out,
-)
+from compiler.backends.simulator.memory import Layout, lay_out
+from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
 from compiler.program import Program
 from compiler.trace import Stimulus
@@ -26,84 +20,75 @@ from compiler.trace import Stimulus
 
 @dataclass(frozen=True)
 class State:
-    """What the neurons carry from one fixation to the next, besides weights and tags."""
+    """All that a run has besides its program: with both, it can go on elsewhere.
+
+    scores and gates are (F, gates) int64, one row for each fixation so far; fields (fields,
+    neurons) int32; the counters as in `memory`.
+    """
 
     fixation: int
-    fields: np.ndarray  # (fields, neurons) int32
+    fields: np.ndarray
+    population_counts: np.ndarray
+    synapse_counts: np.ndarray
+    gate_counts: np.ndarray
+    scores: np.ndarray
+    gates: np.ndarray
 
 
 @dataclass(frozen=True)
 class Result:
-    """Outcome of a run; scores and gates are (F, gates) int64, counts sums over fixations."""
+    """Outcome of a run; scores and gates are (F, gates) int64, events sums over all fixations."""
 
     program: Program
     state: State
-    scores: np.ndarray
-    gates: np.ndarray
     events: Events
+
+    @property
+    def scores(self) -> np.ndarray:
+        """What the comparators summed up, one row a fixation."""
+        return self.state.scores
+
+    @property
+    def gates(self) -> np.ndarray:
+        """-1, 0 (closed) or +1, one row a fixation."""
+        return self.state.gates
 
 
 class Machine:
-    """Working memory of one simulated network: allocated once, changed in place by the kernels."""
+    """One simulated network: its layout and working memory, changed in place by the kernels."""
 
     def __init__(self, program: Program, learn: bool, state: State | None = None) -> None:
         self.program = program
         self.learn = learn
         self.layout: Layout = lay_out(program, learn)
-        layout, steps = self.layout, program.timetable.steps
-        populations, widest = len(program.populations), layout.widest
-        self.weights = _flat([s.weights for s in program.synapses], np.int8)
-        tags = [np.zeros(s.weights.shape) if s.tags is None else s.tags for s in program.synapses]
-        self.tags = _flat(tags, np.int16)
-        self.state = np.zeros((len(Field), layout.neurons), np.int32)
+        timetable = program.timetable
+        self.clock = Clock(timetable.period, timetable.steps, program.seed)
+        self.working: Working = allocate(program, self.layout)
         self.fixation = 0
         if state is not None:
-            self.state[:] = state.fields
             self.fixation = state.fixation
-        self.registers = np.zeros((3, layout.neurons), np.int32)
-        self.current = np.zeros((steps + 1, widest), np.int32)
-        self.fired = np.zeros((populations, steps, widest), np.int32)
-        self.n_fired = np.zeros((populations, steps), np.int32)
-        self.signals = np.zeros(len(program.modulators) + len(program.gates), np.int64)
-        self.scores = np.zeros(len(program.gates), np.int64)
-        self.payload = np.zeros(widest, np.int32)
-        self.noise = np.zeros((widest + 3) // 4, np.uint32)
-        self.membrane_log = np.zeros((steps, layout.neurons), np.int32)
-        self.pop_counts = np.zeros((populations, len(PopulationCount)), np.int64)
-        self.syn_counts = np.zeros((len(program.synapses), len(SynapseCount)), np.int64)
-        self.gate_counts = np.zeros((max(len(program.gates), 1), len(GateCount)), np.int64)
-        self.maxima = np.array([program.tag_max, program.weight_max], np.int64)
+            self.working.state[:] = state.fields
+            self.working.population_counts[:] = state.population_counts
+            self.working.synapse_counts[:] = state.synapse_counts
+            self.working.gate_counts[:] = state.gate_counts
+
+    @property
+    def first_input(self) -> int:
+        """Where the intensities go in the state array."""
+        return self.layout.offsets[self.layout.inputs[0].name]
 
     def run(self, intensities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Runs fixations; intensities uint8 (F, inputs), labels int8 (F, modulators)."""
-        scores = np.zeros((len(intensities), len(self.scores)), np.int64)
+        scores = np.zeros((len(intensities), len(self.working.scores)), np.int64)
         gates = np.zeros_like(scores)
-        timetable = self.program.timetable
         run_learning(
             self.layout.operations,
             self.fixation,
-            timetable.period,
-            timetable.steps,
-            self.program.seed,
+            self.clock,
             intensities,
             labels,
-            self.layout.offsets[self.layout.inputs[0].name],
-            self.state,
-            self.weights,
-            self.tags,
-            self.registers,
-            self.current,
-            self.fired,
-            self.n_fired,
-            self.signals,
-            self.scores,
-            self.payload,
-            self.noise,
-            self.membrane_log,
-            self.pop_counts,
-            self.syn_counts,
-            self.gate_counts,
-            self.maxima,
+            self.first_input,
+            self.working,
             scores,
             gates,
         )
@@ -112,31 +97,7 @@ class Machine:
 
     def execute(self, operations: np.ndarray) -> None:
         """Runs some operations of the current fixation, with the step-by-step log on."""
-        timetable = self.program.timetable
-        execute(
-            operations,
-            self.fixation,
-            timetable.period,
-            timetable.steps,
-            self.program.seed,
-            self.state,
-            self.weights,
-            self.tags,
-            self.registers,
-            self.current,
-            self.fired,
-            self.n_fired,
-            self.signals,
-            self.scores,
-            self.payload,
-            self.noise,
-            self.membrane_log,
-            True,
-            self.pop_counts,
-            self.syn_counts,
-            self.gate_counts,
-            self.maxima,
-        )
+        execute(operations, self.fixation, self.clock, self.working, True)
 
     def matrix(self, flat: np.ndarray, name: str) -> np.ndarray:
         """A projection's weights or tags out of the flat array, (N_target, N_source), a copy."""
@@ -152,8 +113,8 @@ class Machine:
             if s.rule is None
             else replace(
                 s,
-                weights=self.matrix(self.weights, s.name),
-                tags=self.matrix(self.tags, s.name),
+                weights=self.matrix(self.working.weights, s.name),
+                tags=self.matrix(self.working.tags, s.name),
             )
             for s in self.program.synapses
         )
@@ -161,15 +122,9 @@ class Machine:
 
     def events(self, fixations: int) -> Events:
         """The counters since the machine was built, with names."""
-        counters = (self.pop_counts, self.syn_counts, self.gate_counts)
+        w = self.working
+        counters = (w.population_counts, w.synapse_counts, w.gate_counts)
         return count_events(self.program, fixations, *counters, learn=self.learn)
-
-
-def _flat(matrices: list[np.ndarray], dtype: type) -> np.ndarray:
-    """Rows of the presynaptic neuron, one projection behind the other."""
-    if not matrices:
-        return np.zeros(1, dtype)
-    return np.concatenate([np.ascontiguousarray(m.T, dtype).ravel() for m in matrices])
 
 
 def stimulus_arrays(program: Program, stimulus: Stimulus) -> tuple[np.ndarray, np.ndarray]:
@@ -211,29 +166,40 @@ def simulate(
     state: State | None = None,
     block: int = 2000,
     progress: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Runs every fixation in order with scores, gates and on-chip learning.
 
-    `state` continues an earlier run to the bit; `progress` is told the number of fixations done
-    after each block. KeyboardInterrupt is delivered between blocks.
+    `state` (with that run's program) continues an earlier run, and the result is, to the bit, that
+    of the two together. `progress` is told the number of fixations done after each block; `stop`
+    is asked then whether to leave the rest undone.
     """
     machine = Machine(program, learn=True, state=state)
     intensities, labels = stimulus_arrays(program, stimulus)
-    scores, gates = [], []
+    none = np.zeros((0, len(program.gates)), np.int64)
+    scores, gates = ([none], [none]) if state is None else ([state.scores], [state.gates])
     for start in range(0, len(intensities), block):
         part = slice(start, start + block)
         u, gate = machine.run(intensities[part], labels[part])
         scores.append(u)
         gates.append(gate)
         if progress is not None:
-            progress(min(start + block, len(intensities)))
-    none = np.zeros((0, len(program.gates)), np.int64)
+            progress(machine.fixation)
+        if stop():
+            break
+    w = machine.working
     return Result(
         program=machine.learned(),
-        state=State(machine.fixation, machine.state),
-        scores=np.concatenate(scores) if scores else none,
-        gates=np.concatenate(gates) if gates else none,
-        events=machine.events(len(intensities)),
+        state=State(
+            fixation=machine.fixation,
+            fields=w.state,
+            population_counts=w.population_counts,
+            synapse_counts=w.synapse_counts,
+            gate_counts=w.gate_counts,
+            scores=np.concatenate(scores),
+            gates=np.concatenate(gates),
+        ),
+        events=machine.events(machine.fixation),
     )
 
 
@@ -259,7 +225,7 @@ def infer(
             )
         )
     for other in machines[1:]:
-        machines[0].pop_counts += other.pop_counts
+        machines[0].working.population_counts[:] += other.working.population_counts
     spans = {
         p.name: counts[:, layout.offsets[p.name] : layout.offsets[p.name] + p.size]
         for p in program.populations
@@ -271,16 +237,9 @@ def infer(
 def _infer_part(machine: Machine, intensities: np.ndarray, counts: np.ndarray) -> None:
     run_inference(
         machine.layout.operations,
-        machine.program.timetable.period,
-        machine.program.timetable.steps,
+        machine.clock,
         intensities,
-        machine.layout.offsets[machine.layout.inputs[0].name],
-        machine.state,
-        machine.weights,
-        machine.current,
-        machine.fired,
-        machine.n_fired,
-        machine.payload,
-        machine.pop_counts,
+        machine.first_input,
+        machine.working,
         counts,
     )

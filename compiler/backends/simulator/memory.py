@@ -24,7 +24,7 @@ class Op(IntEnum):
     CURRENT = 0  # size: clears the current buffer
     DRIVE_GRADED = 1  # start, n_post, source, n_pre, field, drop, lift
     DRIVE_SPIKES = 2  # start, n_post, source population
-    INTEGRATE = 3  # population, offset, size, decay, threshold, shift, zero reset
+    INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, margin, signal, population
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
@@ -33,7 +33,8 @@ class Op(IntEnum):
     LEARN = 9  # synapses, start, n_post, source, n_pre, field, drop, lift, register, target,
     #            exponent, stream, dt
     CARRY = 10  # synapses, start, size, mask, dt
-    END = 11  # offset, size, population
+    END = 11  # offset, size, population: counts become previous counts
+    PRESENT = 12  # offset, size, population: counts the input neurons that send anything
 
 
 class Field(IntEnum):
@@ -44,7 +45,7 @@ class Field(IntEnum):
     PREVIOUS = 2
     APICAL = 3
     RETRO = 4
-    SPIKED = 5
+    FIRED = 5  # a mask: all bits set where the neuron spiked in the last step
 
 
 FIELD_OF = {
@@ -136,13 +137,10 @@ def lay_out(program: Program, learn: bool) -> Layout:
         if learn:
             table += _compartments(program, population, offsets, starts)
             table += _post_values(program, population, offsets, signals)
+            table += _end(program, population, offsets)
     if learn:
         table += _gates(program, offsets, signals)
         table += _plasticity(program, offsets, starts)
-    for population in program.populations:
-        end = program.timetable.predict + population.level + 0.9
-        index = program.populations.index(population)
-        table.append((end, [Op.END, offsets[population.name], population.size, index]))
     table.sort(key=lambda row: row[0])
     operations = np.zeros((len(table), OPERANDS), np.int64)
     for i, (_, row) in enumerate(table):
@@ -184,9 +182,11 @@ def _presentation(
     program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
 ) -> list[tuple[float, list[int]]]:
     soma = population.soma
-    if soma is None:
-        return []
     time = program.timetable.steps - 1 + population.level
+    index = program.populations.index(population)
+    place = [offsets[population.name], population.size]
+    if soma is None:
+        return [(time, [Op.PRESENT, *place, index])]
     rows: list[tuple[float, list[int]]] = [(time, [Op.CURRENT, population.size])]
     for s in _into(program, population.name, Compartment.SOMA):
         source = program.population(s.source)
@@ -195,12 +195,18 @@ def _presentation(
             where = [starts[s.name], population.size, offsets[s.source], source.size]
             rows.append((time, [Op.DRIVE_GRADED, *where, *_message_operands(message)]))
         else:
-            index = program.populations.index(source)
-            rows.append((time, [Op.DRIVE_SPIKES, starts[s.name], population.size, index]))
+            spiking = program.populations.index(source)
+            rows.append((time, [Op.DRIVE_SPIKES, starts[s.name], population.size, spiking]))
+    neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
+    return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
+
+
+def _end(
+    program: Program, population: ProgramPopulation, offsets: dict[str, int]
+) -> list[tuple[float, list[int]]]:
+    time = program.timetable.predict + population.level + 0.9
     index = program.populations.index(population)
-    shape = [index, offsets[population.name], population.size]
-    neuron = [soma.decay, soma.threshold, soma.input_shift, int(soma.reset == "zero")]
-    return [*rows, (time, [Op.INTEGRATE, *shape, *neuron])]
+    return [(time, [Op.END, offsets[population.name], population.size, index])]
 
 
 def _compartments(

@@ -16,10 +16,10 @@ def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
     machine = Machine(program, learn=learn)
     intensities, labels = stimulus_arrays(program, stimulus)
-    first = machine.layout.offsets[machine.layout.inputs[0].name]
+    first = machine.first_input
     for f in range(len(intensities)):
-        machine.state[Field.COUNT, first : first + intensities.shape[1]] = intensities[f]
-        machine.signals[: labels.shape[1]] = labels[f]
+        machine.working.state[Field.COUNT, first : first + intensities.shape[1]] = intensities[f]
+        machine.working.signals[: labels.shape[1]] = labels[f]
         yield _one_fixation(machine)
         machine.fixation += 1
 
@@ -43,12 +43,12 @@ def _one_fixation(machine: Machine) -> FixationTrace:
         for s in learning:
             tau = time - program.population(s.target).level
             if 0 <= tau < timetable.period:
-                seen.weights[s.name][tau] = machine.matrix(machine.weights, s.name)
-                seen.tags[s.name][tau] = machine.matrix(machine.tags, s.name)
+                seen.weights[s.name][tau] = machine.matrix(machine.working.weights, s.name)
+                seen.tags[s.name][tau] = machine.matrix(machine.working.tags, s.name)
     if machine.learn:
         for i, gate in enumerate(program.gates):
-            seen.scores[gate.name] = int(machine.scores[i])
-            seen.gates[gate.name] = int(machine.signals[len(program.modulators) + i])
+            seen.scores[gate.name] = int(machine.working.scores[i])
+            seen.gates[gate.name] = int(machine.working.signals[len(program.modulators) + i])
     return seen
 
 
@@ -56,20 +56,24 @@ def _look_at_population(
     machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
 ) -> None:
     timetable, index = machine.program.timetable, machine.program.populations.index(population)
+    w = machine.working
     start = machine.layout.offsets[population.name]
     span = slice(start, start + population.size)
     if tau == timetable.steps - 1:
         spikes = np.zeros((timetable.steps, population.size), bool)
         for step in range(timetable.steps):
-            spikes[step, machine.fired[index, step, : machine.n_fired[index, step]]] = True
+            spikes[
+                step,
+                w.rows_fired[index, step, : w.n_fired[index, step]],
+            ] = True
         seen.spikes[population.name] = spikes
-        seen.membrane[population.name] = machine.membrane_log[:, span].copy()
-        seen.counts[population.name] = machine.state[Field.COUNT, span].copy()
+        seen.membrane[population.name] = w.membrane_log[:, span].copy()
+        seen.counts[population.name] = w.state[Field.COUNT, span].copy()
     if not machine.learn:
         return
     if tau == timetable.predict - 1:  # the last step before the next prediction overwrites d
-        seen.apical[population.name] = machine.state[Field.APICAL, span].copy()
-        seen.retro[population.name] = machine.state[Field.RETRO, span].copy()
+        seen.apical[population.name] = w.state[Field.APICAL, span].copy()
+        seen.retro[population.name] = w.state[Field.RETRO, span].copy()
     for i, value in enumerate(population.post_values):
         if value.step == tau:
-            seen.post[population.name][i] = machine.registers[int(value.register[1:]) - 1, span]
+            seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, span]

@@ -1,0 +1,122 @@
+"""Operations of learning: scores and gates, post values, learning epochs, the carry; compiled.
+
+Each takes one row of the operation table; `memory.Op` names the operands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.backends.simulator import codes as c
+from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels import plasticity
+from compiler.backends.simulator.kernels.random import key, word
+from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
+from compiler.backends.simulator.memory import PREVIOUS_SURROGATE, SURROGATE
+from compiler.program import TAG_UNITS, TRACE_MAX
+
+
+@compiled(inline="always")
+def factor(state, code, j, steps):
+    """The value of a post factor at neuron j, int64."""
+    if code < 0:
+        return np.int64(1)
+    if code == SURROGATE:
+        return np.int64((state[c.COUNT, j] > 0) & (state[c.COUNT, j] < steps))
+    if code == PREVIOUS_SURROGATE:
+        return np.int64((state[c.PREVIOUS, j] > 0) & (state[c.PREVIOUS, j] < steps))
+    return np.int64(state[code, j])
+
+
+@compiled(inline="always")
+def decide(w, op, steps):
+    """The comparator: sums the score messages and opens the gate, or not."""
+    gate, start, size, first, second, score_shift, margin, modulator, population = (
+        op[1],
+        op[2],
+        op[3],
+        op[4],
+        op[5],
+        op[6],
+        op[7],
+        op[8],
+        op[9],
+    )
+    u = np.int64(0)
+    for j in range(start, start + size):
+        coincidence = factor(w.state, first, j, steps) * factor(w.state, second, j, steps)
+        message = min(max(coincidence, -MEMBRANE_MAX), MEMBRANE_MAX) >> score_shift
+        w.population_counts[population, c.A_CLIPPED] += abs(coincidence) > MEMBRANE_MAX
+        w.population_counts[population, c.SCORE_SENT] += message != 0
+        u += message
+    w.gate_counts[gate, c.U_CLIPPED] += abs(u) > MEMBRANE_MAX
+    u = min(max(u, -MEMBRANE_MAX), MEMBRANE_MAX)
+    y = w.signals[modulator]
+    opened = y if y * u < margin else 0
+    w.scores[gate] = u
+    w.signals[w.signals.shape[0] - w.scores.shape[0] + gate] = opened
+    w.gate_counts[gate, c.POSITIVE] += opened > 0
+    w.gate_counts[gate, c.NEGATIVE] += opened < 0
+
+
+@compiled(inline="always")
+def write_post(w, op, fixation, clock):
+    """The soma writes a post value: signal * factors * mult / 2^shift, stochastically rounded."""
+    population, start, size, register = op[1], op[2], op[3], op[4]
+    first, second, third, modulator = op[5], op[6], op[7], op[8]
+    multiplier, shift, granularity, stream, delay = op[9], op[10], op[11], op[12], op[13]
+    y = w.registers[register, start : start + size]
+    y[:] = 0
+    signal = np.int64(1) if modulator < 0 else w.signals[modulator]
+    if signal == 0:
+        return
+    k = key(clock.seed, stream, fixation * clock.period + delay)
+    mask = np.int64((1 << shift) - 1)
+    clipped, written = 0, 0
+    for j in range(size):
+        value = signal * factor(w.state, first, start + j, clock.steps)
+        value *= factor(w.state, second, start + j, clock.steps)
+        value *= factor(w.state, third, start + j, clock.steps)
+        if value != 0:
+            random = np.int64(word(k, j)) & mask
+            value = granularity * ((value * multiplier + random) >> shift)
+            clipped += abs(value) > TRACE_MAX
+            y[j] = min(max(value, -TRACE_MAX), TRACE_MAX)
+            written += value != 0
+    w.population_counts[population, c.Y_CLIPPED] += clipped
+    w.population_counts[population, c.WRITES] += written
+
+
+@compiled(inline="always")
+def learn(w, op, fixation, clock):
+    """One learning epoch of a projection; nothing happens where no post value is set."""
+    synapses, start, n_post, source, n_pre = op[1], op[2], op[3], op[4], op[5]
+    field, drop, lift, register, target = op[6], op[7], op[8], op[9], op[10]
+    exponent, stream, delay = op[11], op[12], op[13]
+    y = w.registers[register, target : target + n_post]
+    if not np.any(y):
+        return
+    x1 = w.payload[:n_pre]
+    for i in range(n_pre):
+        x1[i] = ((w.state[field, source + i] >> drop) << lift) >> 1
+    k = key(clock.seed, stream, fixation * clock.period + delay)
+    noise = w.noise[: (n_post + 3) // 4]
+    rows, clipped = plasticity.learn(w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise)
+    counts = w.synapse_counts[synapses]
+    counts[c.ROWS] += rows
+    counts[c.T_CLIPPED] += clipped
+    counts[c.EPOCHS] += 1
+
+
+@compiled(inline="always")
+def carry(w, op, fixation, clock):
+    """Every 2^n time steps whole weight units move from the tags into the weights."""
+    synapses, start, size, mask, delay = op[1], op[2], op[3], op[4], op[5]
+    if (fixation * clock.period + delay) & mask != 0:
+        return
+    span = slice(start, start + size)
+    moved, clipped = plasticity.carry(w.weights[span], w.tags[span], w.maxima[1], TAG_UNITS)
+    counts = w.synapse_counts[synapses]
+    counts[c.CARRIED] += moved
+    counts[c.W_CLIPPED] += clipped
+    counts[c.CARRY_VISITS] += size

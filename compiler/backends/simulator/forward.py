@@ -1,0 +1,110 @@
+"""Operations of the forward pass and of the messages between compartments, compiled.
+
+Each takes one row of the operation table; `memory.Op` names the operands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.backends.simulator import codes as c
+from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels.neurons import count_equal, lif_step, list_spikes
+from compiler.backends.simulator.kernels.synapses import add_graded, add_rows, clip_membrane
+
+
+@compiled(inline="always")
+def payloads(w, op):
+    """The graded messages of a population, (value >> drop) << lift, in scratch."""
+    source, size, field, drop, lift = op[3], op[4], op[5], op[6], op[7]
+    sent = w.payload[:size]
+    values = w.state[field, source : source + size]
+    for i in range(size):
+        sent[i] = (values[i] >> drop) << lift
+    return sent
+
+
+@compiled(inline="always")
+def drive_graded(w, op, steps):
+    """A graded message's current, which holds for all steps of the fixation."""
+    start, n_post = op[1], op[2]
+    sent = payloads(w, op)
+    add_graded(w.current[steps, :n_post], w.weights, start, n_post, sent, w.rows)
+
+
+@compiled(inline="always")
+def drive_spikes(w, op, steps):
+    """The current of the source's spikes, step by step."""
+    start, n_post, source = op[1], op[2], op[3]
+    arrived = w.current[:steps]
+    add_rows(arrived, w.weights, start, n_post, w.rows_fired[source], w.n_fired[source])
+
+
+@compiled(inline="always")
+def integrate(w, op, steps, log):
+    """All steps of a population from rest: spikes, potentials, counts."""
+    population, start, size = op[1], op[2], op[3]
+    decay, threshold, scale = np.int32(op[4]), np.int32(op[5]), np.int32(op[6])
+    zero = np.int32(-op[7])
+    v = w.state[c.MEMBRANE, start : start + size]
+    fired = w.state[c.FIRED, start : start + size]
+    count = w.state[c.COUNT, start : start + size]
+    v[:] = 0
+    fired[:] = 0
+    count[:] = 0
+    held = w.current[steps, :size]
+    counts = w.population_counts[population]
+    for tau in range(steps):
+        drive = w.current[tau, :size]
+        active, clipped = lif_step(v, drive, held, fired, count, decay, threshold, scale, zero)
+        n = list_spikes(fired, w.rows_fired[population, tau])
+        w.n_fired[population, tau] = n
+        counts[c.ACTIVE] += active
+        counts[c.V_CLIPPED] += clipped
+        counts[c.SPIKES] += n
+        if log:
+            w.membrane_log[tau, start : start + size] = v
+    silent = count_equal(count, np.int32(0))
+    counts[c.SILENT] += silent
+    counts[c.COUNT_SENT] += size - silent
+    counts[c.SATURATED] += count_equal(count, np.int32(steps))
+
+
+@compiled(inline="always")
+def deliver(w, op, steps):
+    """A graded message into a dendritic compartment, shifted down once it is summed up."""
+    start, n_post = op[1], op[2]
+    shift, to_field, to = op[8], op[9], op[10]
+    arrived = w.current[steps, :n_post]
+    arrived[:] = 0
+    sent = payloads(w, op)
+    add_graded(arrived, w.weights, start, n_post, sent, w.rows)
+    target = w.state[to_field, to : to + n_post]
+    for j in range(n_post):
+        target[j] = np.int32(target[j] + np.int32(arrived[j] >> shift))
+
+
+@compiled(inline="always")
+def saturate(w, op):
+    """Clips a compartment once everything has arrived."""
+    field, start, size, population = op[1], op[2], op[3], op[4]
+    clipped = clip_membrane(w.state[field, start : start + size])
+    w.population_counts[population, c.A_CLIPPED] += clipped
+
+
+@compiled(inline="always")
+def present(w, op):
+    """An input population sends the intensities that lie where its counts are."""
+    start, size, population = op[1], op[2], op[3]
+    silent = count_equal(w.state[c.COUNT, start : start + size], np.int32(0))
+    w.population_counts[population, c.COUNT_SENT] += size - silent
+
+
+@compiled(inline="always")
+def end(w, op):
+    """Counts become previous counts."""
+    start, size, population = op[1], op[2], op[3]
+    previous = w.state[c.PREVIOUS, start : start + size]
+    silent = count_equal(previous, np.int32(0))
+    w.population_counts[population, c.PREVIOUS_SENT] += size - silent
+    previous[:] = w.state[c.COUNT, start : start + size]

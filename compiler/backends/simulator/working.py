@@ -1,0 +1,84 @@
+"""The working memory of one simulated network, as compiled code takes it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from compiler.backends.simulator.kernels.vectors import GROUP
+from compiler.backends.simulator.memory import (
+    Field,
+    GateCount,
+    Layout,
+    PopulationCount,
+    SynapseCount,
+)
+from compiler.program import Program
+
+
+class Clock(NamedTuple):
+    """What the time step and the random numbers of an operation are made from."""
+
+    period: int
+    steps: int
+    seed: int
+
+
+class Working(NamedTuple):
+    """Arrays that the kernels change in place; F fields, N neurons, P populations, T steps."""
+
+    state: np.ndarray  # (F, N) int32, rows as in `memory.Field`
+    weights: np.ndarray  # (synapses,) int8
+    tags: np.ndarray  # (synapses,) int16
+    registers: np.ndarray  # (3, N) int16: y1 to y3
+    signals: np.ndarray  # modulators, then gates, int64
+    scores: np.ndarray  # (gates,) int64
+    maxima: np.ndarray  # (2,) int64: of tags and of weights
+    current: np.ndarray  # (T + 1, widest) int32; the last row holds for all steps
+    rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
+    n_fired: np.ndarray  # (P, T) int32: how many of them
+    membrane_log: np.ndarray  # (T, N) int32, written where `log` is set
+    payload: np.ndarray  # (widest,) int32, and two more pieces of scratch
+    rows: np.ndarray  # (widest,) int32
+    noise: np.ndarray  # uint32
+    population_counts: np.ndarray  # (P, PopulationCount) int64
+    synapse_counts: np.ndarray  # (projections, SynapseCount) int64
+    gate_counts: np.ndarray  # (gates, GateCount) int64
+
+
+def allocate(program: Program, layout: Layout) -> Working:
+    """Everything at zero, but for the program's own weights and tags."""
+    steps, populations, widest = (
+        program.timetable.steps,
+        len(program.populations),
+        layout.widest,
+    )
+    tags = [np.zeros(s.weights.shape) if s.tags is None else s.tags for s in program.synapses]
+    gates = len(program.gates)
+    return Working(
+        state=np.zeros((len(Field), layout.neurons), np.int32),
+        weights=_flat([s.weights for s in program.synapses], np.int8),
+        tags=_flat(tags, np.int16),
+        registers=np.zeros((3, layout.neurons), np.int16),
+        signals=np.zeros(len(program.modulators) + gates, np.int64),
+        scores=np.zeros(gates, np.int64),
+        maxima=np.array([program.tag_max, program.weight_max], np.int64),
+        current=np.zeros((steps + 1, widest), np.int32),
+        rows_fired=np.zeros((populations, steps, widest + GROUP), np.int32),
+        n_fired=np.zeros((populations, steps), np.int32),
+        membrane_log=np.zeros((steps, layout.neurons), np.int32),
+        payload=np.zeros(widest, np.int32),
+        rows=np.zeros(widest, np.int32),
+        noise=np.zeros((widest + 3) // 4, np.uint32),
+        population_counts=np.zeros((populations, len(PopulationCount)), np.int64),
+        synapse_counts=np.zeros((len(program.synapses), len(SynapseCount)), np.int64),
+        gate_counts=np.zeros((max(gates, 1), len(GateCount)), np.int64),
+    )
+
+
+def _flat(matrices: list[np.ndarray], dtype: type) -> np.ndarray:
+    """Rows of the presynaptic neuron, one projection behind the other."""
+    if not matrices:
+        return np.zeros(1, dtype)
+    return np.concatenate([np.ascontiguousarray(m.T, dtype).ravel() for m in matrices])

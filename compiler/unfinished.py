@@ -1,0 +1,66 @@
+"""A run that was interrupted, as a compiled file carries it: what is needed to go on to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from compiler.backends.simulator import State
+from compiler.backends.simulator.memory import lay_out
+from compiler.backends.simulator.working import allocate
+from compiler.program import Program
+
+PREFIX = "run."  # of the arrays' names; projections are named after their layers
+ARRAYS = tuple(f.name for f in fields(State) if f.name != "fixation")
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The state of a run after some of its fixations, and what it was asked to do."""
+
+    seed: int
+    fixations: int
+    state: State
+
+
+def to_parts(run: Unfinished) -> tuple[dict[str, int], dict[str, np.ndarray]]:
+    """Plain numbers and named arrays."""
+    numbers = {"seed": run.seed, "fixations": run.fixations, "fixation": run.state.fixation}
+    return numbers, {PREFIX + name: getattr(run.state, name) for name in ARRAYS}
+
+
+def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfinished:
+    """The inverse of `to_parts`; KeyError or TypeError where something is missing or odd."""
+    state = State(
+        fixation=_count(numbers["fixation"]),
+        **{name: arrays[PREFIX + name] for name in ARRAYS},
+    )
+    return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
+
+
+def misfit(run: Unfinished, program: Program) -> str | None:
+    """What of the state does not belong to the program, or None: the engine trusts its shapes."""
+    state, fresh = run.state, allocate(program, lay_out(program, learn=True))
+    if state.fixation > run.fixations:
+        return f"{state.fixation} of {run.fixations} fixations were run"
+    log = np.zeros((state.fixation, len(program.gates)), np.int64)
+    expected = {
+        "fields": fresh.state,
+        "population_counts": fresh.population_counts,
+        "synapse_counts": fresh.synapse_counts,
+        "gate_counts": fresh.gate_counts,
+        "scores": log,
+        "gates": log,
+    }
+    for name, like in expected.items():
+        array = getattr(state, name)
+        if array.shape != like.shape or array.dtype != like.dtype:
+            return f"{name} is {array.dtype} {array.shape}, not {like.dtype} {like.shape}"
+    return None
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is not a count")
+    return value
