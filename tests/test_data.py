@@ -25,6 +25,7 @@ SHIPPED = Path(fashion.__file__).parent / "shipped"
 @pytest.fixture
 def no_debian(monkeypatch, tmp_path):
     monkeypatch.setattr(fashion, "DEBIAN_FOLDER", tmp_path / "not-there")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -56,6 +57,12 @@ def test_shipped_files_are_small_and_have_their_licence():
 def test_debian_comes_before_the_shipped_images(folder, monkeypatch):
     monkeypatch.setattr(fashion, "DEBIAN_FOLDER", folder)
     assert "Debian" in load_images(DataConfig()).source
+
+
+def test_what_was_downloaded_before_comes_before_the_shipped_images(folder, no_debian, tmp_path):
+    raw = tmp_path / "cache" / "clapp-neuro" / fashion.DOWNLOAD_FOLDER
+    shutil.copytree(folder, raw)
+    assert load_images(DataConfig()).source == "Fashion-MNIST, downloaded by torchvision"
 
 
 @pytest.mark.parametrize("layout", [".", "FashionMNIST/raw", "raw"])

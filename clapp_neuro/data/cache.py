@@ -8,10 +8,15 @@ from pathlib import Path
 from clapp_neuro.errors import InputError
 
 
-def cache_folder() -> Path:
-    """The user's cache folder of clapp-neuro ($XDG_CACHE_HOME or ~/.cache), made where missing."""
+def cache_path() -> Path:
+    """The user's cache folder of clapp-neuro ($XDG_CACHE_HOME or ~/.cache), there or not."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "clapp-neuro"
+    return Path(base) / "clapp-neuro"
+
+
+def cache_folder() -> Path:
+    """`cache_path`, made where missing; InputError where it cannot be."""
+    folder = cache_path()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

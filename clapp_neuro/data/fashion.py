@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clapp_neuro.data.cache import cache_folder
+from clapp_neuro.data.cache import cache_folder, cache_path
 from clapp_neuro.data.idx import read_idx
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
@@ -33,6 +33,8 @@ IDX_FILES = (
     ("t10k-labels-idx1-ubyte", 1),
 )
 DOWNLOAD_SECONDS = 20.0
+DOWNLOAD_FOLDER = Path("torchvision", "FashionMNIST", "raw")  # below the user's cache
+DOWNLOADED = "Fashion-MNIST, downloaded by torchvision"
 
 
 def load_fashion(data: str | os.PathLike[str] | None = None) -> ImageSet:
@@ -40,11 +42,11 @@ def load_fashion(data: str | os.PathLike[str] | None = None) -> ImageSet:
 
     data: a folder with the four idx files (plain or .gz, or torchvision's layout below it),
     "download" to fetch them through torchvision, or None: Debian's package where it is installed,
-    else the 3,000 + 1,000 images that come with clapp-neuro.
+    else what was downloaded before, else the 3,000 + 1,000 images that come with clapp-neuro.
     Raises InputError where a named folder lacks the files or the download fails.
     """
     if data == "download":
-        return _read_folder(download_fashion(), "Fashion-MNIST, downloaded by torchvision")
+        return _read_folder(download_fashion(), DOWNLOADED)
     if data is not None:
         folder = Path(data)
         for candidate in (folder, folder / "FashionMNIST" / "raw", folder / "raw"):
@@ -56,6 +58,8 @@ def load_fashion(data: str | os.PathLike[str] | None = None) -> ImageSet:
         )
     if _has_files(DEBIAN_FOLDER):
         return _read_folder(DEBIAN_FOLDER, "Fashion-MNIST of Debian's dataset-fashion-mnist")
+    if _has_files(cache_path() / DOWNLOAD_FOLDER):
+        return _read_folder(cache_path() / DOWNLOAD_FOLDER, DOWNLOADED)
     return load_shipped()
 
 
@@ -74,11 +78,11 @@ def download_fashion() -> Path:
 
     from torchvision.datasets import FashionMNIST
 
-    root = cache_folder() / "torchvision"
+    raw = cache_folder() / DOWNLOAD_FOLDER
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_SECONDS)
     try:
-        FashionMNIST(root=str(root), train=True, download=True)
+        FashionMNIST(root=str(raw.parent.parent), train=True, download=True)
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"Fashion-MNIST could not be downloaded ({error}): give --data DIR with its idx "
@@ -86,7 +90,7 @@ def download_fashion() -> Path:
         ) from error
     finally:
         socket.setdefaulttimeout(before)
-    return root / "FashionMNIST" / "raw"
+    return raw
 
 
 def _find(folder: Path, name: str) -> Path | None:
