@@ -109,6 +109,6 @@ $(INSTALLED): $(ENVIRONMENT)
 	@touch $@
 
 # numba compiles again when a file of the simulator changes.
-$(WARMED): $(INSTALLED) $(wildcard compiler/backends/simulator/*.py)
+$(WARMED): $(INSTALLED) $(shell find compiler/backends/simulator -name '*.py')
 	@$(RUN) -m compiler.backends.simulator.warm
 	@touch $@
