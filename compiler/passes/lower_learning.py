@@ -21,6 +21,7 @@ from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator, Compartment, Projection, Quantity, Term
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
+from compiler.passes.units import bound, post_peak, post_unit, pre_unit
 from compiler.program import (
     PRODUCT_SHIFT,
     TAG_UNITS,
@@ -38,8 +39,6 @@ from compiler.report import Note
 
 EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
 REGISTERS = ("y1", "y2", "y3")
-POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
-POST_FLOOR = 1.0  # ... or to this much (predictions of a trained layer are of order one)
 MULTIPLIER_BITS = 8
 INPUT_DROP, INPUT_LIFT = 2, 1  # an intensity's trace is its upper six bits, times two
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
@@ -123,10 +122,10 @@ def _lower_rule(
     gains, peaks = [], []
     for term in terms:
         _require_known(term, projection)
-        pre = _pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
-        post = math.prod(_post_unit(quantized, projection.target, q) for q in term.post)
+        pre = pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
+        post = math.prod(post_unit(quantized, projection.target, q) for q in term.post)
         gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
-        peaks.append(math.prod(_post_peak(quantized, projection.target, q) for q in term.post))
+        peaks.append(math.prod(post_peak(quantized, projection.target, q) for q in term.post))
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     excess = largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
     if excess > 1:
@@ -182,51 +181,6 @@ def _require_known(term: Term, projection: Projection) -> None:
         )
     if len(term.post) > 3:
         raise InputError(f"projection {projection.name}: a post value has at most 3 factors")
-
-
-def _pre_unit(quantized: Quantized, population: str) -> float:
-    """The real value of one unit of a population's count."""
-    network = quantized.network
-    if network.population(population).neuron is None:
-        return network.population(population).scale
-    return 1.0 / network.schedule.steps
-
-
-def _arriving(quantized: Quantized, population: str, compartment: Compartment) -> list[Projection]:
-    return [
-        p
-        for p in quantized.network.projections
-        if p.target == population and p.compartment is compartment
-    ]
-
-
-_COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
-
-
-def _post_unit(quantized: Quantized, population: str, quantity: Quantity) -> float:
-    """The real value of one unit of the integer quantity."""
-    if quantity in PRE_QUANTITIES:
-        return _pre_unit(quantized, population)
-    if quantity in _COMPARTMENT:
-        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
-        if not arriving:
-            raise InputError(
-                f"a rule of {population} reads its {quantity.value}, but nothing ends there"
-            )
-        first = arriving[0]
-        return quantized.integers[first.name].unit * _pre_unit(quantized, first.source)
-    return 1.0
-
-
-def _post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:
-    """The largest expected integer value of the quantity: exact for counts, else calibrated."""
-    if quantity in PRE_QUANTITIES:
-        return float(quantized.network.schedule.steps)
-    if quantity in _COMPARTMENT:
-        seen = quantized.network.calibration.get(f"{population}.{quantity.value}_max", 0.0)
-        peak = max(POST_HEADROOM * seen, POST_FLOOR)
-        return peak / _post_unit(quantized, population, quantity)
-    return 1.0
 
 
 def _free_register(projection: Projection, values: list[PostValue]) -> str:
@@ -310,10 +264,10 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
 def _gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
     """The hinge margin as an integer threshold on the summed score."""
     population = quantized.network.population(comparator.population)
-    unit = math.prod(_post_unit(quantized, population.name, q) for q in comparator.score)
+    unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
     peak = float(population.size)
     for quantity in comparator.score:
-        peak *= _bound(quantized, population.name, quantity)
+        peak *= bound(quantized, population.name, quantity)
     score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
     exact = comparator.margin / unit / 2**score_shift
     margin = round(exact)
@@ -328,14 +282,3 @@ def _gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Ga
         score_shift,
         comparator.score,
     )
-
-
-def _bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
-    """The largest possible integer value of a quantity."""
-    steps = quantized.network.schedule.steps
-    if quantity in PRE_QUANTITIES:
-        return float(steps)
-    if quantity in _COMPARTMENT:
-        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
-        return float(sum(127 * steps * p.weights.shape[1] for p in arriving))
-    return 1.0
