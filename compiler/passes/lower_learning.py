@@ -9,7 +9,8 @@ numbers the tag must change by
 
 and the engine adds x1 * Y * 2^(exponent - 3) (it drops the lowest three bits of the product), so
 Y = P * kappa * 2^(3 - exponent). Y is kept a multiple of what makes x1 * Y divisible by 8, so that
-nothing is dropped; what that rounds away, the soma rounds stochastically.
+nothing is dropped; what that rounds away, the soma rounds stochastically. That rounding is one
+error for all synapses of the neuron, and worse than a coarse trace: so traces are multiples of 8.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from compiler.report import Note
 EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
 REGISTERS = ("y1", "y2", "y3")
 MULTIPLIER_BITS = 8
-INPUT_DROP, INPUT_LIFT = 2, 1  # an intensity's trace is its upper six bits, times two
+INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
 
 
