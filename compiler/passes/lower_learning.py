@@ -144,8 +144,9 @@ def _lower_rule(
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
         smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / TAG_UNITS
+        trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
-            f"at tau {tau}: x1 = pre.{term.pre.value} << {lift}, y = {granularity}·"
+            f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
             f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
             f"smallest step {smallest:.2g} of a weight unit"
         )
