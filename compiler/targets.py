@@ -8,14 +8,16 @@ holds no figure of any machine; each figure carries its band, grade and source.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from clapp_neuro.errors import InputError, unknown
+from compiler.machine_file import read_machine
 
 BACKENDS = ("sim", "lava")
 PUBLISHED = "published.json"  # measurements to check against; not a machine
@@ -45,7 +47,8 @@ class Figure(Part):
     @model_validator(mode="after")
     def _ordered(self) -> Figure:
         if not 0 <= self.low <= self.value <= self.high:
-            raise ValueError("must have 0 <= low <= value <= high")
+            band = f"{self.low:g}, {self.value:g}, {self.high:g}"
+            raise ValueError(f"0 <= low <= value <= high must hold, not {band}")
         return self
 
 
@@ -73,30 +76,53 @@ class Capability(Part):
     public: bool = True
 
 
+def _whole(low: int, high: int) -> Callable[[Figure], Figure]:
+    """A check that the value is a whole number in low..high; ValueError says so."""
+
+    def checked(figure: Figure) -> Figure:
+        if not (low <= figure.value <= high and figure.value.is_integer()):
+            raise ValueError(
+                f"{figure.value:.10g} is not possible, use a whole number from {low} to {high}"
+            )
+        return figure
+
+    return checked
+
+
+MOST = 2**40  # more cores, neurons or bytes than any machine has; integers stay exact in floats
+Count = Annotated[Figure, AfterValidator(_whole(1, MOST))]
+CountOrNone = Annotated[Figure, AfterValidator(_whole(0, MOST))]
+Bits = Annotated[Figure, AfterValidator(_whole(1, 64))]
+BitsOrNone = Annotated[Figure, AfterValidator(_whole(0, 64))]
+SignedBits = Annotated[Figure, AfterValidator(_whole(2, 64))]  # a sign and a digit
+BlockBits = Annotated[Figure, AfterValidator(_whole(0, 2**16))]
+WordBits = Annotated[Figure, AfterValidator(_whole(1, 2**16))]
+
+
 class Limits(Part):
     """What one core holds, and how many cores there are. Bits include the sign."""
 
-    cores_per_chip: Figure
-    usable_cores_per_chip: Figure
-    chips: Figure  # of the largest board
-    neurons_per_core: Figure
-    state_bytes_per_core: Figure | None = None  # None: state does not compete with neurons
-    synaptic_bytes_per_core: Figure
-    axons_in_per_core: Figure
-    axons_out_per_core: Figure
-    fan_in_per_neuron: Figure
-    weight_bits: Figure
-    delay_bits: Figure  # stored with every synapse
-    tag_bits: Figure
-    trace_bits: Figure
-    post_registers: Figure
-    payload_bits: Figure
-    word_bits: Figure  # unit of synaptic memory: axon lists are padded to it
-    synapses_per_block: Figure
-    block_overhead_bits: Figure
-    accumulator_bits: Figure
-    learning_epoch: Figure  # longest, time steps
-    decimation_exponent: Figure  # largest k of u_k
+    cores_per_chip: Count
+    usable_cores_per_chip: Count
+    chips: Count  # of the largest board
+    neurons_per_core: Count
+    state_bytes_per_core: Count | None = None  # None: state does not compete with neurons
+    synaptic_bytes_per_core: Count
+    axons_in_per_core: Count
+    axons_out_per_core: Count
+    fan_in_per_neuron: Count
+    weight_bits: SignedBits
+    delay_bits: BitsOrNone  # stored with every synapse
+    tag_bits: BitsOrNone  # 0: synapses have no tag
+    trace_bits: BitsOrNone
+    post_registers: CountOrNone
+    payload_bits: Bits
+    word_bits: WordBits  # unit of synaptic memory: axon lists are padded to it
+    synapses_per_block: Count
+    block_overhead_bits: BlockBits
+    accumulator_bits: SignedBits
+    learning_epoch: CountOrNone  # longest, time steps
+    decimation_exponent: BitsOrNone  # largest k of u_k
 
 
 class Capabilities(Part):
@@ -261,37 +287,5 @@ def _target_from_file(path: Path) -> Target:
 
 
 def _parse(text: str, where: str) -> NeuromorphicMachine | ConventionalMachine:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not a machine file: not valid JSON ({error})") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{where} is not a machine file: a JSON object is expected")
-    try:
-        machine: NeuromorphicMachine | ConventionalMachine = _ADAPTER.validate_python(
-            _with_full_sources(data)
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise InputError(
-            f"{where} is not a machine file: {place}: {first['msg']}{more}; "
-            "compare with hw_configs/loihi2.json"
-        ) from None
+    machine: NeuromorphicMachine | ConventionalMachine = read_machine(text, where, _ADAPTER)
     return machine
-
-
-def _with_full_sources(data: dict[str, Any]) -> dict[str, Any]:
-    """Figures name their source by a key of `sources`; each gets the full text here."""
-    sources = data.get("sources", {})
-
-    def expand(part: Any) -> Any:
-        if not isinstance(part, dict):
-            return part
-        full = {key: expand(value) for key, value in part.items()}
-        if isinstance(sources, dict) and isinstance(full.get("source"), str):
-            full["source"] = sources.get(full["source"], full["source"])
-        return full
-
-    return {key: expand(value) for key, value in data.items() if key != "sources"}

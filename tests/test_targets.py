@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from clapp_neuro.errors import InputError
 from compiler.targets import (
     Figure,
+    Limits,
     NeuromorphicMachine,
     load_machine,
     load_target,
@@ -97,8 +98,8 @@ def test_a_machine_file_of_ones_own_is_a_target(tmp_path):
         (b"\x80\x04\x95pickle", "it is not text"),
         (b"{", "not valid JSON"),
         (b'{"kind": "neuromorphic", "name": "x"}', "Field required"),
-        (b'{"kind": "toaster"}', "toaster"),
-        (b'{"sources": 3}', "kind"),
+        (b'{"kind": "toaster"}', "'neuromorphic' or 'conventional', not 'toaster'"),
+        (b'{"sources": 3}', "'kind' must be 'neuromorphic'"),
     ],
 )
 def test_broken_machine_files_are_refused_in_a_sentence(tmp_path, content, message):
@@ -106,7 +107,71 @@ def test_broken_machine_files_are_refused_in_a_sentence(tmp_path, content, messa
     path.write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
         load_target(str(path))
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    assert_one_sentence(str(caught.value), path)
+
+
+def assert_one_sentence(text, path):
+    """Names the file and lets no wording of pydantic through."""
+    assert "\n" not in text and str(path) in text
+    for foreign in ("validation error", "Value error", "Figure", "pydantic", "tag"):
+        assert foreign not in text.removeprefix(str(path))
+
+
+def file_with(tmp_path, limit, value):
+    """Loihi 2 with one limit replaced, in a file."""
+    data = json.loads(resources.files("hw_configs").joinpath("loihi2.json").read_text("utf-8"))
+    data["limits"][limit] |= {"value": value, "low": 0, "high": value}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize("value", [0.5, 7.5, 1e300, float(2**41)])
+@pytest.mark.parametrize("limit", sorted(Limits.model_fields))
+def test_every_limit_is_a_whole_number_in_a_range(tmp_path, limit, value):
+    path = file_with(tmp_path, limit, value)
+    with pytest.raises(InputError, match=rf"limits\.{limit}: .* use a whole number") as caught:
+        load_target(str(path))
+    assert f"{value:.10g} is not possible" in str(caught.value)
+    assert_one_sentence(str(caught.value).replace("tag_bits", ""), path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "least"),
+    [
+        ("usable_cores_per_chip", 0, 1),
+        ("chips", 0, 1),
+        ("neurons_per_core", 0, 1),
+        ("state_bytes_per_core", 0, 1),
+        ("axons_out_per_core", 0, 1),
+        ("word_bits", 0, 1),
+        ("synapses_per_block", 0, 1),
+        ("weight_bits", 0, 2),
+        ("weight_bits", 1, 2),
+        ("accumulator_bits", 1, 2),
+    ],
+)
+def test_a_limit_that_leaves_nothing_is_refused(tmp_path, limit, value, least):
+    with pytest.raises(InputError, match=f"{limit}: {value} is not possible.* from {least} to"):
+        load_target(str(file_with(tmp_path, limit, value)))
+
+
+@pytest.mark.parametrize(
+    "value", ['"8"x', "[8]", "null", '"eight"', "NaN", "Infinity", "1" * 400, "-3"]
+)
+def test_what_is_no_number_is_refused_in_a_sentence(tmp_path, value):
+    path = file_with(tmp_path, "chips", 1)
+    text = path.read_text().replace('"chips": {"value": 1,', f'"chips": {{"value": {value},')
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_target(str(path))
+    assert_one_sentence(str(caught.value), path)
+
+
+def test_a_machine_without_tags_or_registers_is_described_by_zeros(tmp_path):
+    for limit in ("tag_bits", "post_registers", "trace_bits", "learning_epoch"):
+        target = load_target(str(file_with(tmp_path, limit, 0)))
+        assert getattr(target.machine.limits, limit).value == 0
 
 
 def test_a_missing_machine_file_is_named(tmp_path):
