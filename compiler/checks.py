@@ -12,8 +12,16 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Compartment, Network
-from compiler.passes.demand import Demand, demands, memory_bytes
-from compiler.passes.place import CoreLimitError, place
+from compiler.passes.place import (
+    AXONS_IN,
+    AXONS_OUT,
+    FAN_IN,
+    MEMORY,
+    NEURONS,
+    SMALLER_SOURCES,
+    STATE,
+    place_what_fits,
+)
 from compiler.program import Message, Program, ProgramPopulation
 from compiler.targets import (
     Figure,
@@ -27,6 +35,15 @@ from compiler.targets import (
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 INTENSITY_MAX = 255  # an input's 8 bits
 SCORE_BITS = 24  # scores are clipped to 24 bits
+# What one neuron exceeds, as placing names it: the words of a refusal and the unit.
+CORE_LIMITS = {
+    NEURONS: ("neurons", "neurons"),
+    MEMORY: ("synaptic memory of one neuron", "bytes"),
+    STATE: ("state of one neuron", "bytes"),
+    AXONS_IN: ("axons into its core", "axons"),
+    AXONS_OUT: ("axons out of one neuron", "axons"),
+    FAN_IN: ("fan-in", "synapses"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +65,10 @@ class Violation:
     def __str__(self) -> str:
         if self.unit == "capability":
             return f"{self.node}: needs {self.limit}, which the machine lacks; {self.remedy}"
+        unit = self.unit.removesuffix("s") if self.allowed == 1 else self.unit
         return (
             f"{self.node}: {self.limit} {self.actual:,.10g} exceeds {self.allowed:,.10g} "
-            f"{self.unit} by {self.excess:,.10g}; {self.remedy}"
+            f"{unit} by {self.excess:,.10g}; {self.remedy}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -77,14 +95,20 @@ def check(
     return tuple(found + sizes)
 
 
-def refuse(violations: tuple[Violation, ...], target: str) -> None:
-    """InputError that lists all violations; returns where there is none."""
-    if violations:
-        lines = "".join(f"\n  {v}" for v in violations)
-        limits = "limit" if len(violations) == 1 else "limits"
-        raise InputError(
-            f"the network does not fit {target}, {len(violations)} {limits} exceeded:{lines}"
-        )
+def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> None:
+    """InputError that lists all violations, and `also` as a last line; returns where none is."""
+    if not violations:
+        return
+    missing = len({v.limit for v in violations if v.unit == "capability"})
+    exceeded = sum(v.unit != "capability" for v in violations)
+    counts = []
+    if missing:
+        counts.append(f"{missing} {'capability' if missing == 1 else 'capabilities'} missing")
+    if exceeded:
+        counts.append(f"{exceeded} {'limit' if exceeded == 1 else 'limits'} exceeded")
+    lines = [f"the network does not fit {target}, {' and '.join(counts)}:"]
+    lines += [f"  {v}" for v in violations]
+    raise InputError("\n".join([*lines, f"  {also}"] if also else lines))
 
 
 def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:
@@ -153,11 +177,7 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
         remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
         yield from _over(s.name, "weight", weight_bits, limits.weight_bits, "bits", remedy)
         if s.rule is not None and any("t" in "".join(p.factors) for p in s.rule.dw):
-            remedy = (
-                "use narrower tags"
-                if limits.tag_bits.value > 0
-                else "use a machine whose synapses have a tag"
-            )
+            remedy = "use a machine with wider tags, or compile without learning (--static)"
             yield from _over(s.name, "tag", tag_bits, limits.tag_bits, "bits", remedy)
 
 
@@ -177,7 +197,8 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
         # The carry comes every 2^k steps and must fall on the same step of each fixation.
         if 2**k % period:
             remedy = "choose a period that is a power of two and at most 2^k"
-            yield Violation(s.name, "period of a fixation", period, 2**k, "steps", remedy)
+            limit = f"2^{k} steps between carries modulo the period of a fixation,"
+            yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)
         figure = limits.learning_epoch
         yield from _over(
             s.name, "learning epoch", LEARNING_EPOCH, figure, "steps", "use a machine that learns"
@@ -197,44 +218,24 @@ def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]
                     payload = max([_largest_payload(program, source, m) for m in sent], default=1)
                     total += s.weights.shape[1] * program.weight_max * payload
             node = f"{p.name}.{compartment.value}"
-            remedy = "reduce its fan-in or the number of time steps"
+            remedy = f"{SMALLER_SOURCES}, or show a fixation for fewer time steps"
             yield from _over(
                 node, "largest possible sum", total, bound, "units of weight x payload", remedy
             )
 
 
 def _check_cores(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
-    limits = machine.limits
-    alone = [v for d in demands(program) for v in _check_one_neuron(d, limits)]
-    yield from alone
-    if alone:
-        return  # nothing to place
-    try:
-        placement = place(program, machine)
-    except CoreLimitError as error:
-        yield Violation(error.node, error.limit, error.actual, error.allowed, "", error.remedy)
-        return
+    placement, misfits = place_what_fits(program, machine)
+    for m in misfits:
+        limit, unit = CORE_LIMITS[m.limit]
+        yield from _over(m.node, limit, m.actual, m.figure, unit, m.remedy)
+    cores, figure = len(placement.cores), machine.limits.usable_cores_per_chip
+    needs = "what does fit a core" if misfits else "it"
     remedy = (
-        f"it needs {len(placement.cores):,} cores, a chip has "
-        f"{limits.usable_cores_per_chip.value:,.0f}: use fewer or smaller layers"
+        f"{needs} needs {cores:,} cores, a chip has {figure.value:,.0f}: "
+        "use fewer or smaller layers"
     )
-    yield from _over("network", "chips", placement.chips, limits.chips, "chips", remedy)
-
-
-def _check_one_neuron(demand: Demand, limits: Limits) -> Iterator[Violation]:
-    fan_in, needed = demand.fan_in, memory_bytes(demand, 1, limits)
-    name = demand.name
-    remedy = "make the layers that it listens to smaller"
-    yield from _over(name, "fan-in", fan_in, limits.fan_in_per_neuron, "synapses", remedy)
-    yield from _over(name, "axons into its core", fan_in, limits.axons_in_per_core, "axons", remedy)
-    yield from _over(
-        name,
-        "synaptic memory of one neuron",
-        needed,
-        limits.synaptic_bytes_per_core,
-        "bytes",
-        remedy,
-    )
+    yield from _over("network", "chips", placement.chips, machine.limits.chips, "chips", remedy)
 
 
 def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[Violation]:
@@ -256,7 +257,7 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
         remedy = "make some of its projections static"
         yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
         fan_in = sum(q.weights.shape[1] for q in arriving)
-        remedy = "make the layers that it listens to smaller"
+        remedy = SMALLER_SOURCES
         yield from _over(p.name, "fan-in", fan_in, limits.fan_in_per_neuron, "synapses", remedy)
     if any(q.rule is not None for q in network.projections):
         steps = network.schedule.steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.ir import Network
 from compiler.passes.fold import fold
@@ -11,7 +12,7 @@ from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import Placement, place
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import Plan, schedule
-from compiler.program import Program
+from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
 from compiler.targets import Figure, Target
 
@@ -33,23 +34,33 @@ def compile_network(network: Network, target: Target, seed: int = 0) -> Compiled
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
-    refuse(check(network, target), target.name)
-    weight_max = _largest(target.machine.limits.weight_bits, WEIGHT_BITS)
-    tag_max = _largest(target.machine.limits.tag_bits, TAG_BITS)
+    try:
+        program, notes = _lowered(network, target, seed)
+    except InputError as error:
+        refuse(check(network, target), target.name, also=str(error))
+        raise
+    refuse(check(program, target), target.name)
+    return Compiled(program, place(program, target), notes)
+
+
+def _lowered(network: Network, target: Target, seed: int) -> tuple[Program, tuple[Note, ...]]:
+    """The program, with no regard to whether the target can hold it; that is checked after."""
+    limits = target.machine.limits
+    weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
+    # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
+    tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max)
     plan = schedule(folded)
     program, lowering = lower_learning(
         quantized, plan, target=target.name, seed=seed, weight_max=weight_max, tag_max=tag_max
     )
-    refuse(check(program, target), target.name)
-    notes = (*folding, *rounding, *_timing(plan), *lowering)
-    return Compiled(program, place(program, target), notes)
+    return program, (*folding, *rounding, *_timing(plan), *lowering)
 
 
 def _largest(bits: Figure, most: int) -> int:
-    """The largest magnitude of a signed field, at most `most` bits with the sign."""
-    return (1 << (min(int(bits.value), most) - 1)) - 1
+    """The largest magnitude of a signed field, at most `most` bits with the sign; 0 without it."""
+    return (1 << max(0, min(int(bits.value), most) - 1)) - 1
 
 
 def _timing(plan: Plan) -> tuple[Note, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from compiled_program import compiled, network
 
 from clapp_neuro.errors import InputError
-from compiler.checks import check, refuse
+from compiler.checks import Violation, check, refuse
 from compiler.targets import load_target
 
 LOIHI2, LOIHI1 = load_target("loihi2-sim"), load_target("loihi1-sim")
@@ -82,7 +83,9 @@ def test_limits_that_are_not_public_are_marked_in_the_message():
 def test_a_carry_must_fall_on_the_same_step_of_each_fixation():
     program = compiled()
     odd = replace(program, timetable=replace(program.timetable, period=15))
-    assert "period of a fixation" in limits_of(check(odd, LOIHI2))
+    found = [v for v in check(odd, LOIHI2) if "period of a fixation" in v.limit]
+    assert {v.node for v in found} == {s.name for s in program.synapses}
+    assert {v.excess for v in found} == {512 % 15}
 
 
 def test_a_static_network_needs_no_learning():
@@ -99,7 +102,77 @@ def test_refusing_lists_every_line_in_one_error():
         refuse(violations, "loihi1-sim")
     lines = str(caught.value).split("\n")
     assert len(lines) == len(violations) + 1
-    assert "loihi1-sim" in lines[0] and str(len(violations)) in lines[0]
+    missing = {v.limit for v in violations}
+    assert lines[0] == (
+        f"the network does not fit loihi1-sim, {len(missing)} capabilities missing:"
+    )
+
+
+def test_the_headline_counts_limits_and_capabilities_apart():
+    limit = Violation("layer1", "fan-in", 3, 1, "synapses", "make it smaller")
+    lacks = Violation("layer1", "plastic synapses", 1, 0, "capability", "compile for x")
+    for found, count in (
+        ((limit,), "1 limit exceeded"),
+        ((lacks, replace(lacks, node="layer2")), "1 capability missing"),
+        ((limit, limit, lacks), "1 capability missing and 2 limits exceeded"),
+    ):
+        with pytest.raises(InputError, match=f"does not fit mine, {count}:\n"):
+            refuse(found, "mine")
+    assert str(limit) == "layer1: fan-in 3 exceeds 1 synapse by 2; make it smaller"
+
+
+def test_a_refusal_that_stops_the_lowering_too_says_both():
+    violation = check(compiled(), loihi2_with(weight_bits=4))[0]
+    with pytest.raises(InputError, match="1 limit exceeded") as caught:
+        refuse((violation,), "mine", also="it cannot be lowered")
+    assert str(caught.value).endswith("\n  it cannot be lowered")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "sentence"),
+    [
+        (
+            "axons_out_per_core",
+            1,
+            r"layer1: axons out of one neuron .*4 exceeds 1 axon by 3; make its targets",
+        ),
+        (
+            "state_bytes_per_core",
+            16,
+            r"layer1: state of one neuron .*20 exceeds 16 bytes by 4; end fewer projections",
+        ),
+        ("synaptic_bytes_per_core", 200, r"exceeds 200 bytes by 32; make the layers"),
+    ],
+)
+def test_each_limit_of_a_core_has_its_unit_and_remedy(limit, value, sentence):
+    text = "\n".join(str(v) for v in check(compiled(), loihi2_with(**{limit: value})))
+    assert re.search(sentence, text), text
+    assert "  " not in text
+
+
+def test_what_fits_no_core_hides_no_other_limit():
+    machine = loihi2_with(
+        fan_in_per_neuron=20,
+        state_bytes_per_core=16,
+        synaptic_bytes_per_core=150,
+        axons_out_per_core=2,
+        weight_bits=6,
+    )
+    found = {(v.node, v.limit.split(" (")[0]) for v in check(compiled(), machine)}
+    for limit in ("fan-in", "state of one neuron", "synaptic memory of one neuron"):
+        assert ("layer1", limit) in found and ("layer2", limit) in found
+    assert ("layer1", "axons out of one neuron") in found
+    assert ("layer1.forward", "weight") in found
+
+
+def test_chips_are_counted_for_what_fits_where_the_rest_does_not():
+    machine = loihi2_with(
+        neurons_per_core=1, usable_cores_per_chip=2, chips=1, fan_in_per_neuron=28
+    )
+    found = {v.node: v for v in check(compiled((12, 8, 6)), machine)}
+    assert set(found) == {"layer1", "network"}  # 12 + 8 + 8 and a gate; layer2 has 8 + 6 + 6
+    assert found["network"].actual == 4  # six neurons and two comparators
+    assert found["network"].remedy.startswith("what does fit a core needs 8 cores")
 
 
 def test_violations_are_plain_data():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from clapp_neuro.errors import InputError
 from compiler.ir import Compartment
 from compiler.passes.demand import demands, list_bytes
-from compiler.passes.place import place
+from compiler.passes.place import AXONS_IN, FAN_IN, STATE, CoreLimitError, place
 from compiler.program import ProgramPopulation, Soma, Synapses
 from compiler.targets import load_target
 
@@ -126,6 +126,16 @@ def test_every_neuron_is_placed_once_and_no_limit_is_exceeded(widths, neurons, m
 def test_a_neuron_too_large_for_a_core_is_named_with_the_limit():
     with pytest.raises(InputError, match=r"wide: one neuron alone needs 5,000 .*4,096"):
         place(wide_layer(10, 5_000), TARGET)
+
+
+def test_all_limits_that_fit_no_core_come_with_their_own_remedy():
+    machine = with_limits(state_bytes_per_core=4, fan_in_per_neuron=9, axons_in_per_core=9)
+    with pytest.raises(CoreLimitError) as caught:
+        place(wide_layer(10, 12), machine)
+    remedies = {m.limit: m.remedy for m in caught.value.misfits}
+    assert set(remedies) == {STATE, FAN_IN, AXONS_IN}
+    assert remedies[STATE] != remedies[FAN_IN]
+    assert str(caught.value).count("wide: one neuron alone needs") == 3
 
 
 def test_chips_are_filled_up_to_their_usable_cores():

@@ -20,18 +20,46 @@ from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
 OPEN_CORES = 32  # first fit looks at so many cores; keeps placing linear
 FAN_IN = "synapses of fan-in"  # the one limit of a neuron, not of a core: it does not add up
+NEURONS, MEMORY, STATE = "neurons", "bytes of synaptic memory", "bytes of neuron state"
+AXONS_IN, AXONS_OUT = "axons in", "axons out"
+SMALLER_SOURCES = "make the layers that it listens to smaller"
+REMEDIES = {
+    NEURONS: "use a machine with more neurons a core",
+    MEMORY: SMALLER_SOURCES,
+    STATE: "end fewer projections on its dendrites, or use a machine with more state a core",
+    AXONS_IN: SMALLER_SOURCES,
+    AXONS_OUT: "make its targets fewer or smaller, so that they take fewer cores",
+    FAN_IN: SMALLER_SOURCES,
+}
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """One neuron of `node` alone exceeds a limit of a core; no splitting helps."""
+
+    node: str
+    limit: str
+    actual: int
+    figure: Figure
+
+    def __str__(self) -> str:
+        return (
+            f"{self.node}: one neuron alone needs {self.actual:,} {self.limit}, "
+            f"a core has {self.figure.value:,.10g}; {self.remedy}"
+        )
+
+    @property
+    def remedy(self) -> str:
+        """What would make it fit."""
+        return REMEDIES[self.limit]
 
 
 class CoreLimitError(InputError):
-    """One neuron of `node` alone exceeds a limit of a core; no splitting helps."""
+    """Some neurons fit no core: a line for each limit that one neuron alone exceeds."""
 
-    def __init__(self, node: str, limit: str, actual: float, allowed: float, remedy: str) -> None:
-        super().__init__(
-            f"{node}: one neuron alone needs {actual:,.10g} {limit}, "
-            f"a core has {allowed:,.10g}; {remedy}"
-        )
-        self.node, self.limit, self.remedy = node, limit, remedy
-        self.actual, self.allowed = actual, allowed
+    def __init__(self, misfits: tuple[Misfit, ...]) -> None:
+        super().__init__("\n".join(str(m) for m in misfits))
+        self.misfits = misfits
 
 
 @dataclass(frozen=True)
@@ -106,15 +134,29 @@ class Placement:
 def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     """The placement on as many cores and chips as it takes.
 
-    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` lists all such limits
-    and says whether the machine has that many chips.
+    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` says whether the
+    machine has that many chips.
     """
+    placement, misfits = place_what_fits(program, target)
+    if misfits:
+        raise CoreLimitError(misfits)
+    return placement
+
+
+def place_what_fits(
+    program: Program, target: Target | NeuromorphicMachine
+) -> tuple[Placement, tuple[Misfit, ...]]:
+    """The placement of all populations that fit, and every limit that the others exceed."""
     machine = target.machine if isinstance(target, Target) else target
     limits = machine.limits
     asked = demands(program)
-    parts = {d.name: _fewest_slices(d, limits) for d in asked}
-    _split_for_axons_out(asked, parts, limits)
-    slices = [s for d in asked for s in _slices(d, parts, limits)]
+    alone = {d.name: _exceeded(d, limits) for d in asked}
+    # One that fits nowhere counts as a single slice: its sources have at least that many axons.
+    parts = {d.name: 1 if alone[d.name] else _fewest_slices(d, limits) for d in asked}
+    axons = _split_for_axons_out(asked, parts, limits)
+    misfits = tuple(m for d in asked for m in (*alone[d.name], *axons.get(d.name, ())))
+    unplaced = {m.node for m in misfits}
+    slices = [s for d in asked if d.name not in unplaced for s in _slices(d, parts, limits)]
     apart = machine.capabilities.all_plastic_or_none.value
     cores = _first_fit(slices, limits, apart)
     per_chip = int(limits.usable_cores_per_chip.value)
@@ -123,24 +165,22 @@ def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
         binds, share = max(_shares(core, limits).items(), key=lambda item: item[1])
         placed.append(Core(index, index // per_chip, tuple(core), binds, share))
     on_host = tuple(p.name for p in program.populations if p.soma is None)
-    return Placement(machine.name, tuple(placed), -(-len(placed) // per_chip), on_host)
+    chips = -(-len(placed) // per_chip)
+    return Placement(machine.name, tuple(placed), chips, on_host), misfits
 
 
 def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:
     """What a core uses of each limit."""
     used = {
-        "neurons": (sum(s.neurons for s in core), limits.neurons_per_core),
-        "bytes of synaptic memory": (
-            sum(s.memory_bytes for s in core),
-            limits.synaptic_bytes_per_core,
-        ),
-        "axons in": (sum(s.axons_in for s in core), limits.axons_in_per_core),
-        "axons out": (sum(s.axons_out for s in core), limits.axons_out_per_core),
+        NEURONS: (sum(s.neurons for s in core), limits.neurons_per_core),
+        MEMORY: (sum(s.memory_bytes for s in core), limits.synaptic_bytes_per_core),
+        AXONS_IN: (sum(s.axons_in for s in core), limits.axons_in_per_core),
+        AXONS_OUT: (sum(s.axons_out for s in core), limits.axons_out_per_core),
         FAN_IN: (max(s.fan_in for s in core), limits.fan_in_per_neuron),
     }
     if limits.state_bytes_per_core is not None:
         state = sum(s.state_bytes for s in core)
-        used["bytes of neuron state"] = (state, limits.state_bytes_per_core)
+        used[STATE] = (state, limits.state_bytes_per_core)
     return used
 
 
@@ -158,37 +198,48 @@ def _largest(fits: Callable[[int], bool], most: int) -> int:
     return low
 
 
+def _exceeded(demand: Demand, limits: Limits) -> tuple[Misfit, ...]:
+    """The limits that one neuron exceeds on a core of its own; axons out come later."""
+    used = _used([_slice(demand, 0, 1, {}, limits)], limits)
+    return tuple(
+        Misfit(demand.name, limit, actual, figure)
+        for limit, (actual, figure) in used.items()
+        if limit != AXONS_OUT and actual > figure.value
+    )
+
+
 def _fewest_slices(demand: Demand, limits: Limits) -> int:
-    """Slices needed by neurons, state, synaptic memory and axons in; axons out come later."""
-    alone = {demand.name: 1}
+    """Slices needed by neurons, state, synaptic memory and axons in; one neuron must fit."""
 
     def fits(neurons: int) -> bool:
-        part = _slice(demand, 0, neurons, alone, limits)
-        return all(v <= 1 for k, v in _shares([part], limits).items() if k != "axons out")
+        used = _used([_slice(demand, 0, neurons, {}, limits)], limits)
+        return all(n <= figure.value for k, (n, figure) in used.items() if k != AXONS_OUT)
 
-    largest = _largest(fits, demand.neurons)
-    if largest == 0:
-        used = _used([_slice(demand, 0, 1, alone, limits)], limits)
-        name, (actual, figure) = max(used.items(), key=lambda item: item[1][0] / item[1][1].value)
-        raise CoreLimitError(demand.name, name, actual, figure.value, "reduce its fan-in")
-    return -(-demand.neurons // largest)
+    return -(-demand.neurons // _largest(fits, demand.neurons))
 
 
-def _split_for_axons_out(asked: tuple[Demand, ...], parts: dict[str, int], limits: Limits) -> None:
-    """Splits further until no slice has too many axons out; more slices mean more axons."""
+def _split_for_axons_out(
+    asked: tuple[Demand, ...], parts: dict[str, int], limits: Limits
+) -> dict[str, tuple[Misfit]]:
+    """Splits further until no slice has too many axons out; more slices mean more axons.
+
+    Returns those where even one neuron has too many; they are split no further.
+    """
     most = int(limits.axons_out_per_core.value)
+    beyond: dict[str, tuple[Misfit]] = {}
     changed = True
     while changed:
         changed = False
         for d in asked:
             each = sum(parts[t] for t in d.targets)
             if each > most:
-                remedy = "make its targets smaller, so that they take fewer cores"
-                raise CoreLimitError(d.name, "axons out", each, most, remedy)
+                beyond[d.name] = (Misfit(d.name, AXONS_OUT, each, limits.axons_out_per_core),)
+                continue
             needed = -(-d.neurons // (most // each)) if each else 1
             if needed > parts[d.name]:
                 parts[d.name] = needed
                 changed = True
+    return beyond
 
 
 def _slices(demand: Demand, parts: dict[str, int], limits: Limits) -> list[Slice]:
