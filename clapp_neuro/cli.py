@@ -1,18 +1,23 @@
 """The command line: one function a command, no logic of its own.
 
-Exit codes: 0 yes, 1 a verification found a difference (or an unfinished run), 2 bad input.
+Exit codes: 0 yes, 1 a verification found a difference or something is missing (doctor), 2 bad
+input or an interruption.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import clapp_neuro
 from clapp_neuro.errors import InputError
+from clapp_neuro.files import require_place
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
 from compiler.backends.lava.supervise import LavaError
@@ -25,18 +30,43 @@ app = typer.Typer(
     help="Train CLAPP in spikes, compile it for a neuromorphic chip, learn there, verify, cost.",
 )
 
-Json = Annotated[Path | None, typer.Option("--json", help="write the result to this file")]
+
+def place(path: Path | None) -> Path | None:
+    """Complain about a place that cannot be written before the work, not after."""
+    if path is not None:
+        require_place(path)
+    return path
+
+
+def command(example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds a command; Ctrl-C, too, ends it in a sentence."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*arguments: Any, **options: Any) -> None:
+            try:
+                function(*arguments, **options)
+            except KeyboardInterrupt:
+                raise InputError("interrupted: nothing more was written") from None
+
+        app.command(epilog=f"Example: {example}")(run)
+        return function
+
+    return register
+
+
+Json = Annotated[
+    Path | None, typer.Option("--json", help="write the result to this file", callback=place)
+]
 Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
 Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
 Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]
 
 
-@app.command(
-    epilog="Example: clapp-neuro train --preset fashion-dense --mode online --out model.pt"
-)
+@command("clapp-neuro train --preset fashion-dense --mode online --out model.pt")
 def train(
-    out: Annotated[Path, typer.Option(help="where to write the checkpoint")],
+    out: Annotated[Path, typer.Option(help="where to write the checkpoint", callback=place)],
     preset: Annotated[str | None, typer.Option(help="which experiment; see the docs")] = None,
     method: Annotated[str | None, typer.Option(help="clapp, or random for no learning")] = None,
     mode: Annotated[str | None, typer.Option(help="batch (Adam) or online (the chip's)")] = None,
@@ -74,11 +104,11 @@ def train(
         ],
     )
     if result.interrupted:
-        lines(f"interrupted: go on with --resume {result.path}")
-        raise typer.Exit(1)
+        again = f"clapp-neuro train --resume {result.path} --out {result.path}"
+        raise InputError(f"interrupted; what was learned is saved, go on with: {again}")
 
 
-@app.command(epilog="Example: clapp-neuro probe model.pt")
+@command("clapp-neuro probe model.pt")
 def probe(
     model: Model,
     data: Data = None,
@@ -96,7 +126,7 @@ def probe(
     table(("layer", "accuracy", "untrained"), [("inputs", f"{result.inputs:.2%}", ""), *rows])
 
 
-@app.command(epilog="Example: clapp-neuro compile model.pt --target loihi2-sim")
+@command("clapp-neuro compile model.pt --target loihi2-sim")
 def compile(
     model: Model,
     target: Annotated[str, typer.Option(help="machine-backend, or a machine file")] = "loihi2-sim",
@@ -115,7 +145,7 @@ def compile(
     lines(f"{result.path}: compiled for {result.target}")
 
 
-@app.command(epilog="Example: clapp-neuro run model.clapp --learn --out learned.clapp")
+@command("clapp-neuro run model.clapp --learn --out learned.clapp")
 def run(
     bundle: Bundle,
     images: Annotated[int | None, typer.Option(help="how many images to look at")] = None,
@@ -131,6 +161,8 @@ def run(
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
+    if out is not None and json is not None and out.resolve() == json.resolve():
+        raise InputError(f"--out and --json both name '{out}': give two files")
     with track("run") as report:
         result = clapp_neuro.run(
             bundle,
@@ -145,7 +177,10 @@ def run(
             report=report,
         )
     dump(json, result)
-    lines(f"{result.images} images, {result.fixations} fixations, from {result.source}")
+    lines(
+        f"{result.images} images, {result.fixations} fixations on the {result.engine}, from "
+        f"{result.source}"
+    )
     rows = []
     for name, rate in result.rates.items():
         accuracy = f"{result.accuracy[name]:.2%}" if result.accuracy else "–"
@@ -156,11 +191,11 @@ def run(
     if result.out is not None:
         lines(f"{result.out}: what the chip learned")
     if result.interrupted:
-        lines(f"interrupted: go on with clapp-neuro run {result.out} --resume --out {result.out}")
-        raise typer.Exit(1)
+        again = f"clapp-neuro run {result.out} --resume --out {result.out}"
+        raise InputError(f"interrupted; what was learned is saved, go on with: {again}")
 
 
-@app.command(epilog="Example: clapp-neuro verify model.clapp --against lava --learn")
+@command("clapp-neuro verify model.clapp --against lava --learn")
 def verify(
     bundle: Bundle,
     against: Annotated[str, typer.Option(help="lava or reference")] = "lava",
@@ -202,7 +237,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command(epilog="Example: clapp-neuro energy model.clapp --compare all")
+@command("clapp-neuro energy model.clapp --compare all")
 def energy(
     bundle: Bundle,
     compare: Annotated[str | None, typer.Option(help="all, or machines with commas")] = None,
@@ -226,7 +261,7 @@ def energy(
     lines(f"the float network on this CPU: {result.this_cpu}")
 
 
-@app.command(epilog="Example: clapp-neuro targets")
+@command("clapp-neuro targets")
 def targets(json: Json = None) -> None:
     """What programs can be compiled for."""
     result = clapp_neuro.targets()
@@ -243,7 +278,7 @@ def targets(json: Json = None) -> None:
     table(header, rows)
 
 
-@app.command(epilog="Example: clapp-neuro doctor")
+@command("clapp-neuro doctor")
 def doctor(json: Json = None) -> None:
     """What is installed, which device, whether Lava runs, which data were found."""
     result = clapp_neuro.doctor()
@@ -259,6 +294,10 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except (InputError, LavaError) as error:
         print(f"clapp-neuro: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # of standard output: whatever else is written says so itself
+        print(f"clapp-neuro: cannot print the result: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries once more at its end
         sys.exit(2)
 
 

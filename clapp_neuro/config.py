@@ -108,7 +108,7 @@ class TrainConfig(Part):
 
     method: str = "clapp"
     mode: Literal["batch", "online"] = "batch"
-    steps: Annotated[int, Field(ge=0)] | None = None
+    steps: Annotated[int, Field(ge=0, le=10**12)] | None = None
     batch_size: Annotated[int, Field(ge=2)] = 64
     adam_rate: Rate = 1e-3
     sgd_rate: Rate = 2**-10

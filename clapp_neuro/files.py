@@ -21,19 +21,23 @@ def write_whole(path: str | os.PathLike[str], writer: Callable[[BinaryIO], objec
     Raises InputError where the system refuses (full disk, no permission, no such folder).
     """
     target = Path(path)
+    place = target.resolve()  # a link stays a link
     temporary: str | None = None
     try:
-        if target.is_dir():
-            raise InputError(f"cannot write '{target}': it is a folder, give a file name")
+        require_place(target)
+        if place.exists() and not place.is_file():  # a device or a pipe stays what it is
+            with open(place, "wb") as file:
+                writer(file)
+            return target
         descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent
+            prefix=f".{place.name}.", suffix=".part", dir=place.parent
         )
         with os.fdopen(descriptor, "wb") as file:
             writer(file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
+        os.replace(temporary, place)
         temporary = None
     except OSError as error:
         reason = error.strerror or str(error)
@@ -42,6 +46,16 @@ def write_whole(path: str | os.PathLike[str], writer: Callable[[BinaryIO], objec
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return target
+
+
+def require_place(path: str | os.PathLike[str]) -> None:
+    """Look before the work whether a file can be written at `path`; InputError if not."""
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"cannot write '{target}': it is a folder, give a file name")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write '{target}': there is no folder '{folder}', make it first")
 
 
 def _umask() -> int:

@@ -25,9 +25,9 @@ from safetensors.numpy import save as save_tensors
 
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
-from compiler.ir import Compartment
 from compiler.program import Program
 from compiler.report import Note
+from compiler.soundness import fault
 from compiler.unfinished import Unfinished, from_parts, misfit, to_parts
 
 FORMAT = "clapp-neuro program"
@@ -90,6 +90,11 @@ def read_bundle(path: str | os.PathLike[str]) -> tuple[Program, tuple[Note, ...]
         raise _damaged(path, error) from error
 
 
+def carries_run(path: str | os.PathLike[str]) -> bool:
+    """Whether a compiled file carries an interrupted run."""
+    return "run" in _read(path)[1]
+
+
 def read_unfinished(path: str | os.PathLike[str]) -> Unfinished:
     """Reads the interrupted run that a compiled file carries; InputError where there is none."""
     program, document, arrays = _read(path)
@@ -132,12 +137,18 @@ def _read(
         program = _PROGRAM.validate_python(values)
     except (SafetensorError, ValidationError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
-    _check(program, where)
+    broken = fault(program)
+    if broken is not None:
+        raise InputError(f"{where} is damaged ({broken}): compile the model again")
     return program, document, arrays
 
 
 def _damaged(path: str | os.PathLike[str], error: Exception) -> InputError:
-    reason = str(error).splitlines()[0]
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        reason = ".".join(str(part) for part in first["loc"]) + ": " + first["msg"]
+    else:
+        reason = str(error).splitlines()[0]
     return InputError(f"'{path}' is damaged ({reason}): compile the model again")
 
 
@@ -156,48 +167,3 @@ def _members(path: Path, where: str) -> tuple[bytes, bytes]:
         ) from error
     except OSError as error:
         raise InputError(f"cannot read {where}: {error.strerror or error}") from error
-
-
-def _check(program: Program, where: str) -> None:
-    """What the engines rely on: shapes, ranges, and names that exist."""
-    sizes = {p.name: p.size for p in program.populations}
-    if program.timetable.steps < 1 or program.timetable.period < program.timetable.steps:
-        raise InputError(f"{where} is damaged: its timetable is impossible")
-    for s in program.synapses:
-        shape = (sizes.get(s.target), sizes.get(s.source))
-        if s.weights.shape != shape or (s.tags is not None and s.tags.shape != shape):
-            raise InputError(f"{where} is damaged: {s.name} does not have the shape {shape}")
-        if s.weights.dtype != np.int8 or (s.tags is not None and s.tags.dtype != np.int16):
-            raise InputError(f"{where} is damaged: {s.name} has the wrong number type")
-        if np.abs(s.weights.astype(int)).max(initial=0) > program.weight_max:
-            raise InputError(f"{where} is damaged: a weight of {s.name} is out of range")
-        if s.tags is not None and np.abs(s.tags.astype(int)).max(initial=0) > program.tag_max:
-            raise InputError(f"{where} is damaged: a tag of {s.name} is out of range")
-        if (s.rule is None) != (s.tags is None):
-            raise InputError(f"{where} is damaged: {s.name} has a rule without tags or the reverse")
-    _check_timing(program, where)
-    for gate in program.gates:
-        if gate.population not in sizes or gate.modulator not in program.modulators:
-            raise InputError(f"{where} is damaged: {gate.name} names what does not exist")
-
-
-def _check_timing(program: Program, where: str) -> None:
-    """Every message that a synapse needs is sent, and carries fall on whole fixations."""
-    period = program.timetable.period
-    for s in program.synapses:
-        source, target = program.population(s.source), program.population(s.target)
-        sent = {m.step for m in source.messages}
-        needed = {slot + target.level - source.level for slot in s.slots}
-        spikes = source.soma is not None and s.compartment is Compartment.SOMA
-        if not spikes:
-            needed |= set(s.listens)
-        if not needed <= sent:
-            raise InputError(
-                f"{where} is damaged: {s.source} sends nothing at tau "
-                f"{min(needed - sent)}, where {s.name} needs it"
-            )
-        if s.rule is not None and 2**s.rule.carry_exponent % period:
-            raise InputError(
-                f"{where} is damaged: a period of {period} steps does not divide the "
-                f"2^{s.rule.carry_exponent} steps between carries"
-            )

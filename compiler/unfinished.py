@@ -44,19 +44,19 @@ def misfit(run: Unfinished, program: Program) -> str | None:
     state, fresh = run.state, allocate(program, lay_out(program, learn=True))
     if state.fixation > run.fixations:
         return f"{state.fixation} of {run.fixations} fixations were run"
-    log = np.zeros((state.fixation, len(program.gates)), np.int64)
-    expected = {
-        "fields": fresh.state,
-        "population_counts": fresh.population_counts,
-        "synapse_counts": fresh.synapse_counts,
-        "gate_counts": fresh.gate_counts,
+    log = (state.fixation, len(program.gates))
+    shapes = {
+        "fields": fresh.state.shape,
+        "population_counts": fresh.population_counts.shape,
+        "synapse_counts": fresh.synapse_counts.shape,
+        "gate_counts": fresh.gate_counts.shape,
         "scores": log,
         "gates": log,
     }
-    for name, like in expected.items():
-        array = getattr(state, name)
-        if array.shape != like.shape or array.dtype != like.dtype:
-            return f"{name} is {array.dtype} {array.shape}, not {like.dtype} {like.shape}"
+    for name, shape in shapes.items():
+        array, dtype = getattr(state, name), np.dtype(np.int32 if name == "fields" else np.int64)
+        if array.shape != shape or array.dtype != dtype:
+            return f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}"
     return None
 
 

@@ -100,11 +100,11 @@ def test_ctrl_c_leaves_a_checkpoint_that_resumes(tmp_path: Path) -> None:
             assert training.stderr is not None
             assert training.stderr.readline().startswith("train: ")  # it is learning
             training.send_signal(signal.SIGINT)
-            out, err = training.communicate(timeout=60)
+            _, err = training.communicate(timeout=60)
         finally:
             training.kill()
-    assert training.returncode == 1
-    assert "go on with --resume model.pt" in out
+    assert training.returncode == 2
+    assert "go on with: clapp-neuro train --resume model.pt --out model.pt" in err
     assert "Traceback" not in err
     model = tmp_path / "model.pt"
     step = load_checkpoint(model).step
@@ -317,3 +317,23 @@ def test_a_full_disk_keeps_the_older_file(
     assert "No space left" in capsys.readouterr().err
     assert Path(kept).read_bytes() == before
     assert not list(bundle.parent.glob("*.part"))
+
+
+def test_results_that_cannot_be_printed() -> None:
+    with open("/dev/full", "w") as full:
+        words = [*COMMAND, "targets"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr == "clapp-neuro: cannot print the result: No space left on device\n"
+
+
+def test_nowhere_to_write_is_said_before_the_work(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--json", "--out"):
+        assert call("run", bundle, "--learn", "--images", 9000, option, tmp_path / "no" / "x") == 2
+        said = capsys.readouterr()
+        assert "there is no folder" in said.err and said.out == ""
+    same = tmp_path / "x"
+    assert call("run", bundle, "--learn", "--images", 1, "--out", same, "--json", same) == 2
+    assert not same.exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,61 @@ def test_a_damaged_data_set_names_our_own_option(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--data download") as refused:
         clapp_neuro.train(experiment, tmp_path / "x.pt", data=tmp_path)
     assert "download=True" not in json.dumps(str(refused.value))
+
+
+def test_energy_of_a_program_that_does_not_learn(model: Path, tmp_path: Path) -> None:
+    path = clapp_neuro.compile(model, static=True, out=tmp_path / "static.clapp").path
+    result = clapp_neuro.energy(path, images=2, compare="all")
+    assert result.estimate.learning is None
+    assert result.estimate.inference.total.to_json()["value"] > 0
+
+
+def test_a_machine_of_ones_own_from_compile_to_energy(model: Path, tmp_path: Path) -> None:
+    values = json.loads(resources.files("hw_configs").joinpath("loihi2.json").read_text("utf-8"))
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({**values, "name": "mine", "title": "My machine"}))
+    path = clapp_neuro.compile(model, str(own), tmp_path / "own.clapp").path
+    own.unlink()  # the program carries it
+    assert clapp_neuro.run(path, images=2).fixations == 18
+    assert clapp_neuro.energy(path, images=2).estimate.title == "My machine"
+
+
+def test_a_wrong_rule_does_not_agree_with_the_reference(model: Path, tmp_path: Path) -> None:
+    bundle = model.with_suffix(".clapp")
+    assert clapp_neuro.verify(bundle, against="reference", learn=True, fixations=60).equal
+    program, notes = read_bundle(bundle)
+    turned = tuple(
+        replace(p, post_values=tuple(replace(v, multiplier=-v.multiplier) for v in p.post_values))
+        for p in program.populations
+    )
+    path = write_bundle(tmp_path / "turned.clapp", replace(program, populations=turned), notes)
+    found = clapp_neuro.verify(path, against="reference", learn=True, fixations=60)
+    assert not found.equal
+    assert found.mismatches == len(program.synapses)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_time_limits_that_are_none(model: Path, seconds: float) -> None:
+    with pytest.raises(InputError, match="time limit"):
+        clapp_neuro.verify(model.with_suffix(".clapp"), timeout=seconds)
+
+
+def test_outputs_that_would_overwrite_inputs(model: Path) -> None:
+    before = model.read_bytes()
+    with pytest.raises(InputError, match="would overwrite the model"):
+        clapp_neuro.compile(model, out=model)
+    assert model.read_bytes() == before
+
+
+def test_more_fixations_than_fit(model: Path) -> None:
+    with pytest.raises(InputError, match="fewer images"):
+        clapp_neuro.energy(model.with_suffix(".clapp"), images=99_999_999)
+
+
+def test_damaged_experiments(model: Path, tmp_path: Path) -> None:
+    program, _ = read_bundle(model.with_suffix(".clapp"))
+    for text in ("{oops", "[]", "3"):
+        damaged = replace(program, provenance={**program.provenance, "experiment": text})
+        path = write_bundle(tmp_path / "damaged.clapp", damaged)
+        with pytest.raises(InputError, match="experiment is damaged"):
+            clapp_neuro.run(path, images=1)

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from clapp_neuro.errors import InputError, nearest, unknown
-from clapp_neuro.files import write_whole
+from clapp_neuro.files import require_place, write_whole
 from clapp_neuro.progress import silent, track
 
 
@@ -43,7 +43,7 @@ def test_full_disk_is_one_sentence(tmp_path):
 
 
 def test_no_folder_and_folder_as_file(tmp_path):
-    with pytest.raises(InputError, match="No such file or directory"):
+    with pytest.raises(InputError, match="there is no folder"):
         write_whole(tmp_path / "none" / "a.bin", lambda file: None)
     with pytest.raises(InputError, match="is a folder"):
         write_whole(tmp_path, lambda file: None)
@@ -75,3 +75,26 @@ def test_progress_in_plain_lines_on_standard_error(capsys):
     captured = capsys.readouterr()
     assert captured.err == "training: 10/10 loss 0.5\n"
     assert captured.out == ""
+
+
+def test_links_and_devices_stay_what_they_are(tmp_path):
+    real, link = tmp_path / "real", tmp_path / "link"
+    link.symlink_to(real)
+    write_whole(link, lambda file: file.write(b"x"))
+    assert link.is_symlink() and real.read_bytes() == b"x"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, lambda file: file.write(b"y"))
+        assert os.read(reader, 10) == b"y" and pipe.is_fifo()
+    finally:
+        os.close(reader)
+
+
+def test_places_are_looked_at_before_the_work(tmp_path):
+    require_place(tmp_path / "new")
+    with pytest.raises(InputError, match="it is a folder"):
+        require_place(tmp_path)
+    with pytest.raises(InputError, match="there is no folder"):
+        require_place(tmp_path / "none" / "new")

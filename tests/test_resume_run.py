@@ -56,6 +56,12 @@ def test_what_goes_on_ends_as_what_was_never_interrupted(bundle: Path, tmp_path:
         clapp_neuro.run(out, resume=True)
 
 
+def test_an_interrupted_run_is_not_forgotten(bundle: Path, tmp_path: Path) -> None:
+    interrupted(bundle, tmp_path / "a.clapp")
+    with pytest.raises(InputError, match="go on with it"):
+        clapp_neuro.run(tmp_path / "a.clapp", learn=True)
+
+
 def test_ctrl_c_on_the_command_line(bundle: Path, tmp_path: Path) -> None:
     words = ["run", str(bundle), "--learn", "--images", "60000", "--out", "learned.clapp"]
     with subprocess.Popen(
@@ -69,11 +75,11 @@ def test_ctrl_c_on_the_command_line(bundle: Path, tmp_path: Path) -> None:
             assert running.stderr is not None
             assert running.stderr.readline().startswith("run: ")  # it is learning
             running.send_signal(signal.SIGINT)
-            out, err = running.communicate(timeout=60)
+            _, err = running.communicate(timeout=60)
         finally:
             running.kill()
-    assert running.returncode == 1
-    assert "go on with clapp-neuro run learned.clapp --resume --out learned.clapp" in out
+    assert running.returncode == 2
+    assert "go on with: clapp-neuro run learned.clapp --resume --out learned.clapp" in err
     assert "Traceback" not in err
     assert read_unfinished(tmp_path / "learned.clapp").fixations == 9 * 60_000
 

@@ -18,6 +18,7 @@ from clapp_neuro.config import Experiment
 from clapp_neuro.data.images import ImageSet, load_images
 from clapp_neuro.encoders.dense import initial_weights
 from clapp_neuro.errors import InputError
+from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.training.batch import BatchTrainer
@@ -26,6 +27,7 @@ from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import LayerReport, Stretch, Tally
 from clapp_neuro.versions import software_versions
 
+STEPS_BETWEEN_REPORTS = 100
 STRETCHES = 50
 """Into how many stretches a run's history is divided."""
 
@@ -69,7 +71,7 @@ def train(
     """
     start = load_checkpoint(resume) if resume is not None else None
     experiment = _experiment(experiment, start)
-    _check_folder(out)
+    require_place(out)  # before hours of training, not after
     images = load_images(experiment.data, data)
     if start is not None:
         _check_same_images(start, images)
@@ -143,6 +145,8 @@ def _run(
             if (step - first) % length == 0 or step == total:
                 history.append(tally.take(step))
                 report(step, total, _note(history[-1]))
+            elif step % STEPS_BETWEEN_REPORTS == 0:
+                report(step, total, _note(history[-1]) if history else "")
         if tally.count:
             history.append(tally.take(step))
         return step, trainer.state(), tuple(history)
@@ -170,15 +174,6 @@ def _experiment(given: Experiment | None, start: Checkpoint | None) -> Experimen
                     "resume with the same settings or train from the start"
                 )
     return given
-
-
-def _check_folder(out: str | os.PathLike[str]) -> None:
-    """Before hours of training, not after: can the result be written at all?"""
-    folder = Path(out).absolute().parent
-    if not folder.is_dir():
-        raise InputError(f"cannot write '{out}': there is no folder '{folder}'")
-    if Path(out).is_dir():
-        raise InputError(f"cannot write '{out}': it is a folder, give a file name")
 
 
 def _check_same_images(start: Checkpoint, images: ImageSet) -> None:

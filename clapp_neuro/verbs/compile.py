@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError
+from clapp_neuro.files import require_place
+from clapp_neuro.verbs.sight import MACHINE
 from compiler.bundle import write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.pipeline import Compiled, compile_network
@@ -50,8 +52,15 @@ def compile(
     if not 0 <= seed < 2**32:
         raise InputError(f"seed {seed}: the chip's random numbers take one from 0 to 2^32 - 1")
     chosen = load_target(target)
+    path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
+    require_place(path)
+    if path.resolve() == Path(model).resolve():
+        raise InputError(f"'{path}' would overwrite the model: give another --out")
     network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
     compiled = compile_network(network, chosen, seed)
-    path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
+    if target.endswith(".json"):
+        described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
+        program = replace(compiled.program, provenance=described)
+        compiled = replace(compiled, program=program)
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled)

@@ -11,14 +11,13 @@ import torch
 
 from clapp_neuro.encoders.dense import forward
 from clapp_neuro.errors import InputError
-from clapp_neuro.verbs.sight import experiment_of, gaze, images_of
+from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, machine_of
 from compiler import energy as costs
-from compiler.backends.simulator import simulate
+from compiler.backends.simulator import infer, simulate
 from compiler.bundle import read_bundle
 from compiler.events import neurobench
 from compiler.passes.place import place
 from compiler.program import Program
-from compiler.targets import load_target
 from compiler.trace import Stimulus
 
 
@@ -61,11 +60,12 @@ def energy(
     if images < 1:
         raise InputError(f"{images} images: give at least 1")
     program, _ = read_bundle(path)
-    machine = load_target(program.target).machine
+    machine = machine_of(program)
     positions = experiment_of(program).data.positions
     seen = images_of(program, data)
     stimulus = gaze(program, seen, images * positions, seed)
-    events = simulate(program, stimulus).events
+    # without plastic synapses there is nothing to learn, and no such line
+    events = simulate(program, stimulus).events if program.plastic else infer(program, stimulus)[1]
     estimate = costs.estimate(
         events, place(program, machine), machine, fixations_per_image=positions
     )

@@ -13,15 +13,15 @@ import numpy as np
 
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
+from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readout import linear_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
 from compiler.backends.simulator import Result, infer, simulate
-from compiler.bundle import read_bundle, read_unfinished, write_bundle
+from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.program import Program
-from compiler.targets import load_target
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
 
@@ -47,6 +47,7 @@ class RunResult:
     accuracy: dict[str, float]
     events: Events
     out: Path | None
+    engine: str = "simulator"  # whatever backend the target names: Lava runs in `verify`
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -79,14 +80,20 @@ def run(
     images (default: at most 20,000).
     Raises InputError for files or data that do not fit.
     """
+    if out is not None:
+        require_place(out)
     program, notes = read_bundle(path)
-    _require_simulator(program)
     started = read_unfinished(path) if resume else None
     if started is not None and (images is not None or seed is not None):
         raise InputError("images and seed of a run that is resumed are those it began with")
     learn = learn or resume
     if out is not None and not learn:
         raise InputError("nothing to write: give --learn together with --out")
+    if learn and not resume and carries_run(path):
+        raise InputError(
+            f"'{path}' holds an interrupted run: go on with it (--resume), or compile the model "
+            "again to start from the beginning"
+        )
     if learn and not program.plastic:
         raise InputError(
             f"'{path}' has no plastic synapses: compile a model trained with the method clapp"
@@ -189,11 +196,6 @@ def _at_most(asked: int | None, available: int, kind: str) -> int:
     if _at_least_one(asked, available) > available:
         raise InputError(f"{asked} {kind} were asked for, there are {available}: give at most that")
     return available if asked is None else asked
-
-
-def _require_simulator(program: Program) -> None:
-    if not program.target.endswith(".json"):
-        load_target(program.target)
 
 
 def _learning_curve(

@@ -6,6 +6,7 @@ import json
 import os
 
 import numpy as np
+from pydantic import ValidationError
 
 from clapp_neuro.config import Experiment, read_experiment
 from clapp_neuro.data.fixations import fixation_stream
@@ -15,9 +16,12 @@ from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT, SACCADE
 from compiler.program import Program
+from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
 
 IMAGES_AT_ONCE = 500
+LARGEST_STIMULUS = 1 << 30  # input neurons times fixations: a byte each, several while it is made
+MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
 
 
 def experiment_of(program: Program) -> Experiment:
@@ -25,7 +29,26 @@ def experiment_of(program: Program) -> Experiment:
     text = program.provenance.get("experiment")
     if text is None:
         raise InputError("the program does not say which data it was trained on: compile it again")
-    return read_experiment(json.loads(text), "the program's experiment")
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise InputError("the program's experiment is damaged: compile the model again")
+    return read_experiment(values, "the program's experiment")
+
+
+def machine_of(program: Program) -> NeuromorphicMachine:
+    """The machine that the program was compiled for: its own description, or one that ships."""
+    text = program.provenance.get(MACHINE)
+    if text is None:
+        return load_target(program.target).machine
+    try:
+        return NeuromorphicMachine.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            "the program's machine description is damaged: compile the model again"
+        ) from error
 
 
 def images_of(program: Program, data: str | os.PathLike[str] | None) -> ImageSet:
@@ -40,10 +63,19 @@ def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: i
     if seed < 0:
         raise InputError(f"seed {seed}: give 0 or more")
     config = experiment_of(program).data
+    _require_memory(fixations * config.inputs)
     seen = images.learning_images
     stream = fixation_stream(len(seen), config.positions, fixations, seed, start)
     inputs = {INPUT: intensities(fixated_inputs(seen, stream, config))}
     return Stimulus(inputs, dict.fromkeys(program.modulators, stream.label))
+
+
+def _require_memory(intensities: int) -> None:
+    if intensities > LARGEST_STIMULUS:
+        raise InputError(
+            f"{intensities:,} intensities are more than fit at a time: look at fewer images, and "
+            "go on from what was learned"
+        )
 
 
 def scan(program: Program, images: np.ndarray) -> Stimulus:

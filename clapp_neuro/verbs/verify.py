@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,7 +32,9 @@ class VerifyResult:
     """Outcome of a verification; `agreement` is filled in against the float reference only.
 
     Against the reference `equal` means that every layer's spike counts correlate with the float
-    network's by at least 0.99: rounding makes exact equality impossible.
+    network's by at least 0.99 and every matrix's change by at least 0.25: rounding makes exact
+    equality impossible, and what one fixation changes is mostly below one unit of a tag, so that
+    changes are noisy, but those of a wrong rule do not correlate.
     """
 
     against: str
@@ -51,6 +54,7 @@ class VerifyResult:
 
 
 CORRELATION = 0.99
+CHANGE_CORRELATION = 0.25
 
 
 def verify(
@@ -70,6 +74,8 @@ def verify(
     """
     if against not in ENGINES:
         raise unknown("engine", against, ENGINES)
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise InputError(f"a time limit of {timeout} s: give a number above 0")
     program, _ = read_bundle(path)
     if learn and not program.plastic:
         raise InputError(f"'{path}' has no plastic synapses: leave --learn out")
@@ -117,21 +123,23 @@ def _against_reference(
             name = f"layer{number}"
             ours = counts[name] / program.timetable.steps
             agreement[f"{name} counts"] = _agreement(layer.z.double().numpy(), ours)
-    equal = all(a["correlation"] >= CORRELATION for a in agreement.values())
+    low = [name for name, a in agreement.items() if a["correlation"] < CORRELATION]
     compared = 0
     if learning is not None:
         settings = with_training(experiment, seed=seed)
-        agreement |= _weight_changes(program, stimulus, settings, learning, weights)
+        changes = _weight_changes(program, stimulus, settings, learning, weights)
+        low += [name for name, a in changes.items() if a["correlation"] < CHANGE_CORRELATION]
+        agreement |= changes
         compared = sum(s.weights.size for s in program.synapses)
     return VerifyResult(
         "reference",
         learning is not None,
-        equal,
-        sum(a["correlation"] < CORRELATION for n, a in agreement.items() if "counts" in n),
+        not low,
+        len(low),
         stimulus.fixations,
         stimulus.fixations * program.timetable.period,
         compared,
-        sum(c.size for c in counts.values()),
+        sum(c.size for c in counts.values()) + compared,
         None,
         agreement,
     )

@@ -1,0 +1,155 @@
+"""What both engines rely on in a program: names that exist, numbers in range, messages in time.
+
+Compiled code trusts its arrays, and the simulator executes one form of learning rule. So a program
+from a file is looked at here before any engine sees it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from compiler.ir import Compartment
+from compiler.program import Product, Program, ProgramPopulation, SumOfProducts, Synapses
+
+LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
+LARGEST = (1 << 23) - 1  # 24 bits with sign
+REGISTERS = ("y1", "y2", "y3")
+Range = tuple[str, int, int, int]  # name, value, lowest, highest
+
+
+def fault(program: Program) -> str | None:
+    """The first thing that no engine could execute, in words, or None."""
+    for name, value, low, high in _ranges(program):
+        if not low <= value <= high:
+            return f"{name} is {value}, not between {low} and {high}"
+    return next(_faults(program), None)
+
+
+def _ranges(program: Program) -> Iterator[Range]:
+    timetable = program.timetable
+    yield "seed", program.seed, 0, 2**32 - 1
+    yield "weight_max", program.weight_max, 1, 127
+    yield "tag_max", program.tag_max, 1, 2**14
+    yield "the number of steps", timetable.steps, 1, 255
+    yield "the period", timetable.period, timetable.steps, LONGEST
+    last = timetable.period - 1
+    for kind in ("retro", "predict"):
+        yield f"the step {kind}", getattr(timetable, kind), 0, LONGEST  # unused without learning
+    for population in program.populations:
+        yield from _of_population(population, last)
+    for s in program.synapses:
+        yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
+        yield f"{s.name}: index", s.index, 0, LONGEST
+        for step in (*s.listens, *s.slots):
+            yield f"{s.name}: a step", step, 0, last
+    for gate in program.gates:
+        yield f"{gate.name}: margin", gate.margin, -LARGEST, LARGEST
+        yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
+        yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
+
+
+def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
+    name, soma = population.name, population.soma
+    yield f"{name}: size", population.size, 1, 1 << 24
+    yield f"{name}: level", population.level, 0, LONGEST
+    if soma is not None:
+        yield f"{name}: decay", soma.decay, 0, 4096
+        yield f"{name}: threshold", soma.threshold, 0, LARGEST
+        yield f"{name}: input_shift", soma.input_shift, 0, 23
+    for message in population.messages:
+        yield f"{name}: step of a message", message.step, 0, LONGEST
+        yield f"{name}: drop", message.drop, 0, 23
+        yield f"{name}: lift", message.lift, 0, 15
+    for value in population.post_values:
+        yield f"{name}: step of a post value", value.step, 0, last
+        yield f"{name}: the number of factors", len(value.factors), 1, 3
+        yield f"{name}: multiplier", value.multiplier, -(2**15), 2**15
+        yield f"{name}: shift", value.shift, 0, 31
+        yield f"{name}: granularity", value.granularity, 1, 128
+        yield f"{name}: stream", value.stream, 0, 2**31
+
+
+def _faults(program: Program) -> Iterator[str]:
+    sizes = {p.name: p.size for p in program.populations}
+    signals = {*program.modulators, *(g.name for g in program.gates)}
+    if len(sizes) != len(program.populations):
+        yield "two populations have the same name"
+    if all(p.soma is not None for p in program.populations):
+        yield "there is no input population"
+    for population in program.populations:
+        if population.soma is not None and population.soma.reset not in ("subtract", "zero"):
+            yield f"{population.name} has the reset '{population.soma.reset}'"
+        for value in population.post_values:
+            if value.register not in REGISTERS:
+                yield f"{population.name} writes the register '{value.register}'"
+            if value.gate is not None and value.gate not in signals:
+                yield f"{population.name} waits for '{value.gate}', which does not exist"
+    for gate in program.gates:
+        if gate.population not in sizes or gate.modulator not in program.modulators:
+            yield f"{gate.name} names what does not exist"
+    for s in program.synapses:
+        yield from _of_synapses(program, s, sizes)
+
+
+def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterator[str]:
+    shape = (sizes.get(s.target), sizes.get(s.source))
+    if s.weights.shape != shape or (s.tags is not None and s.tags.shape != shape):
+        yield f"{s.name} does not have the shape {shape}"
+        return
+    if s.weights.dtype != np.int8 or (s.tags is not None and s.tags.dtype != np.int16):
+        yield f"{s.name} has the wrong number type"
+    if np.abs(s.weights.astype(int)).max(initial=0) > program.weight_max:
+        yield f"a weight of {s.name} is out of range"
+    if s.tags is not None and np.abs(s.tags.astype(int)).max(initial=0) > program.tag_max:
+        yield f"a tag of {s.name} is out of range"
+    if not (math.isfinite(s.unit) and s.unit > 0):
+        yield f"{s.name} has the unit {s.unit}"
+    if (s.rule is None) != (s.tags is None):
+        yield f"{s.name} has a rule without tags or the reverse"
+    if s.rule is not None:
+        if not executable(s.rule):
+            yield f"no engine executes the rule of {s.name}"
+            return
+        if 2**s.rule.carry_exponent % program.timetable.period:
+            yield (
+                f"a period of {program.timetable.period} steps does not divide the "
+                f"2^{s.rule.carry_exponent} steps between carries of {s.name}"
+            )
+    yield from _timing(program, s)
+
+
+def executable(rule: SumOfProducts) -> bool:
+    """Whether a rule has the one form that both engines execute.
+
+    dw = u_k * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * u_k * sgn(t), with the same k, up to 63, and
+    e from -7 to -3: there the product fits the engine's accumulator.
+    """
+    carries = [f for p in rule.dw for f in p.factors if f[:1] == "u" and f[1:].isdecimal()]
+    products = [p for p in rule.dt if p.sign > 0]
+    if len(carries) != 1 or len(products) != 1 or len(products[0].factors) != 3:
+        return False
+    carry, accumulate = carries[0], products[0]
+    register = accumulate.factors[-1]
+    return (
+        rule.dw == (Product(0, (carry, "sgn(t)")),)
+        and rule.dt == (accumulate, Product(6, (carry, "sgn(t)"), sign=-1))
+        and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
+        and register in REGISTERS
+        and -7 <= accumulate.exponent <= -3
+        and int(carry[1:]) < 64
+    )
+
+
+def _timing(program: Program, s: Synapses) -> Iterator[str]:
+    """Every message that a synapse needs is sent."""
+    source, target = program.population(s.source), program.population(s.target)
+    sent = {m.step for m in source.messages}
+    needed = {slot + target.level - source.level for slot in s.slots}
+    spikes = source.soma is not None and s.compartment is Compartment.SOMA
+    if not spikes:
+        needed |= set(s.listens)
+    if not needed <= sent:
+        yield (f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it")

@@ -1,0 +1,145 @@
+"""Programs that no engine could execute are refused before one tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled_program import compiled
+
+from compiler.program import Product, Program, SumOfProducts
+from compiler.soundness import executable, fault
+
+PROGRAM = compiled()
+
+
+def first(values: tuple[Any, ...], **changes: Any) -> tuple[Any, ...]:
+    """The same with the first element changed."""
+    return (replace(values[0], **changes), *values[1:])
+
+
+def layer(**changes: Any) -> Program:
+    """The program with something of its first layer changed."""
+    populations = tuple(
+        replace(p, **changes) if p.name == "layer1" else p for p in PROGRAM.populations
+    )
+    return replace(PROGRAM, populations=populations)
+
+
+def soma(**changes: Any) -> Program:
+    old = PROGRAM.population("layer1").soma
+    assert old is not None
+    return layer(soma=replace(old, **changes))
+
+
+def post(**changes: Any) -> Program:
+    return layer(post_values=first(PROGRAM.population("layer1").post_values, **changes))
+
+
+def message(**changes: Any) -> Program:
+    return layer(messages=first(PROGRAM.population("layer1").messages, **changes))
+
+
+def synapses(**changes: Any) -> Program:
+    return replace(PROGRAM, synapses=first(PROGRAM.synapses, **changes))
+
+
+def gates(**changes: Any) -> Program:
+    return replace(PROGRAM, gates=first(PROGRAM.gates, **changes))
+
+
+def timetable(**changes: Any) -> Program:
+    return replace(PROGRAM, timetable=replace(PROGRAM.timetable, **changes))
+
+
+BROKEN: list[tuple[str, Callable[[], Program]]] = [
+    ("seed", lambda: replace(PROGRAM, seed=2**64)),
+    ("weight_max", lambda: replace(PROGRAM, weight_max=0)),
+    ("tag_max", lambda: replace(PROGRAM, tag_max=10**30)),
+    ("the number of steps", lambda: timetable(steps=0)),
+    ("the period", lambda: timetable(period=3)),
+    ("the step predict", lambda: timetable(predict=-1)),
+    ("the same name", lambda: layer(name="input")),
+    ("no input population", lambda: replace(PROGRAM, populations=PROGRAM.populations[1:])),
+    ("size", lambda: layer(size=0)),
+    ("decay", lambda: soma(decay=4097)),
+    ("threshold", lambda: soma(threshold=2**40)),
+    ("the reset 'none'", lambda: soma(reset="none")),
+    ("input_shift", lambda: soma(input_shift=-1)),
+    ("drop", lambda: message(drop=-1)),
+    ("drop", lambda: message(drop=70)),
+    ("lift", lambda: message(lift=10**6)),
+    ("step of a post value", lambda: post(step=10**6)),
+    ("granularity", lambda: post(granularity=0)),
+    ("layer1: shift", lambda: post(shift=70)),
+    ("multiplier", lambda: post(multiplier=2**62)),
+    ("the register 'y9'", lambda: post(register="y9")),
+    ("waits for 'nobody'", lambda: post(gate="nobody")),
+    ("delivery_shift", lambda: synapses(delivery_shift=-1)),
+    ("has the unit", lambda: synapses(unit=0.0)),
+    ("has the unit", lambda: synapses(unit=float("nan"))),
+    ("a step", lambda: synapses(slots=(-1,))),
+    ("sends nothing at tau", lambda: synapses(listens=(3,))),
+    ("the shape", lambda: synapses(target="nobody")),
+    ("the wrong number type", lambda: synapses(weights=PROGRAM.synapses[0].weights.astype(int))),
+    ("a weight of", lambda: replace(PROGRAM, weight_max=3)),
+    ("rule without tags", lambda: synapses(tags=None)),
+    ("names what does not exist", lambda: gates(modulator="nobody")),
+    ("score_shift", lambda: gates(score_shift=99)),
+    ("the number of score factors", lambda: gates(score=())),
+]
+
+
+def test_compiled_programs_are_sound() -> None:
+    assert fault(PROGRAM) is None
+    assert fault(compiled(plastic=False)) is None
+
+
+@pytest.mark.parametrize(("words", "build"), BROKEN)
+def test_what_is_wrong_is_named(words: str, build: Callable[[], Program]) -> None:
+    found = fault(build())
+    assert found is not None and words in found
+
+
+RULE = PROGRAM.synapses[0].rule
+assert RULE is not None
+ACCUMULATE, BACK = RULE.dt
+CARRY = RULE.dw[0]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        SumOfProducts((replace(CARRY, exponent=1),), RULE.dt),
+        SumOfProducts((replace(CARRY, factors=(*CARRY.factors, "x1")),), RULE.dt),
+        SumOfProducts((replace(CARRY, factors=("zzz", "sgn(t)")),), RULE.dt),
+        SumOfProducts((), RULE.dt),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, sign=-1), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, sign=31), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, exponent=-2), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, factors=("x0", "x1", "z")), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, factors=("x0", "x1")), BACK)),
+        SumOfProducts(RULE.dw, (ACCUMULATE, replace(BACK, exponent=5))),
+        SumOfProducts(RULE.dw, (ACCUMULATE,)),
+        SumOfProducts(RULE.dw, (ACCUMULATE, replace(BACK, factors=("u3", "sgn(t)")))),
+        SumOfProducts((Product(0, ("u99", "sgn(t)")),), RULE.dt),
+    ],
+)
+def test_rules_that_the_simulator_does_not_execute(rule: SumOfProducts) -> None:
+    assert executable(RULE)
+    assert not executable(rule)
+    assert "no engine executes the rule" in str(fault(synapses(rule=rule)))
+
+
+def test_carries_fall_on_whole_fixations() -> None:
+    carry = replace(CARRY, factors=("u3", "sgn(t)"))
+    rule = SumOfProducts((carry,), (ACCUMULATE, replace(BACK, factors=carry.factors)))
+    assert "does not divide" in str(fault(synapses(rule=rule)))
+
+
+def test_a_tag_beyond_its_width() -> None:
+    tags = np.full_like(PROGRAM.synapses[0].tags, PROGRAM.tag_max + 1)
+    assert "a tag of" in str(fault(synapses(tags=tags)))
