@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
-from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Compartment, LearningRule, Modulator, Network, Quantity, Term
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
@@ -21,7 +19,7 @@ from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
 from compiler.pipeline import compile_network
 from compiler.program import TAG_UNITS
-from compiler.targets import Target, load_target
+from compiler.targets import load_target
 from compiler.trace import Stimulus
 
 Z, C = Quantity.COUNT, Quantity.PREVIOUS_COUNT
@@ -244,47 +242,3 @@ def test_loihi1_is_refused_with_all_limits_at_once() -> None:
         compile_network(network(), load_target("loihi1-sim"))
     text = str(refused.value)
     assert "graded spikes" in text and "third factor" in text and "loihi2-sim" in text
-
-
-def loihi2_with(**values: int) -> Target:
-    target = load_target("loihi2-sim")
-    limits = target.machine.limits
-    changed = {
-        name: getattr(limits, name).model_copy(update={"value": value, "low": 0})
-        for name, value in values.items()
-    }
-    machine = target.machine.model_copy(update={"limits": limits.model_copy(update=changed)})
-    return replace(target, machine=machine)
-
-
-@pytest.mark.parametrize(("bits", "short"), [(0, 8), (1, 7), (2, 6), (6, 2), (7, 1)])
-def test_a_tag_too_narrow_for_a_carried_unit_is_refused(bits: int, short: int) -> None:
-    with pytest.raises(InputError, match=f"layer1.forward: tag 8 exceeds .* by {short}; use a"):
-        compile_network(network(), loihi2_with(tag_bits=bits))
-
-
-@pytest.mark.parametrize("bits", [0, 1, 2, 6])
-def test_a_static_network_needs_no_tags(bits: int, tmp_path: Path) -> None:
-    compiled = compile_network(network(plastic=False), loihi2_with(tag_bits=bits))
-    path = write_bundle(tmp_path / "static.clapp", compiled.program)
-    assert read_bundle(path)[0] == compiled.program
-
-
-@pytest.mark.parametrize("bits", [8, 9, 16])
-def test_tags_that_hold_a_carried_unit_survive_the_reader(bits: int, tmp_path: Path) -> None:
-    program = compile_network(network(), loihi2_with(tag_bits=bits)).program
-    assert program.tag_max == 2 ** (min(bits, 9) - 1) - 1
-    assert read_bundle(write_bundle(tmp_path / "narrow.clapp", program))[0] == program
-
-
-def test_limits_before_and_after_lowering_come_together() -> None:
-    target = loihi2_with(tag_bits=6, trace_bits=3, fan_in_per_neuron=20, chips=0, post_registers=1)
-    with pytest.raises(InputError) as refused:
-        compile_network(network(), target)
-    for words in ("tag 8", "trace x1 7", "fan-in", "chips", "post registers 3"):
-        assert words in str(refused.value)
-
-
-def test_what_stops_the_lowering_is_listed_beside_the_limits() -> None:
-    with pytest.raises(InputError, match=r"(?s)fan-in .*must fit 7-bit traces"):
-        compile_network(network(steps=128), loihi2_with(fan_in_per_neuron=20))

@@ -22,7 +22,14 @@ from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator, Compartment, Projection, Quantity, Term
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
-from compiler.passes.units import bound, post_peak, post_unit, pre_unit
+from compiler.passes.units import (
+    assumed_peaks,
+    bound,
+    post_peak,
+    post_scale,
+    post_unit,
+    pre_unit,
+)
 from compiler.program import (
     PRODUCT_SHIFT,
     TAG_UNITS,
@@ -40,7 +47,6 @@ from compiler.report import Note
 
 EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
 REGISTERS = ("y1", "y2", "y3")
-MULTIPLIER_BITS = 8
 INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
 
@@ -56,7 +62,7 @@ def lower_learning(
 ) -> tuple[Program, tuple[Note, ...]]:
     """The integer program of a quantised network; static networks pass through without rules."""
     network = quantized.network
-    notes: list[Note] = []
+    notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
     synapses = []
     for index, projection in enumerate(network.projections):
@@ -138,7 +144,7 @@ def _lower_rule(
     values = []
     for term, tau, gain in zip(terms, plan.slots[projection.name], gains, strict=True):
         exact = gain * 2.0 ** (PRODUCT_SHIFT - exponent) / granularity
-        multiplier, shift = _scaling(exact)
+        multiplier, shift = post_scale(exact, term, projection)
         values.append(
             PostValue(tau, "", term.post, term.gate, multiplier, shift, granularity, stream=0)
         )
@@ -159,20 +165,6 @@ def _lower_rule(
         ),
     )
     return rule, values
-
-
-def _scaling(exact: float) -> tuple[int, int]:
-    """(multiplier, shift) with multiplier / 2^shift nearest to `exact`, 8-bit, smallest shift."""
-    for shift in range(32):
-        multiplier = round(exact * 2**shift)
-        if abs(multiplier) >= 2**MULTIPLIER_BITS:
-            break
-        if multiplier == exact * 2**shift or abs(multiplier) >= 2 ** (MULTIPLIER_BITS - 1):
-            return multiplier, shift
-    shift = MULTIPLIER_BITS - 1 - math.floor(math.log2(abs(exact))) if exact else 0
-    if not 0 <= shift < 32:
-        raise InputError(f"a post value scale of {exact:.3g} does not fit an 8-bit multiplier")
-    return round(exact * 2**shift), shift
 
 
 def _require_known(term: Term, projection: Projection) -> None:

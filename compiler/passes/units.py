@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Compartment, Projection, Quantity
+from compiler.ir import PRE_QUANTITIES, Compartment, Network, Projection, Quantity, Term
 from compiler.passes.quantize import Quantized
+from compiler.report import Note
 
 LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
 POST_FLOOR = 1.0  # ... or to this much (predictions of a trained layer are of order one)
+MULTIPLIER_BITS = 8
+SHIFTS = range(32)
+SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of the multiplier
+LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 _COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
 
@@ -49,10 +56,71 @@ def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> floa
     if quantity in PRE_QUANTITIES:
         return float(quantized.network.schedule.steps)
     if quantity in _COMPARTMENT:
-        seen = quantized.network.calibration.get(f"{population}.{quantity.value}_max", 0.0)
+        seen = quantized.network.calibration.get(_peak_name(population, quantity), 0.0)
         peak = max(POST_HEADROOM * seen, POST_FLOOR)
         return peak / post_unit(quantized, population, quantity)
     return 1.0
+
+
+def assumed_peaks(network: Network) -> list[Note]:
+    """A note for each compartment that a rule reads and whose peak calibration did not measure."""
+    read = {
+        (p.target, quantity)
+        for p in network.projections
+        if p.rule is not None
+        for term in p.rule.terms
+        for quantity in term.post
+        if quantity in _COMPARTMENT
+    }
+    return [
+        Note(
+            "learning",
+            population,
+            f"the calibration has no {_peak_name(population, quantity)}: the scale of the post "
+            f"values that read it is assumed, for values up to {POST_FLOOR:g}; larger ones may be "
+            "clipped",
+        )
+        for population, quantity in sorted(read)
+        if _peak_name(population, quantity) not in network.calibration
+    ]
+
+
+def _peak_name(population: str, quantity: Quantity) -> str:
+    return f"{population}.{quantity.value}_max"
+
+
+def post_scale(exact: float, term: Term, projection: Projection) -> tuple[int, int]:
+    """(multiplier, shift) with multiplier / 2^shift nearest to `exact`, 8-bit, smallest shift.
+
+    InputError with the remedy where a term that learns has none.
+    """
+    found = _scaling(exact) if exact or not term.coefficient else None
+    if found is not None:
+        return found
+    if abs(exact) < SMALLEST_SCALE:
+        factor = f" by a factor of at least {SMALLEST_SCALE / abs(exact):.1e}" if exact else ""
+        raise InputError(
+            f"projection {projection.name}: its weights are too large for its learning rate, a "
+            f"learning step would be lost in rounding; make the weights smaller or the learning "
+            f"rate larger{factor}"
+        )
+    read = " and ".join(q.value for q in term.post if q in _COMPARTMENT) or "counts"
+    raise InputError(
+        f"projection {projection.name}: its rule reads the {read} of {projection.target}, whose "
+        f"weights are so large that one step of it exceeds a post value; make the weights that "
+        f"end there smaller by a factor of at least {abs(exact) / LARGEST_SCALE:.1e}"
+    )
+
+
+def _scaling(exact: float) -> tuple[int, int] | None:
+    for shift in SHIFTS:
+        multiplier = round(exact * 2**shift)
+        if abs(multiplier) >= 2**MULTIPLIER_BITS:
+            break
+        if multiplier == exact * 2**shift or abs(multiplier) >= 2 ** (MULTIPLIER_BITS - 1):
+            return multiplier, shift
+    shift = MULTIPLIER_BITS - 1 - math.floor(math.log2(abs(exact)))
+    return (round(exact * 2**shift), shift) if shift in SHIFTS else None
 
 
 def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
