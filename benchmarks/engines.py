@@ -65,7 +65,7 @@ def programs(folder: Path) -> tuple[Program, Program]:
 def measure(quick: bool) -> dict[str, Any]:
     """All figures; seconds unless the name says otherwise."""
     rounds = 3 if quick else 9
-    many, few, lava_fixations = (4_000, 1_000, 3) if quick else (20_000, 5_000, 6)
+    many, few, lava_fixations = (4_000, 4_000, 3) if quick else (20_000, 10_000, 6)
     load = os.getloadavg()[0]  # of others, before this run adds its own
     with tempfile.TemporaryDirectory() as folder:
         plastic, static = programs(Path(folder))

@@ -99,7 +99,8 @@ def main() -> None:
             own.mkdir()
             settings = (arguments.batches, arguments.labelled, arguments.fixations)
             runs.append(measure(seed, *settings, own, arguments.data))
-        cost = clapp_neuro.energy(runs[0]["path"], compare="all", data=arguments.data)
+        programs = [run.pop("path") for run in runs]
+        cost = clapp_neuro.energy(programs[0], compare="all", data=arguments.data)
     print(f"{runs[0]['source']}; mean ± sd over {len(runs)} seeds\n")
     show_precision(runs)
     assert cost.comparison is not None  # "all" was asked for

@@ -10,7 +10,7 @@ import numpy as np
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import plasticity
-from compiler.backends.simulator.kernels.random import key, word
+from compiler.backends.simulator.kernels.random import key, words
 from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
 from compiler.backends.simulator.memory import PREVIOUS_SURROGATE, SURROGATE
 from compiler.program import TAG_UNITS, TRACE_MAX
@@ -70,7 +70,8 @@ def write_post(w, op, fixation, clock):
     signal = np.int64(1) if modulator < 0 else w.signals[modulator]
     if signal == 0:
         return
-    k = key(clock.seed, stream, fixation * clock.period + delay)
+    drawn = w.words[:size]
+    words(drawn, key(clock.seed, stream, fixation * clock.period + delay))
     mask = np.int64((1 << shift) - 1)
     clipped, written = 0, 0
     for j in range(size):
@@ -78,7 +79,7 @@ def write_post(w, op, fixation, clock):
         value *= factor(w.state, second, start + j, clock.steps)
         value *= factor(w.state, third, start + j, clock.steps)
         if value != 0:
-            random = np.int64(word(k, j)) & mask
+            random = np.int64(drawn[j]) & mask
             value = granularity * ((value * multiplier + random) >> shift)
             clipped += abs(value) > TRACE_MAX
             y[j] = min(max(value, -TRACE_MAX), TRACE_MAX)

@@ -39,9 +39,10 @@ class Working(NamedTuple):
     rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
     n_fired: np.ndarray  # (P, T) int32: how many of them
     membrane_log: np.ndarray  # (T, N) int32, written where `log` is set
-    payload: np.ndarray  # (widest,) int32, and two more pieces of scratch
+    payload: np.ndarray  # (widest,) int32, and three more pieces of scratch
     rows: np.ndarray  # (widest,) int32
-    noise: np.ndarray  # uint32
+    words: np.ndarray  # (widest,) uint32: random words of post values
+    noise: np.ndarray  # uint32: random bits of a row of synapses
     population_counts: np.ndarray  # (P, PopulationCount) int64
     synapse_counts: np.ndarray  # (projections, SynapseCount) int64
     gate_counts: np.ndarray  # (gates, GateCount) int64
@@ -70,6 +71,7 @@ def allocate(program: Program, layout: Layout) -> Working:
         membrane_log=np.zeros((steps, layout.neurons), np.int32),
         payload=np.zeros(widest, np.int32),
         rows=np.zeros(widest, np.int32),
+        words=np.zeros(widest, np.uint32),
         noise=np.zeros((widest + 3) // 4, np.uint32),
         population_counts=np.zeros((populations, len(PopulationCount)), np.int64),
         synapse_counts=np.zeros((len(program.synapses), len(SynapseCount)), np.int64),

@@ -32,6 +32,13 @@ def word(k, index):
 
 
 @compiled
+def words(drawn, k):
+    """Fills uint32 `drawn` with the first words of the key, several at a time."""
+    for j in range(drawn.shape[0]):
+        drawn[j] = word(k, np.uint32(j))
+
+
+@compiled
 def draw(noise, first, k):
     """Fills uint32 `noise` with the words from `first` on, cut to seven bits a byte."""
     for q in range(noise.shape[0]):
