@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from measure_results import spread
 
 import clapp_neuro
 from clapp_neuro.files import write_whole
@@ -50,12 +51,6 @@ def measure(
         "agreement": verified.agreement,
         "path": str(compiled.path),
     }
-
-
-def spread(values: list[float], digits: int = 2) -> str:
-    """Mean ± standard deviation."""
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.{digits}f} ± {sd:.{digits}f}"
 
 
 def show_precision(runs: list[dict[str, Any]]) -> None:
