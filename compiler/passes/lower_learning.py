@@ -10,7 +10,7 @@ numbers the tag must change by
 and the engine adds x1 * Y * 2^(exponent - 3) (it drops the lowest three bits of the product), so
 Y = P * kappa * 2^(3 - exponent). Y is kept a multiple of what makes x1 * Y divisible by 8, so that
 nothing is dropped; what that rounds away, the soma rounds stochastically. That rounding is one
-error for all synapses of the neuron, and worse than a coarse trace: so traces are multiples of 8.
+error for all synapses of the neuron, so traces are multiples of 8 and Y can be finer.
 """
 
 from __future__ import annotations
