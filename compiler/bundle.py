@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +28,9 @@ from clapp_neuro.files import write_whole
 from compiler.program import Program
 from compiler.report import Note
 from compiler.soundness import fault
-from compiler.unfinished import Unfinished, from_parts, misfit, to_parts
+
+if TYPE_CHECKING:
+    from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
 VERSION = 1
@@ -64,6 +66,8 @@ def write_bundle(
         "notes": [asdict(n) for n in notes],
     }
     if unfinished is not None:
+        from compiler.unfinished import to_parts
+
         document["run"], kept = to_parts(unfinished)
         arrays |= {name: np.ascontiguousarray(array) for name, array in kept.items()}
     text = json.dumps(document, indent=1, allow_nan=False)
@@ -97,6 +101,8 @@ def carries_run(path: str | os.PathLike[str]) -> bool:
 
 def read_unfinished(path: str | os.PathLike[str]) -> Unfinished:
     """Reads the interrupted run that a compiled file carries; InputError where there is none."""
+    from compiler.unfinished import from_parts, misfit
+
     program, document, arrays = _read(path)
     if "run" not in document:
         raise InputError(f"'{path}' holds no interrupted run: there is nothing to resume")

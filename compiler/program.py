@@ -27,6 +27,9 @@ import numpy as np
 from compiler.ir import Compartment, Quantity
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
+EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
+REGISTERS = ("y1", "y2", "y3")  # the post values that a synapse sees
+MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
 TRACE_MAX = 127  # 7 bits of a pre- or post-synaptic trace; post values also have a sign
 PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit traces, mantissa 4)
 

@@ -12,11 +12,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.ir import Compartment
-from compiler.program import Product, Program, ProgramPopulation, SumOfProducts, Synapses
+from compiler.program import (
+    EXPONENTS,
+    REGISTERS,
+    TAG_UNITS,
+    Product,
+    Program,
+    ProgramPopulation,
+    SumOfProducts,
+    Synapses,
+)
 
 LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
 LARGEST = (1 << 23) - 1  # 24 bits with sign
-REGISTERS = ("y1", "y2", "y3")
 Range = tuple[str, int, int, int]  # name, value, lowest, highest
 
 
@@ -135,10 +143,10 @@ def executable(rule: SumOfProducts) -> bool:
     register = accumulate.factors[-1]
     return (
         rule.dw == (Product(0, (carry, "sgn(t)")),)
-        and rule.dt == (accumulate, Product(6, (carry, "sgn(t)"), sign=-1))
+        and rule.dt == (accumulate, Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1))
         and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
         and register in REGISTERS
-        and -7 <= accumulate.exponent <= -3
+        and accumulate.exponent in EXPONENTS
         and int(carry[1:]) < 64
     )
 
@@ -152,4 +160,4 @@ def _timing(program: Program, s: Synapses) -> Iterator[str]:
     if not spikes:
         needed |= set(s.listens)
     if not needed <= sent:
-        yield (f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it")
+        yield f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it"

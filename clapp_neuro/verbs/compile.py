@@ -10,10 +10,10 @@ from typing import Any
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
-from clapp_neuro.verbs.sight import MACHINE
 from compiler.bundle import write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.pipeline import Compiled, compile_network
+from compiler.program import MACHINE
 from compiler.targets import load_target
 
 

@@ -15,13 +15,12 @@ from clapp_neuro.data.patches import fixated_inputs, image_inputs, intensities
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT, SACCADE
-from compiler.program import Program
+from compiler.program import MACHINE, Program
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
 
 IMAGES_AT_ONCE = 500
 LARGEST_STIMULUS = 1 << 30  # input neurons times fixations: a byte each, several while it is made
-MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
 
 
 def experiment_of(program: Program) -> Experiment:

@@ -31,7 +31,9 @@ from compiler.passes.units import (
     pre_unit,
 )
 from compiler.program import (
+    EXPONENTS,
     PRODUCT_SHIFT,
+    REGISTERS,
     TAG_UNITS,
     TRACE_MAX,
     Gate,
@@ -45,8 +47,6 @@ from compiler.program import (
 )
 from compiler.report import Note
 
-EXPONENTS = range(-7, -2)  # the accumulator's last bit, to products that fill its 15 bits
-REGISTERS = ("y1", "y2", "y3")
 INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
 

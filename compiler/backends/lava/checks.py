@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from clapp_neuro.errors import InputError
 from compiler.backends.lava.wiring import GATE_DELAY, projections, signal_phase
 from compiler.ir import Compartment, Quantity
-from compiler.program import Gate, Program, ProgramPopulation, Synapses
+from compiler.program import (
+    EXPONENTS,
+    TRACE_MAX,
+    Gate,
+    Program,
+    ProgramPopulation,
+    Synapses,
+)
 from compiler.trace import Stimulus
 
-TRACE_MAX = 127
 INTENSITY_MAX = 255
 WEIGHT_MAX = 127  # a static weight is doubled, and must then fit 8 bits
 TAG_MAX = 255
-EXPONENTS = range(-7, -2)  # below, the engine shifts by less than 0; above, products are clipped
 INT32_BITS = 31
 ACCUMULATOR_MAX = (1 << 23) - 1
 
