@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ctrl_c import interrupted
 
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.cli import app, main
@@ -89,21 +89,8 @@ def test_the_whole_path_as_typed(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_a_checkpoint_that_resumes(tmp_path: Path) -> None:
     words = "train --preset fashion-dense --mode online --steps 500000 --out model.pt"
-    with subprocess.Popen(
-        [*COMMAND, *words.split()],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as training:
-        try:
-            assert training.stderr is not None
-            assert training.stderr.readline().startswith("train: ")  # it is learning
-            training.send_signal(signal.SIGINT)
-            _, err = training.communicate(timeout=60)
-        finally:
-            training.kill()
-    assert training.returncode == 2
+    code, err = interrupted(tmp_path, *words.split())
+    assert code == 2
     assert "go on with: clapp-neuro train --resume model.pt --out model.pt" in err
     assert "Traceback" not in err
     model = tmp_path / "model.pt"

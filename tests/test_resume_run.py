@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import ctrl_c
 import pytest
 
 import clapp_neuro
@@ -64,21 +63,8 @@ def test_an_interrupted_run_is_not_forgotten(bundle: Path, tmp_path: Path) -> No
 
 def test_ctrl_c_on_the_command_line(bundle: Path, tmp_path: Path) -> None:
     words = ["run", str(bundle), "--learn", "--images", "60000", "--out", "learned.clapp"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "clapp_neuro.cli", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        try:
-            assert running.stderr is not None
-            assert running.stderr.readline().startswith("run: ")  # it is learning
-            running.send_signal(signal.SIGINT)
-            _, err = running.communicate(timeout=60)
-        finally:
-            running.kill()
-    assert running.returncode == 2
+    code, err = ctrl_c.interrupted(tmp_path, *words)
+    assert code == 2
     assert "go on with: clapp-neuro run learned.clapp --resume --out learned.clapp" in err
     assert "Traceback" not in err
     assert read_unfinished(tmp_path / "learned.clapp").fixations == 9 * 60_000
