@@ -11,7 +11,7 @@ from clapp_neuro.config import Experiment
 from clapp_neuro.data.fixations import fixation_stream
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.data.patches import fixated_inputs
-from clapp_neuro.encoders.dense import forward
+from clapp_neuro.encoders.activity import activities
 
 FIXATIONS = 2048
 PERCENTILE = 0.999
@@ -23,10 +23,10 @@ def calibrate(
     """Statistics on the first 2,048 fixations of the experiment's own stream.
 
     For each layer l, with z = count/T and c the z of the fixation before:
-    `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity; `layerl.apical_max`
-    and `layerl.retro_max` 99.9th percentiles of |W_pred c| and |W_retro z|; `layerl.score_std`
-    standard deviation of u = zᵀ W_pred c; `layerl.silent` and `layerl.saturated` fractions of
-    z = 0 and of z ≥ 1.
+    `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity, of a patch's mean in
+    convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1. Where the
+    layer predicts itself, too: `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of
+    |W_pred c| and |W_retro z|; `layerl.score_std` standard deviation of u = zᵀ W_pred c.
     """
     seen = images.learning_images
     config = experiment.data
@@ -34,21 +34,31 @@ def calibrate(
     inputs = torch.from_numpy(fixated_inputs(seen, stream, config))
     local = {name: weight.detach().cpu() for name, weight in weights.items()}
     values: dict[str, float] = {}
-    with torch.inference_mode():
-        for number, layer in enumerate(forward(local, inputs, experiment.encoder), 1):
-            now, context = layer.z[1:], layer.z[:-1]
-            apical = context @ local[f"layer{number}.prediction"].T
-            retro = now @ local[f"layer{number}.retrodiction"].T
-            values |= {
-                f"layer{number}.rate": layer.z.mean().item(),
-                f"layer{number}.input_max": layer.x.max().item(),
-                f"layer{number}.apical_max": _percentile(apical),
-                f"layer{number}.retro_max": _percentile(retro),
-                f"layer{number}.score_std": (now * apical).sum(-1).std().item(),
-                f"layer{number}.silent": (layer.z == 0).float().mean().item(),
-                f"layer{number}.saturated": (layer.z >= 1).float().mean().item(),
-            }
+    below = inputs
+    for number, z in enumerate(activities(local, inputs, experiment), 1):
+        values |= {
+            f"layer{number}.rate": z.mean().item(),
+            f"layer{number}.input_max": below.max().item(),
+            f"layer{number}.silent": (z == 0).float().mean().item(),
+            f"layer{number}.saturated": (z >= 1).float().mean().item(),
+        }
+        values |= _dendrites(number, z, local)
+        below = z
     return values
+
+
+def _dendrites(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[str, float]:
+    prediction = weights.get(f"layer{number}.prediction")
+    if prediction is None or prediction.shape != (z.shape[1], z.shape[1]):
+        return {}
+    now, context = z[1:], z[:-1]
+    apical = context @ prediction.T
+    retro = now @ weights[f"layer{number}.retrodiction"].T
+    return {
+        f"layer{number}.apical_max": _percentile(apical),
+        f"layer{number}.retro_max": _percentile(retro),
+        f"layer{number}.score_std": (now * apical).sum(-1).std().item(),
+    }
 
 
 def _percentile(values: Tensor) -> float:

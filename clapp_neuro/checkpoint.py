@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from clapp_neuro.config import Experiment, read_experiment
+from clapp_neuro.encoders.shapes import weight_shapes
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
 
@@ -185,7 +186,7 @@ def _tensors(values: Any, entry: str, where: str) -> dict[str, Tensor]:
 
 
 def _check_weights(weights: dict[str, Tensor], experiment: Experiment, where: str) -> None:
-    shapes = experiment.weight_shapes()
+    shapes = weight_shapes(experiment)
     missing, extra = sorted(shapes.keys() - weights), sorted(weights.keys() - shapes)
     if missing or extra:
         names = f"lacks {missing[0]}" if missing else f"has the unexpected {extra[0]}"

@@ -20,6 +20,8 @@ class Purpose(IntEnum):
     BATCH_DRAWS = 4
     AUGMENTATION = 5
     PHOTOGRAPH_CROPS = 6
+    NEGATIVES = 7
+    READOUT = 8
 
 
 def keyed_generator(seed: int, purpose: Purpose, counter: int) -> np.random.Generator:

@@ -17,7 +17,8 @@ from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.config import Experiment
 from clapp_neuro.data.images import ImageSet, load_images
 from clapp_neuro.data.patches import image_inputs
-from clapp_neuro.encoders.dense import forward, initial_weights
+from clapp_neuro.encoders.activity import activities
+from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import Report, silent
 
@@ -90,15 +91,13 @@ def layer_features(
     Images (B, H, W) are seen in their centre crop.
     """
     parts: list[list[npt.NDArray[np.float64]]] = [[] for _ in experiment.encoder.layers]
-    with torch.inference_mode():
-        for start in range(0, len(images), IMAGES_AT_ONCE):
-            inputs = torch.from_numpy(
-                image_inputs(images[start : start + IMAGES_AT_ONCE], experiment.data)
-            )
-            activity = forward(weights, inputs.flatten(0, 1), experiment.encoder)
-            for layer, answer in enumerate(activity):
-                grid = answer.z.view(len(inputs), -1, answer.z.shape[1])
-                parts[layer].append(grid.mean(1).double().numpy())
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        inputs = torch.from_numpy(
+            image_inputs(images[start : start + IMAGES_AT_ONCE], experiment.data)
+        )
+        for layer, z in enumerate(activities(weights, inputs.flatten(0, 1), experiment)):
+            grid = z.view(len(inputs), -1, z.shape[1])
+            parts[layer].append(grid.mean(1).double().numpy())
     return [np.concatenate(part) for part in parts]
 
 

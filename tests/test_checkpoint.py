@@ -13,7 +13,7 @@ import torch
 from clapp_neuro import checkpoint as module
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from clapp_neuro.config import EncoderConfig, Experiment
-from clapp_neuro.encoders.dense import initial_weights
+from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.errors import InputError
 
 EXPERIMENT = Experiment(encoder=EncoderConfig(layers=(8, 6)))

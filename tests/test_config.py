@@ -9,6 +9,7 @@ from clapp_neuro.config import (
     read_experiment,
     with_training,
 )
+from clapp_neuro.encoders.shapes import weight_shapes
 from clapp_neuro.errors import InputError
 
 
@@ -72,7 +73,7 @@ def test_with_training():
 
 
 def test_weight_shapes():
-    shapes = load_preset("fashion-dense").weight_shapes()
+    shapes = weight_shapes(load_preset("fashion-dense"))
     assert shapes["layer1.forward"] == (256, 196)
     assert shapes["layer2.prediction"] == (256, 256)
     assert len(shapes) == 6

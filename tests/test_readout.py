@@ -7,7 +7,8 @@ import torch
 from clapp_neuro.config import load_preset, read_experiment
 from clapp_neuro.data import fashion
 from clapp_neuro.data.patches import image_inputs
-from clapp_neuro.encoders.dense import forward, initial_weights
+from clapp_neuro.encoders.initial import initial_weights
+from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError
 from clapp_neuro.readout import layer_features, linear_readout, probe
 from clapp_neuro.training import train

@@ -9,11 +9,13 @@ import torch
 from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.config import Experiment, read_experiment, with_training
 from clapp_neuro.data.fashion import load_shipped
-from clapp_neuro.encoders.dense import forward, initial_weights
+from clapp_neuro.encoders.initial import initial_weights
+from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError
 from clapp_neuro.training import train
-from clapp_neuro.training.batch import BatchTrainer, augmented, batch_indices
+from clapp_neuro.training.batch import BatchTrainer
 from clapp_neuro.training.interrupt import deferred_interrupt
+from clapp_neuro.training.loader import augmentation, augmented, batch_indices
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 
@@ -131,7 +133,7 @@ def test_online_sees_what_the_batch_encoder_sees():
     for step in range(40):
         inputs, _ = trainer._fixation(step)
         expected = forward(weights, inputs, experiment.encoder)
-        for now, layer in zip(trainer._see(inputs), expected, strict=True):
+        for (_, now), layer in zip(trainer._see(inputs), expected, strict=True):
             torch.testing.assert_close(now.z, layer.z)
             torch.testing.assert_close(now.x, layer.x)
 
@@ -150,18 +152,15 @@ def test_minibatches_go_through_all_images_and_never_pair_an_image_with_itself()
         assert len(chosen) == 48
     trainer = BatchTrainer(settings(), load_shipped(), initial_weights(settings()), None)
     for step in range(50):
-        y, origin, eta = trainer._draw(step, 9)
-        follows = y.view(16, 8)[:, 0] > 0
-        assert torch.equal(origin == torch.arange(16), follows)
-        total = float(bool(follows.any())) + float(bool((~follows).any()))
-        assert eta.sum().item() == pytest.approx(total)
+        draw = trainer._draw(step)
+        assert torch.equal(draw.origin == torch.arange(16), draw.y > 0)
 
 
 def test_augmentation_crops_and_flips():
     values = {"data": {"dataset": "stl10", "crop": 64, "patch": 16, "stride": 8, "augment": True}}
     config = read_experiment(values, "test").data
     images = torch.arange(96 * 96).view(1, 96, 96).expand(40, -1, -1).numpy()
-    crops = augmented(images, config, 0, 0)
+    crops = augmented(images, config, *augmentation(config, 96, 0, 0, 40))
     assert crops.shape == (40, 64, 64)
     flipped = crops[:, 0, 0] > crops[:, 0, 1]
     assert 5 < flipped.sum() < 35

@@ -43,16 +43,19 @@ def cut_patches(images: Array, patch: int, stride: int) -> Array:
 
 
 def encode(patches: Array, config: DataConfig) -> tuple[npt.NDArray[np.float32], int]:
-    """Patches (..., patch²) → inputs (..., inputs) in 0..1, and how many values were clipped.
+    """Patches (..., patch²) → inputs (..., inputs), and how many values were clipped.
 
     uint8 pixels are divided by 255, float pixels are taken as they are and must lie in 0..1.
-    on-off: x = (pixel − mean)/std; the first half of the inputs is max(x, 0), the second
-    max(−x, 0), both divided by 3 (standard deviations) and clipped at 1 (paper, Appendix C:
-    a quantity with a sign needs a pair of neurons, since neither activity can be negative).
+    signed: x = (pixel − mean)/std, of both signs; the other codings lie in 0..1. on-off: the
+    first half of the inputs is max(x, 0), the second max(−x, 0), both divided by 3 (standard
+    deviations) and clipped at 1 (paper, Appendix C: a quantity with a sign needs a pair of
+    neurons, since neither activity can be negative).
     """
     pixels = _unit_pixels(patches)
     if config.coding == "intensity":
         return pixels, 0
+    if config.coding == "signed":
+        return (pixels - np.float32(config.mean)) / np.float32(config.std), 0
     scaled = (pixels - np.float32(config.mean)) / np.float32(config.std * ON_OFF_RANGE)
     clipped = int(np.count_nonzero(np.abs(scaled) > 1))
     scaled = np.clip(scaled, -1, 1)

@@ -10,41 +10,108 @@ spike count over T steps, z = n/T.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import snntorch
+import snntorch.surrogate
 import torch
 from torch import Tensor
 
 from clapp_neuro.config import EncoderConfig
 
+SLOPE = 25.0
+"""Of the surrogate gradient 1/(1 + slope·|v − threshold|)², snnTorch's fast sigmoid and Norse's
+SuperSpike. Only modules of several layers use it: a local rule's ρ' belongs to the count."""
+
 
 @lru_cache(maxsize=32)
 def _leaky(decay: float, threshold: float, reset: str, device: torch.device) -> snntorch.Leaky:
-    # one instance a setting: snnTorch keeps a reference to every neuron ever made. Its own
-    # surrogate gradient is off because ours belongs to the count, not to a single spike
+    # one instance a setting: snnTorch keeps a reference to every neuron ever made
     neuron = snntorch.Leaky(
-        beta=decay, threshold=threshold, reset_mechanism=reset, surrogate_disable=True
+        beta=decay,
+        threshold=threshold,
+        reset_mechanism=reset,
+        spike_grad=snntorch.surrogate.fast_sigmoid(SLOPE),
     )
     return neuron.to(device)
 
 
 def lif_counts(current: Tensor, encoder: EncoderConfig) -> tuple[Tensor, Tensor]:
-    """Run one fixation through snnTorch's neuron.
+    """Run one fixation through the library's neuron.
 
-    current: (T, B, N), or (B, N) for a current that stays constant during the fixation.
-    Returns the spikes (T, B, N) and the activity z = count/T (B, N), in the current's type.
+    current: (T, B, ...), or (B, ...) for a current that stays constant during the fixation.
+    Returns the spikes (T, B, ...) and the activity z = count/T (B, ...), in the current's type.
+    Differentiable through the surrogate gradient where autograd is on.
     """
-    neuron = _leaky(encoder.decay, encoder.threshold, encoder.reset, current.device)
-    steps = current if current.dim() == 3 else current.expand(encoder.steps, *current.shape)
+    steps = current if _has_time(current) else current.expand(encoder.steps, *current.shape)
+    step = _norse_step(encoder) if encoder.library == "norse" else _snntorch_step(encoder, current)
     membrane = torch.zeros_like(steps[0])
     spikes = []
-    for step in steps:
-        spike, membrane = neuron(step, membrane)
+    for drive in steps:
+        spike, membrane = step(drive, membrane)
         spikes.append(spike.to(current.dtype))
     stacked = torch.stack(spikes)
     return stacked, stacked.mean(0)
+
+
+def _has_time(current: Tensor) -> bool:
+    """Dense currents are (B, N), convolutional ones (B, N, h, w): time makes the number odd."""
+    return current.dim() % 2 == 1
+
+
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(current, membrane) → (spikes, membrane)."""
+
+
+def _snntorch_step(encoder: EncoderConfig, current: Tensor) -> Step:
+    step: Step = _leaky(encoder.decay, encoder.threshold, encoder.reset, current.device)
+    return step
+
+
+def _norse_step(encoder: EncoderConfig) -> Step:
+    """Norse's boxed LIF: v <- v + (I' − v)/τ with 1/τ = 1 − decay, so I' = I/(1 − decay).
+
+    Its reset comes right after the spike and snnTorch's before the next step, which is the same
+    but for the membrane that is decayed: Norse decays what is left of it. With `subtract` the
+    threshold to subtract is therefore divided by the decay.
+    """
+    norse = _norse()
+    leak = 1 - encoder.decay
+
+    def reset(spike: Tensor, v: Tensor, to: Tensor, threshold: Tensor) -> Tensor:
+        spike = spike.detach()  # as snnTorch: no gradient through the reset
+        if encoder.reset == "zero":
+            return norse.reset.reset_value(spike, v, to, threshold)
+        return norse.reset.reset_subtract(spike, v, to, threshold / encoder.decay)
+
+    parameters = norse.lif_box.LIFBoxParameters(
+        tau_mem_inv=torch.as_tensor(leak),
+        v_th=torch.as_tensor(encoder.threshold),
+        alpha=torch.as_tensor(SLOPE),
+        reset_method=reset,
+    )
+
+    def step(current: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]:
+        state = norse.lif_box.LIFBoxFeedForwardState(membrane)
+        spike, state = norse.lif_box.lif_box_feed_forward_step(
+            current / leak, state, parameters, dt=1
+        )
+        return spike, state.v
+
+    return step
+
+
+@lru_cache
+def _norse() -> Any:
+    """Norse's functional module; it warns about a function of PyTorch that it uses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from norse.torch.functional import lif_box, reset
+    return SimpleNamespace(lif_box=lif_box, reset=reset)
 
 
 def lif_one_fixation(current: Tensor, encoder: EncoderConfig, spikes: Tensor) -> Tensor:

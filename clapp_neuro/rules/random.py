@@ -1,3 +1,8 @@
 """The untrained network: random weights that stay as they are, the baseline of every method."""
 
-LEARNS = False
+from __future__ import annotations
+
+from clapp_neuro.rules.prediction import matrices
+from clapp_neuro.rules.seen import Rule
+
+RULE = Rule(matrices=matrices, learns=False)

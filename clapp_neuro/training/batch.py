@@ -1,25 +1,36 @@
-"""Mini-batch training: Adam on −ΔW, averaged as in the paper's experiments (Appendix B)."""
+"""Mini-batch training: Adam on −ΔW, averaged as in the paper's experiments (Appendix B).
+
+Modules learn one after the other while the activity passes through: once a module has answered and
+learned, nothing of it is kept but its activity, so memory does not grow with depth. Only where a
+layer learns from another one (context above or top, feedback alignment) does a first pass note the
+activities of the patches; predictive coding, where layers relax together, keeps their maps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from clapp_neuro.config import DataConfig, Experiment
+from clapp_neuro.config import Experiment
+from clapp_neuro.data.device_patches import patch_inputs
 from clapp_neuro.data.images import ImageSet
-from clapp_neuro.data.patches import centre_crop, image_inputs
-from clapp_neuro.encoders.dense import forward
-from clapp_neuro.errors import InputError
+from clapp_neuro.encoders.module import Response, respond
+from clapp_neuro.encoders.shapes import context_module, modules_of
 from clapp_neuro.randomness import Purpose, keyed_generator
-from clapp_neuro.rules import clapp
-from clapp_neuro.training.state import check_loss, moment_of, resume_tensor, synapses_of
+from clapp_neuro.rules.registry import METHODS, find_rule
+from clapp_neuro.rules.seen import Draw, Seen, Signal
+from clapp_neuro.training.crew import ALONE, Crew
+from clapp_neuro.training.loader import Minibatches, minibatches
+from clapp_neuro.training.state import check_loss, resume_tensor
 from clapp_neuro.training.tally import Tally
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
+GPU_WORKERS = 4
+LAYERS_AT_MOST = 1 << 10  # so that each (step, layer) has random numbers of its own
 
 
 class BatchTrainer:
@@ -35,58 +46,48 @@ class BatchTrainer:
         images: ImageSet,
         weights: dict[str, Tensor],
         resume: Mapping[str, Tensor] | None,
+        crew: Crew = ALONE,
     ) -> None:
-        self.experiment = experiment
-        self.images = images.learning_images
-        self.weights = weights
-        self.device = next(iter(weights.values())).device
-        size = experiment.train.batch_size
-        if len(self.images) < size:
-            raise InputError(
-                f"{len(self.images)} images do not fill a minibatch of {size}: "
-                "lower batch_size or give more images"
-            )
+        self.experiment, self.weights, self.crew = experiment, weights, crew
+        first = next(iter(weights.values()))
+        self.device, self.dtype = first.device, first.dtype
+        self.rule = find_rule(experiment.train.method)
+        self.modules = modules_of(experiment)
+        self.contexts = [context_module(experiment, n) for n in range(len(self.modules))]
+        self.source = Minibatches(experiment, images, crew)
+        self.loaded: Iterator[tuple[Tensor, Tensor]] | None = None
+        self.next_step = -1
+        decay = experiment.train.weight_decay
+        self.decay = self.rule.weight_decay if decay is None else decay
         self.optimizer = torch.optim.Adam(list(weights.values()), lr=experiment.train.adam_rate)
         if resume is not None:
             self._restore(resume)
 
     def advance(self, step: int, tally: Tally) -> None:
         """Learn from the minibatch of this step."""
-        train = self.experiment.train
-        size = train.batch_size
-        chosen = batch_indices(train.seed, len(self.images), size, step)
-        inputs = self._inputs(chosen, step)
-        positions = inputs.shape[1]
-        activity = forward(self.weights, inputs.flatten(0, 1), self.experiment.encoder)
-        y, origin, eta = self._draw(step, positions)
-        for layer, answer in enumerate(activity, 1):
-            seen = moment_of(answer)
-            now = _select(seen, size, positions, slice(1, None), None)
-            before = _select(seen, size, positions, slice(None, -1), origin)
-            synapses = synapses_of(self.weights, layer)
-            broadcast = clapp.modulate(
-                now,
-                before,
-                synapses,
-                y,
-                eta=eta,
-                margin=train.margin,
-                retro=train.retro,
-                gate=train.gate,
-            )
-            updates = clapp.plasticity(now, before, synapses, broadcast, retro=train.retro)
-            self._descend(synapses, updates)
-            loss = broadcast.loss.mean().item()
-            check_loss(loss, layer, step, "adam_rate", train.adam_rate)
-            gate = (broadcast.loss > 0).float().mean().item()
-            tally.add(layer - 1, loss, gate, answer.z.mean().item())
-        self.optimizer.step()
+        images, labels = self._minibatch(step)
+        maps = self.experiment.encoder.architecture != "dense"
+        inputs = patch_inputs(images, self.experiment.data, maps).to(self.dtype)
+        labelled = METHODS[self.experiment.train.method].labelled
+        draw, every = self._draw(step), self.crew.gather(labels) if labelled else None
+        if self.rule.sees == "network":
+            found = self._relax(inputs)
+        elif self.contexts == list(range(len(self.modules))):
+            found = self._learn(inputs, lambda number, z: self._signal(number, z, z, draw, every))
+        else:
+            signals = self._signals(inputs, draw, every)
+            found = self._learn(inputs, lambda number, z: signals[number])
+        numbers = torch.stack(found).tolist()
+        rate_name, rate = "adam_rate", self.experiment.train.adam_rate
+        for number, (loss, gate, activity) in enumerate(numbers):
+            check_loss(loss, self.modules[number][-1], step, rate_name, rate)
+            tally.add(number, loss, gate, activity)
 
     def state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by the names of the weights."""
         stored: dict[str, Tensor] = {}
         for name, weight in self.weights.items():
-            for key, value in self.optimizer.state[weight].items():
+            for key, value in self.optimizer.state.get(weight, {}).items():
                 stored[f"adam.{name}.{key}"] = value
         return stored
 
@@ -98,81 +99,150 @@ class BatchTrainer:
             state["step"] = resume[f"adam.{name}.step"].clone()
             self.optimizer.state[weight] = state
 
-    def _inputs(self, chosen: npt.NDArray[np.int64], step: int) -> Tensor:
-        """The inputs (B, P, inputs) of the chosen images."""
-        config = self.experiment.data
-        images = self.images[chosen]
-        if config.augment:
-            images = augmented(images, config, self.experiment.train.seed, step)
-        return torch.from_numpy(image_inputs(images, config)).to(self.device)
+    def _minibatch(self, step: int) -> tuple[Tensor, Tensor]:
+        if self.loaded is None or step != self.next_step:
+            workers = GPU_WORKERS if self.device.type == "cuda" else 0
+            self.loaded = minibatches(self.source, step, self.device, workers)
+        self.next_step = step + 1
+        return next(self.loaded)
 
-    def _draw(self, step: int, positions: int) -> tuple[Tensor, Tensor, Tensor]:
-        """y (B·(P−1),), the image (B,) each context comes from, and η (B·(P−1),).
+    def _draw(self, step: int) -> Draw:
+        """Chance for the whole minibatch: coins, other images, and generators of negatives.
 
         A fair coin a image decides whether it is followed or left; a context from before a
-        saccade is that of another image at the same position, the same shift for all. The terms
-        with y = +1 and with y = −1 are each averaged over the images that drew them and over the
-        positions, then added.
+        saccade is that of another image at the same position, the same shift for all.
         """
-        train = self.experiment.train
-        size = train.batch_size
-        generator = keyed_generator(train.seed, Purpose.BATCH_DRAWS, step)
+        seed, size = self.experiment.train.seed, self.source.size
+        generator = keyed_generator(seed, Purpose.BATCH_DRAWS, step)
         stays = generator.random(size) < 0.5
         shift = int(generator.integers(1, size))
         own = np.arange(size)
         origin = np.where(stays, own, (own + shift) % size)
-        numbers = np.where(stays, max(1, stays.sum()), max(1, size - stays.sum()))
-        eta = 1.0 / (numbers * (positions - 1))
-        each = positions - 1
-        dtype = self.weights["layer1.forward"].dtype
+        return Draw(
+            y=torch.from_numpy(np.where(stays, 1.0, -1.0)).to(self.device, self.dtype),
+            origin=torch.from_numpy(origin).to(self.device),
+            pairs=[self._pair(distance) for distance in self.experiment.train.distances],
+            negatives=lambda layer: keyed_generator(
+                seed, Purpose.NEGATIVES, step * LAYERS_AT_MOST + layer
+            ),
+        )
 
-        def rows(values: npt.NDArray[np.float64]) -> Tensor:
-            return torch.from_numpy(np.repeat(values, each)).to(self.device, dtype)
+    def _pair(self, distance: int) -> tuple[Tensor, Tensor]:
+        contexts, predicted = self.experiment.data.pairs(distance)
+        return (
+            torch.tensor(contexts, device=self.device),
+            torch.tensor(predicted, device=self.device),
+        )
 
-        return rows(np.where(stays, 1.0, -1.0)), torch.from_numpy(origin).to(self.device), rows(eta)
+    def _learn(self, inputs: Tensor, signal: Callable[[int, Tensor], Signal]) -> list[Tensor]:
+        """Pass once through the modules; each answers, learns and is forgotten.
 
-    def _descend(self, synapses: clapp.Synapses, updates: clapp.Updates) -> None:
-        """Hand −ΔW to the optimizer as the gradient."""
-        synapses.forward.grad = -updates.forward.matrix()
-        synapses.prediction.grad = -updates.prediction.matrix()
-        if self.experiment.train.retro == "transposed":
-            # one matrix seen from two sides: the same numbers, whatever the order of summation
-            synapses.retrodiction.grad = synapses.prediction.grad.T
-        elif updates.retrodiction is not None:
-            synapses.retrodiction.grad = -updates.retrodiction.matrix()
+        Returns loss, gate and rate (3,) of each.
+        """
+        found, x, spikes = [], inputs, None
+        for number in range(len(self.modules)):
+            response = self._respond(number, x, spikes)
+            said = signal(number, self._grid(response.top.z))
+            x, spikes = response.top.map, response.top.spikes
+            self._change(number, response, said)
+            found.append(self._numbers(said, response.top.z))
+        return found
 
+    def _signals(self, inputs: Tensor, draw: Draw, labels: Tensor | None) -> list[Signal]:
+        """The signals of all modules, where the source of a prediction is another module."""
+        activity, x, spikes = [], inputs, None
+        for number in range(len(self.modules)):
+            top = self._respond(number, x, spikes).top
+            activity.append(self._grid(top.z))
+            x, spikes = top.map, top.spikes
+        signals = [
+            self._signal(number, z, activity[self.contexts[number]], draw, labels)
+            for number, z in enumerate(activity)
+        ]
+        for number, said in enumerate(list(signals)):
+            source = self.contexts[number]
+            if said.source is not None and source != number:
+                there = signals[source]
+                signals[source] = replace(there, dendrite=there.dendrite + said.source)
+                signals[number] = replace(signals[number], source=None)
+        return signals
 
-def batch_indices(seed: int, images: int, size: int, step: int) -> npt.NDArray[np.int64]:
-    """The images of minibatch `step`: shuffled rounds through the data, the rest left out."""
-    number, place = divmod(step, images // size)
-    order = keyed_generator(seed, Purpose.BATCH_ORDER, number).permutation(images)
-    return order[place * size : (place + 1) * size].astype(np.int64)
+    def _relax(self, inputs: Tensor) -> list[Tensor]:
+        """All modules answer, relax together, and learn."""
+        responses: list[Response] = []
+        for number in range(len(self.modules)):
+            below = responses[-1].top if responses else None
+            x, spikes = (below.map, below.spikes) if below else (inputs, None)
+            responses.append(self._respond(number, x, spikes))
+        assert self.rule.relax is not None, "a rule that sees the network relaxes it"
+        own = [self._own(part[-1]) for part in self.modules]
+        found = []
+        signals = self.rule.relax([response.top for response in responses], own)
+        for number, (response, said) in enumerate(zip(responses, signals, strict=True)):
+            parts = {name: change / self.crew.size for name, change in said.changes.items()}
+            averaged = replace(
+                said,
+                dendrite=said.dendrite / self.crew.size,
+                changes=self.crew.total(parts),
+                loss=self.crew.total({"": said.loss / self.crew.size})[""],
+            )
+            self._change(number, response, averaged, local=True)
+            found.append(self._numbers(averaged, response.top.z))
+        return found
 
+    def _respond(self, number: int, x: Tensor, spikes: Tensor | None) -> Response:
+        train = self.experiment.train
+        with torch.autocast(self.device.type, torch.bfloat16, train.precision == "bfloat16"):
+            return respond(self.modules[number], self.weights, x, spikes, self.experiment.encoder)
 
-def augmented(
-    images: npt.NDArray[np.uint8], config: DataConfig, seed: int, step: int
-) -> npt.NDArray[np.uint8]:
-    """Random crop and, for half of the images, horizontal flip (paper, Appendix B.1)."""
-    generator = keyed_generator(seed, Purpose.AUGMENTATION, step)
-    room = images.shape[1] - config.side
-    if room < 0:
-        return centre_crop(images, config.side)
-    corners = generator.integers(0, room + 1, (len(images), 2))
-    flips = generator.random(len(images)) < 0.5
-    crops = [
-        image[top : top + config.side, left : left + config.side][:, :: -1 if flip else 1]
-        for image, (top, left), flip in zip(images, corners, flips, strict=True)
-    ]
-    return np.stack(crops)
+    def _grid(self, z: Tensor) -> Tensor:
+        """Activities (B, P, N) of the whole minibatch from those of this process (b·P, N)."""
+        own = z.to(self.dtype).unflatten(0, (-1, self.experiment.data.positions))
+        return self.crew.gather(own)
 
+    def _own(self, layer: int) -> dict[str, Tensor]:
+        """The tensors of a layer by role."""
+        prefix = f"layer{layer}."
+        return {k[len(prefix) :]: w for k, w in self.weights.items() if k.startswith(prefix)}
 
-def _select(
-    seen: clapp.Moment, size: int, positions: int, which: slice, origin: Tensor | None
-) -> clapp.Moment:
-    """Rows (B·(P−1), ·) of the positions `which`, of the images `origin` where given."""
+    def _signal(
+        self, number: int, z: Tensor, context: Tensor, draw: Draw, labels: Tensor | None
+    ) -> Signal:
+        """What the rule says; where a module predicts itself, both its roles in one signal."""
+        assert self.rule.signal is not None, "a rule that learns has a signal or relaxes"
+        level, top = self.modules[number][-1], self.modules[-1][-1]
+        said = self.rule.signal(
+            Seen(
+                level=level,
+                levels=top,
+                z=z,
+                context=context,
+                weights=self._own(level),
+                top=self._own(top),
+                draw=draw,
+                labels=labels,
+                train=self.experiment.train,
+            )
+        )
+        if said.source is None or self.contexts[number] != number:
+            return said
+        return replace(said, dendrite=said.dendrite + said.source, source=None)
 
-    def rows(values: Tensor) -> Tensor:
-        grid = values.view(size, positions, -1)[:, which]
-        return (grid if origin is None else grid[origin]).flatten(0, 1)
+    def _change(self, number: int, response: Response, said: Signal, local: bool = False) -> None:
+        """Hand −ΔW to the optimizer as the gradient. local: the signal is this process's own."""
+        dendrite = said.dendrite if local else self.crew.part(said.dendrite).flatten(0, 1)
+        level = self.modules[number][-1]
+        updates = self.crew.total(response.learn(dendrite))
+        updates |= {f"layer{level}.{role}": change for role, change in said.changes.items()}
+        for name, change in updates.items():
+            weight = self.weights[name]
+            decayed = self.decay if name.endswith(".forward") else 0.0
+            weight.grad = weight * decayed - change if decayed else -change
+        self.optimizer.step()
+        for name in updates:
+            self.weights[name].grad = None
+        for role, value in said.states.items():
+            self.weights[f"layer{level}.{role}"].copy_(value)
 
-    return clapp.Moment(rows(seen.x), rows(seen.z), rows(seen.surrogate))
+    def _numbers(self, said: Signal, z: Tensor) -> Tensor:
+        return torch.stack([said.loss, said.gate, z.mean()]).float()

@@ -16,7 +16,8 @@ from clapp_neuro.calibration import calibrate
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from clapp_neuro.config import Experiment
 from clapp_neuro.data.images import ImageSet, load_images
-from clapp_neuro.encoders.dense import initial_weights
+from clapp_neuro.encoders.initial import initial_weights
+from clapp_neuro.encoders.shapes import modules_of
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
@@ -136,9 +137,9 @@ def _run(
     history: list[Stretch] = []
     length = max(1, (total - first) // STRETCHES)
     step = first
-    with torch.inference_mode(), _threads(1 if online else None):
+    with torch.no_grad(), _threads(1 if online else None):
         trainer = kind(experiment, images, weights, resume if first else None)
-        tally = Tally(len(experiment.encoder.layers), first)
+        tally = Tally(len(modules_of(experiment)), first)
         while step < total and not interruption.requested:
             trainer.advance(step, tally)
             step += 1
@@ -153,7 +154,7 @@ def _run(
 
 
 def _last_step(experiment: Experiment) -> int:
-    return experiment.train.total_steps if find_rule(experiment.train.method).LEARNS else 0
+    return experiment.train.total_steps if find_rule(experiment.train.method).learns else 0
 
 
 def _experiment(given: Experiment | None, start: Checkpoint | None) -> Experiment:

@@ -1,4 +1,4 @@
-"""The parts of a network in training that both modes share."""
+"""What both modes of training check."""
 
 from __future__ import annotations
 
@@ -7,23 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from clapp_neuro.encoders.dense import LayerActivity
 from clapp_neuro.errors import InputError
-from clapp_neuro.rules.clapp import Moment, Synapses
-
-
-def synapses_of(weights: Mapping[str, Tensor], layer: int) -> Synapses:
-    """The three matrices of a layer, counted from 1; the tensors themselves, not copies."""
-    return Synapses(
-        forward=weights[f"layer{layer}.forward"],
-        prediction=weights[f"layer{layer}.prediction"],
-        retrodiction=weights[f"layer{layer}.retrodiction"],
-    )
-
-
-def moment_of(activity: LayerActivity) -> Moment:
-    """What the rule needs of a layer's activity."""
-    return Moment(activity.x, activity.z, activity.surrogate)
 
 
 def check_loss(loss: float, layer: int, step: int, rate_name: str, rate: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from clapp_neuro.encoders.dense import forward
+from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, machine_of
 from compiler import energy as costs

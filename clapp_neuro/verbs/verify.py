@@ -12,7 +12,7 @@ import torch
 
 from clapp_neuro.config import Experiment, with_training
 from clapp_neuro.data.images import ImageSet
-from clapp_neuro.encoders.dense import forward
+from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.training.online import OnlineTrainer

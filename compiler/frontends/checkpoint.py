@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from clapp_neuro.checkpoint import Checkpoint
+from clapp_neuro.config import TrainConfig
+from clapp_neuro.config.modules import modules
 from clapp_neuro.errors import InputError
 from compiler.ir import (
     Comparator,
@@ -34,12 +36,14 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             f"encoder.neurons is '{encoder.neurons}': a chip has spiking neurons only; train with "
             "a spiking preset, for example fashion-dense"
         )
-    learns = plastic and train.method == "clapp"
-    if learns and train.gate == "split":
+    if encoder.architecture != "dense":
         raise InputError(
-            "train.gate is 'split': a layer of the chip has one comparator and so one gate "
-            "(Eq. 17); train with gate 'shared', or compile with learning left out"
+            f"encoder.architecture is '{encoder.architecture}': convolutions are not lowered yet; "
+            "train a dense preset, for example fashion-dense"
         )
+    learns = plastic and train.method != "random"
+    if learns:
+        _require_chip_rule(len(encoder.layers), train)
     populations = [Population(INPUT, experiment.data.inputs, 0, scale=INTENSITY)]
     projections: list[Projection] = []
     comparators: list[Comparator] = []
@@ -49,7 +53,7 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         neuron = Neuron(encoder.decay, encoder.threshold, encoder.reset)
         populations.append(Population(name, size, level, neuron))
         gate = f"{name}.gate"
-        rules = _rules(train.sgd_rate, gate, train.retro) if learns else {"forward": None}
+        rules = _rules(train.sgd_rate, gate, train.retrodiction) if learns else {"forward": None}
         ends = {
             "forward": (below, Compartment.SOMA),
             "prediction": (name, Compartment.APICAL),
@@ -77,6 +81,33 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             **{f"version.{name}": version for name, version in checkpoint.versions.items()},
         },
     )
+
+
+def _require_chip_rule(layers: int, train: TrainConfig) -> None:
+    """InputError, with the parameter and the remedy, for learning that is not lowered."""
+    static = "or compile with learning left out (--static)"
+    if train.method != "clapp":
+        raise InputError(
+            f"train.method is '{train.method}': the rule that is lowered to the chip is clapp; "
+            f"train with it, {static}"
+        )
+    if train.gate == "split":
+        raise InputError(
+            "train.gate is 'split': a layer of the chip has one comparator and so one gate "
+            f"(Eq. 17); train with gate 'shared', {static}"
+        )
+    deep = any(len(part) > 1 for part in modules(layers, train))
+    if train.context != "same" or deep:
+        raise InputError(
+            "train.context and train.modules: on the chip each layer predicts itself; leave both "
+            f"out, {static}"
+        )
+    if train.prediction_steps > 1 or train.skip > 0:
+        raise InputError(
+            f"train.prediction_steps is {train.prediction_steps} and train.skip {train.skip}: the "
+            "chip keeps a trace of the last fixation only; train with 1 and 0, "
+            f"{static}"
+        )
 
 
 def _rules(rate: float, gate: str, retro: str) -> dict[str, LearningRule | None]:

@@ -1,0 +1,94 @@
+"""What combines with what: each refusal says why."""
+
+from __future__ import annotations
+
+from clapp_neuro.config.data import DataConfig
+from clapp_neuro.config.encoder import EncoderConfig
+from clapp_neuro.config.modules import modules
+from clapp_neuro.config.train import TrainConfig
+from clapp_neuro.errors import InputError
+from clapp_neuro.rules.registry import METHODS, Method
+
+
+def check_combination(data: DataConfig, encoder: EncoderConfig, train: TrainConfig) -> None:
+    """Raise InputError, with the reason and the remedy, where the parts do not go together."""
+    method = METHODS[train.method]
+    _check_method(method, encoder, train)
+    parts = modules(len(encoder.layers), train)
+    deep = max(len(part) for part in parts) > 1 or encoder.architecture == "resnet50"
+    if deep and not method.splits:
+        raise InputError(
+            f"{train.method} says itself how errors reach each layer, so it has no modules of "
+            "several layers: leave modules out, and use a dense or conv encoder"
+        )
+    if train.context != "same" and len(parts) == 1:
+        raise InputError(
+            f"context '{train.context}' needs a module above, but there is only one: "
+            "give more modules, or context 'same'"
+        )
+    if train.mode == "online":
+        _check_online(method, deep, encoder, train)
+    if data.coding == "signed" and encoder.neurons == "spiking":
+        raise InputError(
+            "coding 'signed' has negative inputs, which spikes cannot carry: use 'on-off'"
+        )
+    if encoder.architecture != "dense" and encoder.side(data.patch, len(encoder.layers)) < 1:
+        raise InputError(
+            f"{len(encoder.pool)} poolings leave nothing of {data.patch}x{data.patch} patches: "
+            "pool less or take larger patches"
+        )
+    if train.distances[-1] >= data.sequence:
+        raise InputError(
+            f"prediction {train.distances[-1]} fixations ahead, but a sequence has "
+            f"{data.sequence}: lower prediction_steps or skip"
+        )
+
+
+def _check_method(method: Method, encoder: EncoderConfig, train: TrainConfig) -> None:
+    name = train.method
+    if train.retro is not None and train.retro not in method.retro:
+        known = ", ".join(f"'{retro}'" for retro in method.retro)
+        reason = "has no prediction weights" if method.retro == ("none",) else "knows no such loss"
+        raise InputError(f"retro '{train.retro}': {name} {reason}; it combines with {known}")
+    if train.context not in method.context:
+        known = ", ".join(f"'{context}'" for context in method.context)
+        raise InputError(
+            f"context '{train.context}': the paper defines it for CLAPP and CLAPP-s in modules of "
+            f"their own, not for {name}; it combines with {known}"
+        )
+    if train.gate == "split" and (train.retrodiction != "own" or method.rule == "infonce"):
+        raise InputError(
+            "gate 'split' belongs to the two halves of Eq. 14, of which there is only one here: "
+            "give retro 'own', or gate 'shared'"
+        )
+    if method.spiking_only and encoder.neurons != "spiking":
+        raise InputError(f"{name} is about spikes, but neurons is '{encoder.neurons}'")
+    if method.rate_only and encoder.neurons != "rate":
+        raise InputError(
+            f"{name} relaxes real-valued activity, which spike counts are not: use neurons 'rate'"
+        )
+
+
+def _check_online(method: Method, deep: bool, encoder: EncoderConfig, train: TrainConfig) -> None:
+    name = train.method
+    if method.rule == "random":
+        return
+    if not method.online:
+        reason = (
+            "needs labels at every fixation"
+            if method.labelled
+            else "compares activities that are not there at the same time"
+        )
+        raise InputError(f"mode 'online': {name} {reason}; use mode 'batch'")
+    if deep or train.context != "same":
+        raise InputError(
+            "mode 'online' is local in time and space: it takes modules of one layer and "
+            "context 'same'; use mode 'batch'"
+        )
+    if train.prediction_steps > 1 or train.skip > 0:
+        raise InputError(
+            "mode 'online' keeps one trace, that of the last fixation: give prediction_steps 1 "
+            "and skip 0, or use mode 'batch'"
+        )
+    if train.precision != "float32" or train.compile:
+        raise InputError("mode 'online' works on single fixations: leave precision and compile out")

@@ -1,0 +1,128 @@
+"""One layer: its answer to an input, and the change of its synapses from a dendritic signal.
+
+    a = W x + b,   z = ρ(a),   then 2×2 max-pooling where the layer has one
+    ΔW_ji = Σ dendrite_j · ρ'(a_j) · x_i,   Δb_j = Σ dendrite_j · ρ'(a_j)          (paper, Eq. 1)
+
+Max-pooling is lateral inhibition: only the winner of each 2×2 neighbours is heard, and only the
+winner learns (Appendix C). A spiking winner is the neuron with most spikes in the fixation, and
+its spikes are what the layer above gets. The activity of a patch is the mean over its positions,
+so the dendritic signal of a position is that of the patch divided by their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.grad import conv2d_weight
+
+from clapp_neuro.config import EncoderConfig
+from clapp_neuro.encoders.neurons import lif_counts, rate_surrogate, spike_surrogate
+from clapp_neuro.encoders.resnet import stage
+
+POOL = 2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A layer's answer to B patches. Maps are (B, N, h, w), or (B, N) in dense layers.
+
+    x: map of the presynaptic activity, the synapses' pre-trace. map: of the activity, after
+    pooling. z (B, N): its mean over the positions. surrogate: map of ρ'. winners: of the pooling,
+    None without. spikes (T, *map): None for rate neurons. unpooled: height and width before
+    pooling.
+    """
+
+    x: Tensor
+    map: Tensor
+    z: Tensor
+    surrogate: Tensor
+    winners: Tensor | None = None
+    spikes: Tensor | None = None
+    unpooled: tuple[int, ...] = ()
+
+
+def answer(
+    layer: int,
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    spikes: Tensor | None,
+    encoder: EncoderConfig,
+) -> Answer:
+    """Answer of a layer (from 1) to the map x and, above spiking neurons, to their spikes.
+
+    The first spiking layer gets the constant current W x + b; each one above gets the spikes of
+    the layer below at the same time step.
+    """
+    if encoder.architecture == "resnet50":
+        out = stage(layer, weights, x)
+        return Answer(x, out, out.mean((2, 3)), rate_surrogate(out))
+    own = weights[f"layer{layer}.forward"], weights.get(f"layer{layer}.bias")
+    pooled = layer in encoder.pool
+    if encoder.neurons == "rate":
+        activity = torch.relu(current(x, *own))
+        if not pooled:
+            return _whole(x, activity, rate_surrogate(activity), None)
+        out, winners = F.max_pool2d(activity, POOL, return_indices=True)
+        return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=activity.shape[2:])
+    if spikes is None:
+        driven = current(x, *own)
+    else:
+        driven = current(spikes.flatten(0, 1), *own).unflatten(0, spikes.shape[:2])
+    fired, counts = lif_counts(driven, encoder)
+    if not pooled:
+        return _whole(x, counts, spike_surrogate(counts), fired)
+    out, winners = F.max_pool2d(counts, POOL, return_indices=True)
+    index = winners.flatten(2).expand(len(fired), *winners.shape[:2], -1)
+    heard = fired.flatten(3).gather(3, index).unflatten(3, out.shape[2:])
+    return Answer(x, out, _mean(out), spike_surrogate(out), winners, heard, counts.shape[2:])
+
+
+def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """W x + b: a fully connected layer, or a convolution where the weights have kernels."""
+    if weight.dim() == 2:
+        return F.linear(x, weight, bias)
+    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def forward(weights: Mapping[str, Tensor], x: Tensor, encoder: EncoderConfig) -> list[Answer]:
+    """Answers of all layers to inputs x (B, inputs) or (B, C, h, w), from the first layer up."""
+    layers: list[Answer] = []
+    for number in range(1, len(encoder.layers) + 1):
+        below = layers[-1] if layers else None
+        source, spikes = (below.map, below.spikes) if below else (x, None)
+        layers.append(answer(number, weights, source, spikes, encoder))
+    return layers
+
+
+def post_values(seen: Answer, dendrite: Tensor) -> Tensor:
+    """dendrite · ρ'(a): a map over the neurons before pooling, from a signal (B, N) or a map."""
+    if seen.map.dim() == 4 and dendrite.dim() == 2:
+        dendrite = dendrite[:, :, None, None] / (seen.map.shape[2] * seen.map.shape[3])
+    post = dendrite * seen.surrogate
+    if seen.winners is None:
+        return post
+    return F.max_unpool2d(post, seen.winners, [POOL], output_size=list(seen.unpooled))
+
+
+def changes(seen: Answer, dendrite: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    """ΔW and, in convolutions, Δb, summed over patches and positions."""
+    post = post_values(seen, dendrite).to(seen.x.dtype)
+    if weight.dim() == 2:
+        return {"forward": (post.T @ seen.x).to(weight.dtype)}
+    change = conv2d_weight(seen.x, list(weight.shape), post, padding=weight.shape[-1] // 2)
+    return {
+        "forward": change.to(weight.dtype),
+        "bias": post.sum((0, 2, 3), dtype=weight.dtype),
+    }
+
+
+def _whole(x: Tensor, out: Tensor, surrogate: Tensor, spikes: Tensor | None) -> Answer:
+    return Answer(x, out, _mean(out), surrogate, None, spikes)
+
+
+def _mean(out: Tensor) -> Tensor:
+    return out if out.dim() == 2 else out.mean((2, 3))
