@@ -1,4 +1,4 @@
-"""Linear readout: how well a layer's frozen activity separates the classes."""
+"""`probe`: how well the frozen activity of each layer tells the classes apart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +14,16 @@ from torch import Tensor
 
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.config import Experiment
-from clapp_neuro.data.images import ImageSet, load_images
+from clapp_neuro.data.images import load_images
 from clapp_neuro.data.patches import image_inputs
 from clapp_neuro.encoders.activity import activities
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import Report, silent
+from clapp_neuro.readouts import find_readout
+from clapp_neuro.readouts.features import Features
 
 IMAGES_AT_ONCE = 250
-ITERATIONS = 1000
-TOLERANCE = 1e-3
-PENALTY = 1e-3
-"""L2 penalty of the readout, relative to the mean log-loss of a sample."""
-
-Features = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class LayerProbe:
 
     layer: int
     accuracy: float
-    untrained: float
+    untrained: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,41 +41,11 @@ class ProbeResult:
 
     layers: tuple[LayerProbe, ...]
     inputs: float
+    readout: str
     source: str
     train_images: int
     test_images: int
     seconds: float
-
-
-def linear_readout(
-    train_x: Features, train_y: Features, test_x: Features, test_y: Features
-) -> float:
-    """Accuracy in 0..1 on the test set of a logistic regression fitted to the training set.
-
-    x: (N, features), whatever computed them (float activity, or counts read from a chip);
-    y: (N,) class numbers. Features are standardised by the training set. The fit is
-    deterministic. Raises InputError for shapes that do not fit or fewer than two classes.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    for name, x, y in (("training", train_x, train_y), ("test", test_x, test_y)):
-        if x.ndim != 2 or len(x) != len(y) or len(x) == 0:
-            raise InputError(
-                f"{name} features {x.shape} and labels {y.shape} must be (N, features) and (N,)"
-            )
-        if not np.isfinite(x).all():
-            raise InputError(f"{name} features hold NaN or infinite values")
-    if train_x.shape[1] != test_x.shape[1]:
-        raise InputError(f"{train_x.shape[1]} training but {test_x.shape[1]} test features")
-    if len(np.unique(train_y)) < 2:
-        raise InputError("a readout needs images of at least two classes to train on")
-    scaler = StandardScaler().fit(train_x)
-    classifier = LogisticRegression(
-        C=1 / (PENALTY * len(train_x)), max_iter=ITERATIONS, tol=TOLERANCE, random_state=0
-    )
-    classifier.fit(scaler.transform(train_x), train_y)
-    return float(classifier.score(scaler.transform(test_x), test_y))
 
 
 def layer_features(
@@ -107,62 +72,50 @@ def probe(
     data: str | os.PathLike[str] | None = None,
     train_images: int | None = None,
     test_images: int | None = None,
+    readout: str = "logistic",
+    untrained: bool = True,
     report: Report = silent,
 ) -> ProbeResult:
-    """Linear readout of every layer of a checkpoint, beside the same network untrained.
+    """Readout of every layer of a checkpoint, and of the same network untrained if asked for.
 
     Both are trained on the same labelled images and tested on the test split; `train_images` and
-    `test_images` use only the first so many. data: see `load_images`.
+    `test_images` use only the first so many. data: see `load_images`. readout: logistic, adam (the
+    paper's) or three-factor (the lecture's), see `readouts`.
     Raises InputError for a file that is no checkpoint or data that are not there.
     """
+    began = time.perf_counter()
+    fit = find_readout(readout)
     checkpoint = load_checkpoint(path)
     experiment = checkpoint.experiment
     images = load_images(experiment.data, data)
-    began = time.perf_counter()
-    return _probe(
-        checkpoint.weights,
-        experiment,
-        images,
-        _count(train_images, len(images.train_images), "training"),
-        _count(test_images, len(images.test_images), "test"),
-        began,
-        report,
-    )
-
-
-def _probe(
-    weights: Mapping[str, Tensor],
-    experiment: Experiment,
-    images: ImageSet,
-    train_count: int,
-    test_count: int,
-    began: float,
-    report: Report,
-) -> ProbeResult:
+    train_count = _count(train_images, len(images.train_images), "training")
+    test_count = _count(test_images, len(images.test_images), "test")
     train_x, train_y = images.train_images[:train_count], images.train_labels[:train_count]
     test_x, test_y = images.test_images[:test_count], images.test_labels[:test_count]
-    total = 2 * len(experiment.encoder.layers) + 1
+    networks = [("trained", checkpoint.weights)]
+    if untrained:
+        networks.append(("untrained", initial_weights(experiment)))
+    total = len(networks) * len(experiment.encoder.layers) + 1
     done = 0
     accuracies: list[list[float]] = []
-    for name, network in (("trained", weights), ("untrained", initial_weights(experiment))):
-        train_features = layer_features(network, experiment, train_x)
-        test_features = layer_features(network, experiment, test_x)
+    for name, network in networks:
+        ours = layer_features(network, experiment, train_x)
+        theirs = layer_features(network, experiment, test_x)
         accuracies.append([])
-        for layer, (ours, theirs) in enumerate(zip(train_features, test_features, strict=True), 1):
-            accuracies[-1].append(linear_readout(ours, train_y, theirs, test_y))
+        for layer, (train, test) in enumerate(zip(ours, theirs, strict=True), 1):
+            accuracies[-1].append(fit(train, train_y, test, test_y, experiment.train.seed))
             done += 1
             report(done, total, f"{name}, layer {layer}")
-    raw = linear_readout(
-        _mean_inputs(train_x, experiment), train_y, _mean_inputs(test_x, experiment), test_y
-    )
+    inputs = [_mean_inputs(side, experiment) for side in (train_x, test_x)]
+    raw = fit(inputs[0], train_y, inputs[1], test_y, experiment.train.seed)
     report(total, total, "inputs")
-    layers = tuple(
-        LayerProbe(layer, trained, untrained)
-        for layer, (trained, untrained) in enumerate(zip(*accuracies, strict=True), 1)
-    )
     return ProbeResult(
-        layers=layers,
+        layers=tuple(
+            LayerProbe(layer, *values)
+            for layer, values in enumerate(zip(*accuracies, strict=True), 1)
+        ),
         inputs=raw,
+        readout=readout,
         source=images.source,
         train_images=train_count,
         test_images=test_count,

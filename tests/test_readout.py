@@ -10,7 +10,9 @@ from clapp_neuro.data.patches import image_inputs
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError
-from clapp_neuro.readout import layer_features, linear_readout, probe
+from clapp_neuro.readout import layer_features, probe
+from clapp_neuro.readouts import READOUTS, find_readout
+from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training import train
 
 
@@ -24,16 +26,34 @@ def clouds(seed, count=300):
 def test_separable_classes_are_read_out_and_noise_is_not():
     train_x, train_y = clouds(0)
     test_x, test_y = clouds(1)
-    assert linear_readout(train_x, train_y, test_x, test_y) > 0.95
+    assert logistic_readout(train_x, train_y, test_x, test_y) > 0.95
     noise = np.random.default_rng(2).normal(size=test_x.shape)
-    assert linear_readout(train_x, train_y, noise, test_y) < 0.5
+    assert logistic_readout(train_x, train_y, noise, test_y) < 0.5
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_every_readout_separates_what_can_be_separated(name):
+    (train_x, train_y), (test_x, test_y) = clouds(0, 1000), clouds(1)
+    fit = find_readout(name)
+    found = fit(train_x, train_y, test_x, test_y, 0)
+    assert found > 0.9
+    assert fit(train_x, train_y + 3, test_x, test_y + 3, 0) == found, "labels are names"
+    shuffled = np.random.default_rng(2).permutation(test_y)
+    assert fit(train_x, train_y, test_x, shuffled, 0) < 0.5
+    with pytest.raises(InputError, match="NaN"):
+        fit(train_x * np.nan, train_y, test_x, test_y, 0)
+
+
+def test_an_unknown_readout_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'logistic'"):
+        find_readout("logistics")
 
 
 def test_counts_serve_as_features_and_the_fit_is_deterministic():
     train_x, train_y = clouds(0)
     test_x, test_y = clouds(1)
     counts = [np.clip(np.rint(4 + x), 0, 8).astype(np.int32) for x in (train_x, test_x)]
-    first, second = (linear_readout(counts[0], train_y, counts[1], test_y) for _ in range(2))
+    first, second = (logistic_readout(counts[0], train_y, counts[1], test_y) for _ in range(2))
     assert first == second > 0.9
 
 
@@ -41,7 +61,7 @@ def test_features_of_constant_neurons_do_no_harm():
     train_x, train_y = clouds(0)
     test_x, test_y = clouds(1)
     train_x, test_x = (np.concatenate([x, np.ones((len(x), 1))], 1) for x in (train_x, test_x))
-    assert linear_readout(train_x, train_y, test_x, test_y) > 0.95
+    assert logistic_readout(train_x, train_y, test_x, test_y) > 0.95
 
 
 @pytest.mark.parametrize(
@@ -57,7 +77,7 @@ def test_features_of_constant_neurons_do_no_harm():
 )
 def test_arrays_that_do_not_fit(change, message):
     with pytest.raises(InputError, match=message):
-        linear_readout(*change(*clouds(0), *clouds(1)))
+        logistic_readout(*change(*clouds(0), *clouds(1)))
 
 
 def test_features_are_the_mean_over_positions():

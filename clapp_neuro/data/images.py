@@ -10,12 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from clapp_neuro.config import DataConfig
+from clapp_neuro.data.stored import StoredImages
 from clapp_neuro.errors import InputError
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Grey images uint8 (N, H, W) with labels int64 (N,), and where they came from."""
+    """Grey images uint8 (N, H, W) with labels int64 (N,), and where they came from.
+
+    Unlabelled images that are too many for memory stay in their file: what looks at
+    `learning_images` may take their length and shape, slice them, and index them by an array.
+    """
 
     dataset: str
     source: str
@@ -24,10 +29,10 @@ class ImageSet:
     train_labels: npt.NDArray[np.int64]
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.int64]
-    unlabelled_images: npt.NDArray[np.uint8] | None = None
+    unlabelled_images: npt.NDArray[np.uint8] | StoredImages | None = None
 
     @property
-    def learning_images(self) -> npt.NDArray[np.uint8]:
+    def learning_images(self) -> npt.NDArray[np.uint8] | StoredImages:
         """What self-supervised learning looks at: the unlabelled images where there are some."""
         return self.train_images if self.unlabelled_images is None else self.unlabelled_images
 

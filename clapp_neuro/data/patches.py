@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from clapp_neuro.config import DataConfig
 from clapp_neuro.data.fixations import Fixations
+from clapp_neuro.data.stored import StoredImages
 from clapp_neuro.errors import InputError
 
 ON_OFF_RANGE = 3.0
@@ -70,17 +71,18 @@ def image_inputs(images: Array, config: DataConfig) -> npt.NDArray[np.float32]:
 
 
 def fixated_inputs(
-    images: Array, fixations: Fixations, config: DataConfig
+    images: Array | StoredImages, fixations: Fixations, config: DataConfig
 ) -> npt.NDArray[np.float32]:
     """What the input neurons send at each fixation of a stretch of the stream, (n, inputs).
 
-    images (B, H, W) are indexed by `fixations.image`; only the patches looked at are copied.
+    images (B, H, W) are indexed by `fixations.image`; only the images looked at are read, once.
     """
-    centre = centre_crop(images, config.side)
+    chosen, place = np.unique(fixations.image, return_inverse=True)
+    centre = centre_crop(images[chosen], config.side)
     size = (config.patch, config.patch)
     windows = np.lib.stride_tricks.sliding_window_view(centre, size, axis=(1, 2))
     column, row = np.divmod(fixations.position, config.grid)
-    seen = windows[fixations.image, row * config.stride, column * config.stride]
+    seen = windows[place, row * config.stride, column * config.stride]
     return encode(seen.reshape(len(seen), -1), config)[0]
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,19 +88,23 @@ def write_stand_in(root: Path) -> None:
     _write(folder / CHECKSUMS, json.dumps(checksums, indent=2).encode())
 
 
-def opener(root: Path) -> Callable[[str], Any]:
-    """Opens a split of the stand-in with torchvision's STL10, told which checksums to expect."""
-    from torchvision.datasets import STL10
+def counts() -> dict[str, int]:
+    """Images of each split, by its name."""
+    return {split: crops * len(PHOTOGRAPHS) for split, crops in CROPS.items()}
 
-    checksums = json.loads((root / FOLDER / CHECKSUMS).read_text("utf-8"))
 
-    class Photographs(STL10):
-        def __init__(self, split: str) -> None:
-            self.train_list = [[name, checksums[name]] for name, _ in STL10.train_list]
-            self.test_list = [[name, checksums[name]] for name, _ in STL10.test_list]
-            super().__init__(root=str(root), split=split)
+def checksums(root: Path) -> dict[str, str]:
+    """MD5 of each file of images or labels, by its name, as written with the stand-in.
 
-    return Photographs
+    Raises InputError where the file of checksums is damaged.
+    """
+    path = root / FOLDER / CHECKSUMS
+    try:
+        return {str(name): str(md5) for name, md5 in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"'{path}' is damaged: delete '{root}', and --data photographs makes the stand-in anew"
+        ) from error
 
 
 def _photograph(name: str) -> npt.NDArray[np.uint8]:

@@ -105,7 +105,7 @@ def post_values(seen: Answer, dendrite: Tensor) -> Tensor:
     post = dendrite * seen.surrogate
     if seen.winners is None:
         return post
-    return F.max_unpool2d(post, seen.winners, [POOL], output_size=list(seen.unpooled))
+    return F.max_unpool2d(post, seen.winners, [POOL, POOL], output_size=list(seen.unpooled))
 
 
 def changes(seen: Answer, dendrite: Tensor, weight: Tensor) -> dict[str, Tensor]:

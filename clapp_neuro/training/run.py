@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,23 +20,21 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.rules.registry import find_rule
-from clapp_neuro.training.batch import BatchTrainer
-from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
-from clapp_neuro.training.online import OnlineTrainer
-from clapp_neuro.training.tally import LayerReport, Stretch, Tally
+from clapp_neuro.training.crew import Crew, crew
+from clapp_neuro.training.interrupt import deferred_interrupt
+from clapp_neuro.training.log import scalar_log
+from clapp_neuro.training.loop import Run
+from clapp_neuro.training.tally import LayerReport, Stretch, last_fifth
 from clapp_neuro.versions import software_versions
-
-STEPS_BETWEEN_REPORTS = 100
-STRETCHES = 50
-"""Into how many stretches a run's history is divided."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
     """What a call of `train` did.
 
-    final: means over the last fifth of the steps of this call. history: the whole call in up to
-    50 stretches. interrupted: stopped by Ctrl-C after `step` steps, to be resumed from `path`.
+    layers: numbers of the layers that have a loss, the tops of the modules; final: means over the
+    last fifth of the steps of this call, one a module. history: the whole call in up to 50
+    stretches. interrupted: stopped by Ctrl-C after `step` steps, to be resumed from `path`.
     """
 
     path: Path
@@ -47,6 +43,7 @@ class TrainResult:
     device: str
     source: str
     seconds: float
+    layers: tuple[int, ...]
     final: tuple[LayerReport, ...]
     history: tuple[Stretch, ...]
 
@@ -58,6 +55,7 @@ def train(
     resume: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    tensorboard: str | os.PathLike[str] | None = None,
     report: Report = silent,
 ) -> TrainResult:
     """Train a network and write its checkpoint to `out`.
@@ -65,92 +63,78 @@ def train(
     experiment: what to do; None together with `resume` goes on with the checkpoint's own, and one
     that differs from it only in `steps` changes the length of the run. The result is, to the bit,
     that of an uninterrupted run. data: see `load_images`. device: "cpu" or "cuda"; None takes a
-    GPU for minibatches where there is one. The first Ctrl-C saves and returns.
+    GPU for minibatches where there is one. tensorboard: a folder to log to. The first Ctrl-C
+    saves and returns; a long run saves every ten minutes besides. Started by torchrun, the
+    processes learn as one (`training.crew`), and the first one writes.
 
     Raises InputError for settings, files or data that do not fit, and where the loss stops being
-    a number.
+    a number or a layer falls silent or saturates.
     """
+    with crew() as workers:
+        return _train(experiment, out, resume, data, device, tensorboard, report, workers)
+
+
+def _train(
+    experiment: Experiment | None,
+    out: str | os.PathLike[str],
+    resume: str | os.PathLike[str] | None,
+    data: str | os.PathLike[str] | None,
+    device: str | None,
+    tensorboard: str | os.PathLike[str] | None,
+    report: Report,
+    workers: Crew,
+) -> TrainResult:
     start = load_checkpoint(resume) if resume is not None else None
     experiment = _experiment(experiment, start)
     require_place(out)  # before hours of training, not after
     images = load_images(experiment.data, data)
     if start is not None:
         _check_same_images(start, images)
-    target = _device(device, experiment)
+    target = workers.device or _device(device, experiment)
     weights = dict(start.weights) if start else initial_weights(experiment)
     weights = {name: weight.to(target) for name, weight in weights.items()}
     first = start.step if start else 0
     began = time.perf_counter()
+
+    def save(step: int, state: dict[str, Tensor]) -> None:
+        if workers.leads:
+            save_checkpoint(out, _checkpoint(experiment, step, weights, images, state))
+
     # an interruption ends the steps, not the saving of what they have learned
-    with deferred_interrupt() as interruption:
-        step, state, history = _run(
-            experiment,
-            images,
-            weights,
-            start.resume if start else None,
-            first,
-            report,
-            interruption,
-        )
-        save_checkpoint(
-            out,
-            Checkpoint(
-                experiment=experiment,
-                step=step,
-                weights=weights,
-                calibration=calibrate(weights, experiment, images),
-                data=images.summary(),
-                versions=software_versions(),
-                resume=state,
-            ),
-        )
+    with deferred_interrupt() as interruption, scalar_log(tensorboard, workers.leads) as log:
+        run = Run(experiment, first, _last_step(experiment), workers, interruption, report, log)
+        state = start.resume if start and first else None
+        step, state, history = run.go(images, weights, state, save)
+        save(step, state)
     return TrainResult(
         path=Path(out),
         step=step,
-        interrupted=step < _last_step(experiment),
+        interrupted=step < run.last,
         device=str(target),
         source=images.source,
         seconds=time.perf_counter() - began,
-        final=_last_fifth(history, first, step),
+        layers=tuple(part[-1] for part in modules_of(experiment)),
+        final=last_fifth(history, first, step),
         history=history,
     )
 
 
-def _run(
+def _checkpoint(
     experiment: Experiment,
-    images: ImageSet,
+    step: int,
     weights: dict[str, Tensor],
-    resume: dict[str, Tensor] | None,
-    first: int,
-    report: Report,
-    interruption: Interruption,
-) -> tuple[int, dict[str, Tensor], tuple[Stretch, ...]]:
-    """Steps `first` to the last one; returns the last step, the state to resume from, history."""
-    total = _last_step(experiment)
-    if total == 0:
-        return 0, {}, ()
-    if first > total:
-        raise InputError(f"the checkpoint is at step {first} already, beyond {total}: give more")
-    online = experiment.train.mode == "online"
-    trainer: BatchTrainer | OnlineTrainer
-    kind = OnlineTrainer if online else BatchTrainer
-    history: list[Stretch] = []
-    length = max(1, (total - first) // STRETCHES)
-    step = first
-    with torch.no_grad(), _threads(1 if online else None):
-        trainer = kind(experiment, images, weights, resume if first else None)
-        tally = Tally(len(modules_of(experiment)), first)
-        while step < total and not interruption.requested:
-            trainer.advance(step, tally)
-            step += 1
-            if (step - first) % length == 0 or step == total:
-                history.append(tally.take(step))
-                report(step, total, _note(history[-1]))
-            elif step % STEPS_BETWEEN_REPORTS == 0:
-                report(step, total, _note(history[-1]) if history else "")
-        if tally.count:
-            history.append(tally.take(step))
-        return step, trainer.state(), tuple(history)
+    images: ImageSet,
+    state: dict[str, Tensor],
+) -> Checkpoint:
+    return Checkpoint(
+        experiment=experiment,
+        step=step,
+        weights=weights,
+        calibration=calibrate(weights, experiment, images),
+        data=images.summary(),
+        versions=software_versions(),
+        resume=state,
+    )
 
 
 def _last_step(experiment: Experiment) -> int:
@@ -199,40 +183,3 @@ def _device(name: str | None, experiment: Experiment) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("PyTorch finds no CUDA GPU on this machine: use the device cpu")
     return torch.device(name)
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    """Limit PyTorch's threads: for one fixation they cost more than they give."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _last_fifth(history: tuple[Stretch, ...], first: int, step: int) -> tuple[LayerReport, ...]:
-    late = [s for s in history if s.last > step - max(1, (step - first) // 5)]
-    if not late:
-        return ()
-    sizes = [s.last - s.first for s in late]
-    return tuple(
-        LayerReport(
-            *(
-                sum(
-                    size * getattr(s.layers[layer], name)
-                    for size, s in zip(sizes, late, strict=True)
-                )
-                / sum(sizes)
-                for name in ("loss", "gate", "rate")
-            )
-        )
-        for layer in range(len(late[0].layers))
-    )
-
-
-def _note(stretch: Stretch) -> str:
-    losses = " ".join(f"{layer.loss:.3f}" for layer in stretch.layers)
-    gates = " ".join(f"{100 * layer.gate:.0f}%" for layer in stretch.layers)
-    return f"loss {losses}, gate open {gates}"

@@ -55,3 +55,32 @@ class Tally:
         stretch = Stretch(self.first, step, reports)
         self._begin(step)
         return stretch
+
+
+def last_fifth(history: tuple[Stretch, ...], first: int, step: int) -> tuple[LayerReport, ...]:
+    """Means of each layer over the last fifth of the steps from `first` to `step`."""
+    late = [s for s in history if s.last > step - max(1, (step - first) // 5)]
+    if not late:
+        return ()
+    sizes = [s.last - s.first for s in late]
+    return tuple(
+        LayerReport(
+            *(
+                sum(
+                    size * getattr(s.layers[layer], name)
+                    for size, s in zip(sizes, late, strict=True)
+                )
+                / sum(sizes)
+                for name in ("loss", "gate", "rate")
+            )
+        )
+        for layer in range(len(late[0].layers))
+    )
+
+
+def note(stretch: Stretch) -> str:
+    """A stretch in one line of a progress report."""
+    losses = " ".join(f"{layer.loss:.3f}" for layer in stretch.layers)
+    gates = " ".join(f"{100 * layer.gate:.0f}%" for layer in stretch.layers)
+    rates = " ".join(f"{layer.rate:.3f}" for layer in stretch.layers)
+    return f"loss {losses}, gate open {gates}, activity {rates}"

@@ -15,7 +15,7 @@ from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
-from clapp_neuro.readout import linear_readout
+from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
 from compiler.backends.simulator import Result, infer, simulate
@@ -172,7 +172,7 @@ def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, floa
     test_x = chip_features(program, images.test_images)
     labels = images.train_labels[:labelled]
     return {
-        name: linear_readout(train_x[name], labels, test_x[name], images.test_labels)
+        name: logistic_readout(train_x[name], labels, test_x[name], images.test_labels)
         for name in train_x
     }
 

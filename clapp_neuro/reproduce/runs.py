@@ -1,0 +1,146 @@
+"""Training what is missing and resuming what is half done; results by file, one a network."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
+from clapp_neuro.config import Experiment
+from clapp_neuro.data.images import load_images
+from clapp_neuro.errors import InputError
+from clapp_neuro.files import write_whole
+from clapp_neuro.progress import Report
+from clapp_neuro.readout import layer_features
+from clapp_neuro.readouts import find_readout
+from clapp_neuro.reproduce.plan import Planned
+from clapp_neuro.training.run import train
+
+READOUTS = ("adam", "logistic")
+"""The paper's readout, and the best linear one on standardised features."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where results go, and where images come from."""
+
+    folder: Path
+    data: str | None
+    labelled: int | None
+    tested: int | None
+
+    def model(self, plan: Planned) -> Path:
+        """The network's checkpoint."""
+        return self.folder / "runs" / f"{plan.name}.pt"
+
+    def result(self, plan: Planned) -> Path:
+        """What was found out about it."""
+        return self.folder / "runs" / f"{plan.name}.json"
+
+
+def carry_out(
+    plans: Sequence[Planned], place: Place, workers: int, report: Report
+) -> list[dict[str, Any]]:
+    """The results of all plans, in their order.
+
+    Each: `row`, `seed`, `accuracy` by readout and layer in percent, `seconds`, `settings` and
+    more. Networks with a result are not trained again, an interrupted one goes on. workers: how
+    many at a time, each on one thread.
+    """
+    (place.folder / "runs").mkdir(parents=True, exist_ok=True)
+    missing = [plan for plan in plans if not _is_done(plan, place)]
+    done = len(plans) - len(missing)
+    report(done, len(plans), f"{done} were there already" if done else "")
+    for plan in _finished(missing, place, workers):
+        done += 1
+        report(done, len(plans), plan.name)
+    return [json.loads(place.result(plan).read_text("utf-8")) for plan in plans]
+
+
+def _finished(plans: list[Planned], place: Place, workers: int) -> Iterator[Planned]:
+    if workers == 1:
+        for plan in plans:
+            carry_out_one(plan, place)
+            yield plan
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
+        tasks = {pool.submit(carry_out_one, plan, place): plan for plan in plans}
+        try:
+            for task in as_completed(tasks):
+                task.result()
+                yield tasks[task]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # those that run save what they have learned
+            raise
+
+
+def _one_thread() -> None:
+    import torch
+
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+def carry_out_one(plan: Planned, place: Place) -> None:
+    """Train, or go on, then read out every layer and write the result."""
+    model = place.model(plan)
+    half_done = model.exists() and _is_same(load_checkpoint(model).experiment, plan.experiment)
+    trained = train(plan.experiment, model, resume=model if half_done else None, data=place.data)
+    if trained.interrupted:
+        raise InputError(
+            f"interrupted at step {trained.step} of {plan.name}; the same command goes on"
+        )
+    result = {
+        "row": plan.row,
+        "name": plan.name,
+        "seed": plan.experiment.train.seed,
+        **_read_out(load_checkpoint(model), place),
+        "final": [vars(layer) for layer in trained.final],
+        "training_seconds": round(trained.seconds, 1),
+        "source": trained.source,
+        "device": trained.device,
+        "settings": plan.experiment.model_dump(mode="json"),
+    }
+    text = json.dumps(result, indent=2) + "\n"
+    write_whole(place.result(plan), lambda file: file.write(text.encode()))
+
+
+def _read_out(checkpoint: Checkpoint, place: Place) -> dict[str, Any]:
+    """Accuracies in percent by readout and layer, from features that are computed once."""
+    experiment = checkpoint.experiment
+    images = load_images(experiment.data, place.data)
+    train_x, train_y = images.train_images[: place.labelled], images.train_labels[: place.labelled]
+    test_x, test_y = images.test_images[: place.tested], images.test_labels[: place.tested]
+    ours = layer_features(checkpoint.weights, experiment, train_x)
+    theirs = layer_features(checkpoint.weights, experiment, test_x)
+    seed = experiment.train.seed
+    accuracy = {
+        name: [
+            round(100 * find_readout(name)(train, train_y, test, test_y, seed), 3)
+            for train, test in zip(ours, theirs, strict=True)
+        ]
+        for name in READOUTS
+    }
+    return {"accuracy": accuracy, "train_images": len(train_x), "test_images": len(test_x)}
+
+
+def _is_done(plan: Planned, place: Place) -> bool:
+    """Whether there is a result of these very settings."""
+    try:
+        found = json.loads(place.result(plan).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(
+        isinstance(found, dict) and found.get("settings") == plan.experiment.model_dump(mode="json")
+    )
+
+
+def _is_same(one: Experiment, other: Experiment) -> bool:
+    return one.model_dump() == other.model_dump()
