@@ -18,6 +18,7 @@ from typing import Any
 _VERBS = {
     "train": "clapp_neuro.training.run",
     "probe": "clapp_neuro.readout",
+    "reproduce": "clapp_neuro.reproduce.run",
     "compile": "clapp_neuro.verbs.compile",
     "run": "clapp_neuro.verbs.run",
     "verify": "clapp_neuro.verbs.verify",
@@ -25,6 +26,7 @@ _VERBS = {
     "targets": "clapp_neuro.verbs.targets",
     "doctor": "clapp_neuro.verbs.doctor",
     "load_preset": "clapp_neuro.config",
+    "with_settings": "clapp_neuro.config",
     "with_training": "clapp_neuro.config",
     "load_checkpoint": "clapp_neuro.checkpoint",
     "InputError": "clapp_neuro.errors",

@@ -64,32 +64,71 @@ Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]
 
 
-@command("clapp-neuro train --preset fashion-dense --mode online --out model.pt")
+@command("clapp-neuro train --preset fashion-conv --method clapp --out model.pt")
 def train(
     out: Annotated[Path, typer.Option(help="where to write the checkpoint", callback=place)],
     preset: Annotated[str | None, typer.Option(help="which experiment; see the docs")] = None,
-    method: Annotated[str | None, typer.Option(help="clapp, or random for no learning")] = None,
+    method: Annotated[str | None, typer.Option(help="clapp, gim, supervised, random ...")] = None,
     mode: Annotated[str | None, typer.Option(help="batch (Adam) or online (the chip's)")] = None,
+    modules: Annotated[str | None, typer.Option(help="1, 2, 3, 4-lower, 4-upper or 6")] = None,
+    retro: Annotated[str | None, typer.Option(help="own, transposed or none (Eq. 7)")] = None,
+    context: Annotated[str | None, typer.Option(help="same, above or top")] = None,
+    prediction_steps: Annotated[int | None, typer.Option(help="K, distances predicted")] = None,
+    neurons: Annotated[str | None, typer.Option(help="rate or spiking")] = None,
+    library: Annotated[str | None, typer.Option(help="snntorch or norse")] = None,
+    coding: Annotated[str | None, typer.Option(help="intensity, signed or on-off")] = None,
     steps: Annotated[int | None, typer.Option(help="minibatches, or fixations online")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="images in a minibatch")] = None,
+    adam_rate: Annotated[float | None, typer.Option(help="learning rate, batch mode")] = None,
+    sgd_rate: Annotated[float | None, typer.Option(help="learning rate, online")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32 or bfloat16")] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="use torch.compile")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="seed of weights, order and coins")] = None,
     data: Data = None,
     resume: Annotated[Path | None, typer.Option(help="go on with this checkpoint")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda (batch mode)")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="folder of a TensorBoard log")] = None,
     json: Json = None,
 ) -> None:
     """Train a network on images and write its checkpoint."""
     if (preset is None) == (resume is None):
         raise InputError("give either --preset NAME or --resume model.pt")
-    changes = {"method": method, "mode": mode, "steps": steps, "seed": seed}
     start = (
         clapp_neuro.load_checkpoint(resume).experiment
         if resume is not None
         else clapp_neuro.load_preset(preset)
     )
-    experiment = clapp_neuro.with_training(start, **changes)
+    experiment = clapp_neuro.with_settings(
+        start,
+        data={"coding": coding},
+        encoder={"neurons": neurons, "library": library},
+        train={
+            "method": method,
+            "mode": mode,
+            "modules": modules,
+            "retro": retro,
+            "context": context,
+            "prediction_steps": prediction_steps,
+            "steps": steps,
+            "batch_size": batch_size,
+            "adam_rate": adam_rate,
+            "sgd_rate": sgd_rate,
+            "precision": precision,
+            "compile": compiled,
+            "seed": seed,
+        },
+    )
     with track("train") as report:
         result = clapp_neuro.train(
-            experiment, out, resume=resume, data=data, device=device, report=report
+            experiment,
+            out,
+            resume=resume,
+            data=data,
+            device=device,
+            tensorboard=tensorboard,
+            report=report,
         )
     dump(json, result)
     lines(
@@ -97,15 +136,39 @@ def train(
         f"images from {result.source}"
     )
     table(
-        ("layer", "hinge loss", "gate open", "firing rate"),
+        ("layer", "loss", "gate open", "activity"),
         [
             (f"{n}", f"{r.loss:.3f}", f"{r.gate:.1%}", f"{r.rate:.1%}")
-            for n, r in enumerate(result.final, 1)
+            for n, r in zip(result.layers, result.final, strict=False)
         ],
     )
     if result.interrupted:
         again = f"clapp-neuro train --resume {result.path} --out {result.path}"
         raise InputError(f"interrupted; what was learned is saved, go on with: {again}")
+
+
+@command("clapp-neuro reproduce table1 --scale small")
+def reproduce(
+    target: Annotated[str, typer.Argument(help="table1, table4, table6, figure3, figure4 ...")],
+    scale: Annotated[str, typer.Option(help="small (two cores, an hour) or paper")] = "small",
+    data: Data = None,
+    out: Annotated[Path, typer.Option(help="folder of networks, results and pictures")] = Path(
+        "reproduced"
+    ),
+    seeds: Annotated[int | None, typer.Option(help="how many (default: 3 small, 1 paper)")] = None,
+    workers: Annotated[int | None, typer.Option(help="networks trained at a time")] = None,
+    json: Json = None,
+) -> None:
+    """Repeat a table or figure of the paper; goes on with what is half done."""
+    with track(f"reproduce {target}") as report:
+        result = clapp_neuro.reproduce(
+            target, scale=scale, data=data, out=out, seeds=seeds, workers=workers, report=report
+        )
+    dump(json, result)
+    header, *rows = result.rows
+    lines(f"{result.title}, {scale} scale, images from {result.source}")
+    table(header, rows)
+    lines(*(f"{path}" for path in result.files))
 
 
 @command("clapp-neuro probe model.pt")

@@ -8,7 +8,7 @@ from clapp_neuro.config import EncoderConfig, Experiment, load_preset
 from clapp_neuro.data.fashion import load_shipped
 from clapp_neuro.data.patches import image_inputs
 from clapp_neuro.encoders.initial import initial_weights
-from clapp_neuro.encoders.layers import forward
+from clapp_neuro.encoders.layers import answer, forward, post_values
 from clapp_neuro.encoders.neurons import lif_counts, lif_one_fixation, spike_surrogate
 
 ENCODERS = [
@@ -49,6 +49,35 @@ def test_the_fast_fixation_equals_snntorch_to_the_bit(encoder, constant):
         one = current[row] if constant else current[:, row]
         assert torch.equal(lif_one_fixation(one, encoder, buffer), z[row])
         assert torch.equal(buffer, spikes[:, row])
+
+
+@pytest.mark.parametrize("encoder", [e for e in ENCODERS if e.decay < 1])
+@pytest.mark.parametrize("constant", [True, False])
+def test_norse_and_snntorch_are_equal(encoder, constant):
+    """The same spikes and, through the surrogate, the same gradient."""
+    gradients, spikes = [], []
+    for library in ("snntorch", "norse"):
+        current = currents(encoder, constant).requires_grad_()
+        chosen = encoder.model_copy(update={"library": library})
+        fired, z = lif_counts(current, chosen)
+        (z * torch.linspace(-1, 1, z.shape[1])).sum().backward()
+        spikes.append(fired)
+        gradients.append(current.grad)
+    assert torch.equal(*spikes)
+    assert gradients[0].abs().max() > 0
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_max_pooling_hears_the_winner_only():
+    encoder = EncoderConfig(architecture="conv", layers=(5,), pool=(1,))
+    weights = {"layer1.forward": torch.randn(5, 1, 3, 3), "layer1.bias": torch.zeros(5)}
+    seen = answer(1, weights, torch.rand(4, 1, 8, 8), None, encoder)
+    assert torch.equal(seen.spikes.mean(0), seen.map)
+    post = post_values(seen, torch.ones(4, 5))
+    blocks = post.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4)
+    assert ((blocks != 0).sum(-1) <= 1).all()
+    assert torch.equal(blocks.sum(-1) != 0, seen.surrogate != 0)
+    assert seen.surrogate.any()
 
 
 def test_surrogate_is_one_bit():

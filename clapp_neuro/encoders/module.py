@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from clapp_neuro.config import EncoderConfig
-from clapp_neuro.encoders.layers import Answer, answer, changes
+from clapp_neuro.encoders.layers import Answer, changes
+from clapp_neuro.encoders.layers import answer as layers_answer
+
+Answering = Callable[..., Answer]
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,15 @@ def respond(
     x: Tensor,
     spikes: Tensor | None,
     encoder: EncoderConfig,
+    answer: Answering = layers_answer,
 ) -> Response:
-    """Answer of a module of these layers (from 1) to the map x and the spikes below it."""
+    """Answer of a module of these layers (from 1) to the map x and the spikes below it.
+
+    answer: `layers.answer`, or what torch.compile has made of it.
+    """
     if len(layers) == 1 and encoder.architecture != "resnet50":
-        return _local(layers[0], weights, x, spikes, encoder)
-    return _deep(layers, weights, x, spikes, encoder)
+        return _local(layers[0], weights, x, spikes, encoder, answer)
+    return _deep(layers, weights, x, spikes, encoder, answer)
 
 
 def _local(
@@ -48,6 +55,7 @@ def _local(
     x: Tensor,
     spikes: Tensor | None,
     encoder: EncoderConfig,
+    answer: Answering,
 ) -> Response:
     seen = answer(layer, weights, x, spikes, encoder)
     name = f"layer{layer}"
@@ -66,6 +74,7 @@ def _deep(
     x: Tensor,
     spikes: Tensor | None,
     encoder: EncoderConfig,
+    answer: Answering,
 ) -> Response:
     synapses = {
         name: weight.detach().requires_grad_()

@@ -77,7 +77,9 @@ def _norse_step(encoder: EncoderConfig) -> Step:
 
     Its reset comes right after the spike and snnTorch's before the next step, which is the same
     but for the membrane that is decayed: Norse decays what is left of it. With `subtract` the
-    threshold to subtract is therefore divided by the decay.
+    threshold to subtract is therefore divided by the decay. Its SuperSpike takes no notice of
+    `alpha` (Norse 1.1.0: the slope is always 1), so the membrane is kept in units of 1/SLOPE here
+    and the gradient divided by it.
     """
     norse = _norse()
     leak = 1 - encoder.decay
@@ -90,17 +92,16 @@ def _norse_step(encoder: EncoderConfig) -> Step:
 
     parameters = norse.lif_box.LIFBoxParameters(
         tau_mem_inv=torch.as_tensor(leak),
-        v_th=torch.as_tensor(encoder.threshold),
-        alpha=torch.as_tensor(SLOPE),
+        v_th=torch.as_tensor(encoder.threshold * SLOPE),
         reset_method=reset,
     )
 
     def step(current: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]:
         state = norse.lif_box.LIFBoxFeedForwardState(membrane)
         spike, state = norse.lif_box.lif_box_feed_forward_step(
-            current / leak, state, parameters, dt=1
+            current * (SLOPE / leak), state, parameters, dt=1
         )
-        return spike, state.v
+        return spike / SLOPE + (spike * (1 - 1 / SLOPE)).detach(), state.v
 
     return step
 
@@ -137,12 +138,12 @@ def lif_one_fixation(current: Tensor, encoder: EncoderConfig, spikes: Tensor) ->
 
 def spike_surrogate(z: Tensor) -> Tensor:
     """ρ' = [0 < z < 1]: one bit, 1 where the neuron was active and not saturated."""
-    return ((z > 0) & (z < 1)).to(z.dtype)
+    return (z > 0) & (z < 1)
 
 
 def rate_surrogate(a: Tensor) -> Tensor:
-    """ρ' = [a > 0], the derivative of ReLU."""
-    return (a > 0).to(a.dtype)
+    """ρ' = [a > 0], the derivative of ReLU, as booleans: its maps are as large as the activity."""
+    return a > 0
 
 
 class StraightThrough(torch.autograd.Function):

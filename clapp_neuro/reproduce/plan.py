@@ -33,9 +33,9 @@ class Sizes:
 SIZES = {
     "small": Sizes(
         presets={"vgg": "fashion-conv", "deep": "fashion-vgg6", "resnet50": "fashion-resnet50"},
-        steps={"fashion-conv": 400, "fashion-vgg6": 400, "fashion-resnet50": 60},
-        spiking={"steps": 300, "batch_size": 16},
-        labelled=10_000,
+        steps={"fashion-conv": 500, "fashion-vgg6": 400, "fashion-resnet50": 60},
+        spiking={"steps": 250, "batch_size": 16},
+        labelled=5_000,
         tested=None,
         seeds=3,
     ),

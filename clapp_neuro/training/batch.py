@@ -18,6 +18,7 @@ from torch import Tensor
 from clapp_neuro.config import Experiment
 from clapp_neuro.data.device_patches import patch_inputs
 from clapp_neuro.data.images import ImageSet
+from clapp_neuro.encoders.layers import answer
 from clapp_neuro.encoders.module import Response, respond
 from clapp_neuro.encoders.shapes import context_module, modules_of
 from clapp_neuro.randomness import Purpose, keyed_generator
@@ -52,6 +53,7 @@ class BatchTrainer:
         first = next(iter(weights.values()))
         self.device, self.dtype = first.device, first.dtype
         self.rule = find_rule(experiment.train.method)
+        self.answer = torch.compile(answer) if experiment.train.compile else answer
         self.modules = modules_of(experiment)
         self.contexts = [context_module(experiment, n) for n in range(len(self.modules))]
         self.source = Minibatches(experiment, images, crew)
@@ -146,6 +148,7 @@ class BatchTrainer:
             x, spikes = response.top.map, response.top.spikes
             self._change(number, response, said)
             found.append(self._numbers(said, response.top.z))
+            del response, said  # before the next module answers
         return found
 
     def _signals(self, inputs: Tensor, draw: Draw, labels: Tensor | None) -> list[Signal]:
@@ -193,7 +196,9 @@ class BatchTrainer:
     def _respond(self, number: int, x: Tensor, spikes: Tensor | None) -> Response:
         train = self.experiment.train
         with torch.autocast(self.device.type, torch.bfloat16, train.precision == "bfloat16"):
-            return respond(self.modules[number], self.weights, x, spikes, self.experiment.encoder)
+            return respond(
+                self.modules[number], self.weights, x, spikes, self.experiment.encoder, self.answer
+            )
 
     def _grid(self, z: Tensor) -> Tensor:
         """Activities (B, P, N) of the whole minibatch from those of this process (b·P, N)."""
@@ -237,7 +242,7 @@ class BatchTrainer:
         for name, change in updates.items():
             weight = self.weights[name]
             decayed = self.decay if name.endswith(".forward") else 0.0
-            weight.grad = weight * decayed - change if decayed else -change
+            weight.grad = weight * decayed - change if decayed else change.neg()
         self.optimizer.step()
         for name in updates:
             self.weights[name].grad = None

@@ -7,9 +7,9 @@ synapses are summed. The result is that of one process with the whole minibatch,
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -72,22 +72,21 @@ class Crew:
 ALONE = Crew()
 
 
-@contextmanager
-def crew() -> Iterator[Crew]:
+def crew() -> Crew:
     """The processes that torchrun started together with this one, or this one alone.
 
-    Raises InputError where they cannot find each other.
+    They are connected at the first call and until the process ends: torch.distributed cannot be
+    relied on to meet a second time. Raises InputError where they do not find each other.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not dist.is_available():
-        yield ALONE
-        return
-    try:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"the processes of this run do not find each other ({error}): start them with torchrun"
-        ) from error
-    try:
-        yield Crew(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+        return ALONE
+    if not dist.is_initialized():
+        try:
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"the processes of this run do not find each other ({error}): start them with "
+                "torchrun"
+            ) from error
+        atexit.register(dist.destroy_process_group)
+    return Crew(dist.get_rank(), dist.get_world_size())

@@ -20,7 +20,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.rules.registry import find_rule
-from clapp_neuro.training.crew import Crew, crew
+from clapp_neuro.training.crew import crew
 from clapp_neuro.training.interrupt import deferred_interrupt
 from clapp_neuro.training.log import scalar_log
 from clapp_neuro.training.loop import Run
@@ -70,20 +70,7 @@ def train(
     Raises InputError for settings, files or data that do not fit, and where the loss stops being
     a number or a layer falls silent or saturates.
     """
-    with crew() as workers:
-        return _train(experiment, out, resume, data, device, tensorboard, report, workers)
-
-
-def _train(
-    experiment: Experiment | None,
-    out: str | os.PathLike[str],
-    resume: str | os.PathLike[str] | None,
-    data: str | os.PathLike[str] | None,
-    device: str | None,
-    tensorboard: str | os.PathLike[str] | None,
-    report: Report,
-    workers: Crew,
-) -> TrainResult:
+    workers = crew()
     start = load_checkpoint(resume) if resume is not None else None
     experiment = _experiment(experiment, start)
     require_place(out)  # before hours of training, not after
