@@ -20,7 +20,9 @@ from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.cli import app, main
 from compiler.backends import lava
 
-COMMANDS = ("train", "probe", "compile", "run", "verify", "energy", "targets", "doctor")
+COMMANDS = (
+    "train", "probe", "reproduce", "compile", "run", "verify", "energy", "targets", "doctor"
+)  # fmt: skip
 VERIFY_KEYS = {
     "equal", "mismatches", "fixations", "time_steps", "weights_compared", "first_difference",
 }  # fmt: skip

@@ -15,14 +15,20 @@ from clapp_neuro.errors import InputError
 
 def test_presets():
     assert preset_names() == [
+        "fashion-conv",
         "fashion-dense",
         "fashion-dense-3",
         "fashion-dense-rate",
+        "fashion-resnet50",
+        "fashion-vgg6",
         "stl10-dense",
+        "stl10-resnet50",
+        "stl10-vgg6",
     ]
     assert load_preset("fashion-dense").widths == (196, 256, 256)
     assert load_preset("fashion-dense-3").widths == (196, 256, 256, 256)
     assert load_preset("fashion-dense-rate").encoder.neurons == "rate"
+    assert load_preset("stl10-vgg6").widths == (1, 128, 256, 256, 512, 1024, 1024)
     photographs = load_preset("stl10-dense")
     assert photographs.widths == (512, 256, 256)
     assert photographs.data.positions == 49

@@ -265,3 +265,81 @@ def test_tally_means():
     assert (stretch.first, stretch.last) == (10, 12)
     assert (stretch.layers[0].loss, stretch.layers[0].gate, stretch.layers[0].rate) == (0.5,) * 3
     assert tally.take(12).layers[0].loss == 0
+
+
+@pytest.mark.parametrize("mode", ["batch", "online"])
+def test_a_layer_that_falls_silent_stops_the_run(mode, tmp_path, monkeypatch):
+    monkeypatch.setattr("clapp_neuro.training.loop.FIXATIONS_TO_JUDGE", 1)
+    experiment = settings(mode=mode, steps=10)
+    encoder = experiment.encoder.model_copy(update={"threshold": 1000.0})
+    experiment = experiment.model_copy(update={"encoder": encoder})
+    with pytest.raises(InputError, match="layer 1 fell silent: no neuron was active in the steps"):
+        train(experiment, tmp_path / "model.pt")
+
+
+def test_a_layer_that_saturates_stops_the_run(tmp_path):
+    experiment = settings(steps=10)
+    encoder = experiment.encoder.model_copy(update={"threshold": 1e-9, "reset": "zero"})
+    images = load_shipped()
+    experiment = experiment.model_copy(update={"encoder": encoder})
+    weights = {name: w.abs() for name, w in initial_weights(experiment).items()}
+    path = tmp_path / "start.pt"
+    train(
+        experiment.model_copy(update={"train": experiment.train.model_copy(update={"steps": 0})}),
+        path,
+    )
+    old = load_checkpoint(path)
+    fields = {name: getattr(old, name) for name in old.__dataclass_fields__}
+    save_checkpoint(path, type(old)(**{**fields, "weights": weights}))
+    assert len(images.train_images) == 3000
+    with pytest.raises(InputError, match="layer 1 saturated: its neurons spiked in"):
+        train(experiment, tmp_path / "model.pt", resume=path)
+
+
+def test_the_tensorboard_log_holds_the_history(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    result = train(settings(steps=6), tmp_path / "model.pt", tensorboard=tmp_path / "log")
+    log = EventAccumulator(str(tmp_path / "log"))
+    log.Reload()
+    losses = [event.value for event in log.Scalars("loss/layer2")]
+    assert losses == pytest.approx([stretch.layers[1].loss for stretch in result.history])
+    assert set(log.Tags()["scalars"]) == {
+        f"{name}/layer{layer}" for name in ("loss", "gate", "rate") for layer in (1, 2)
+    }
+
+
+def test_the_untrained_network_needs_no_data(tmp_path, monkeypatch):
+    def nothing(*arguments):
+        raise InputError("there are no images")
+
+    monkeypatch.setattr("clapp_neuro.training.run.load_images", nothing)
+    result = train(settings(method="random"), tmp_path / "model.pt")
+    assert result.step == 0 and "not calibrated" in result.source
+    assert load_checkpoint(tmp_path / "model.pt").calibration == {}
+    with pytest.raises(InputError, match="no images"):
+        train(settings(method="random"), tmp_path / "model.pt", data="somewhere")
+    with pytest.raises(InputError, match="no images"):
+        train(settings(), tmp_path / "model.pt")
+
+
+def test_a_long_run_saves_on_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("clapp_neuro.training.loop.SECONDS_BETWEEN_SAVES", 0.0)
+    path = tmp_path / "model.pt"
+    steps = []
+
+    def report(done, total, note):
+        steps.append(load_checkpoint(path).step if path.exists() else 0)
+
+    train(settings(steps=4), path, report=report)
+    assert steps == [0, 1, 2, 3]
+
+
+def test_compiled_training_is_the_same_to_float_error(tmp_path):
+    values = settings("rate", steps=3).model_dump()
+    for name, flag in (("plain", False), ("compiled", True)):
+        values["train"]["compile"] = flag
+        train(read_experiment(values, "test"), tmp_path / name)
+    plain, compiled = (load_checkpoint(tmp_path / n).weights for n in ("plain", "compiled"))
+    for name, weight in plain.items():
+        torch.testing.assert_close(weight, compiled[name], rtol=0.05, atol=2e-4)

@@ -32,6 +32,10 @@ IDX_FILES = (
     ("t10k-images-idx3-ubyte", 3),
     ("t10k-labels-idx1-ubyte", 1),
 )
+GET = (
+    "get Fashion-MNIST (30 MB) with --data download or from "
+    "https://github.com/zalandoresearch/fashion-mnist"
+)
 DOWNLOAD_SECONDS = 20.0
 DOWNLOAD_FOLDER = Path("torchvision", "FashionMNIST", "raw")  # below the user's cache
 DOWNLOADED = "Fashion-MNIST, downloaded by torchvision"
@@ -52,9 +56,10 @@ def load_fashion(data: str | os.PathLike[str] | None = None) -> ImageSet:
         for candidate in (folder, folder / "FashionMNIST" / "raw", folder / "raw"):
             if _has_files(candidate):
                 return _read_folder(candidate, f"Fashion-MNIST in '{candidate}'")
+        missing = [name for name, _ in IDX_FILES if _find(folder, name) is None]
         raise InputError(
-            f"'{folder}' does not hold Fashion-MNIST: expected {IDX_FILES[0][0]}[.gz] and the "
-            "three other idx files in it or in FashionMNIST/raw below it"
+            f"'{folder}' does not hold Fashion-MNIST: expected {missing[0]}[.gz] and the three "
+            f"other idx files in it or in FashionMNIST/raw below it; {GET}"
         )
     if _has_files(DEBIAN_FOLDER):
         return _read_folder(DEBIAN_FOLDER, "Fashion-MNIST of Debian's dataset-fashion-mnist")
@@ -109,8 +114,11 @@ def _read_folder(folder: Path, source: str) -> ImageSet:
     for name, dimensions in IDX_FILES:
         path = _find(folder, name)
         if path is None:
-            raise InputError(f"'{folder}' lacks {name}[.gz]")
-        arrays.append(read_idx(path, dimensions))
+            raise InputError(f"'{folder}' lacks {name}[.gz]; {GET}")
+        try:
+            arrays.append(read_idx(path, dimensions))
+        except InputError as error:
+            raise InputError(f"{error}; delete it, and {GET}") from error
     train_images, train_labels, test_images, test_labels = arrays
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.shape[1:] != (28, 28):

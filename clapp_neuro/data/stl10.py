@@ -40,7 +40,7 @@ def load_stl10(data: str | os.PathLike[str] | None = None) -> ImageSet:
         return _read(_download(), "STL-10, downloaded by torchvision")
     if data is None:
         for root in (Path("data"), cache_folder() / "torchvision"):
-            if _is_begun(root) and not photographs.is_stand_in(root):
+            if is_begun(root) and not photographs.is_stand_in(root):
                 return _read(root, f"STL-10 in '{root}'")
         return _stand_in()
     root = Path(data)
@@ -57,7 +57,7 @@ def _stand_in() -> ImageSet:
     )
 
 
-def _is_begun(root: Path) -> bool:
+def is_begun(root: Path) -> bool:
     """Whether someone has put STL-10 here, whole or not: the stand-in must not replace it."""
     return (root / FOLDER).is_dir() or (root / ARCHIVE).is_file()
 

@@ -51,13 +51,13 @@ class Run:
 
     def go(
         self,
-        images: ImageSet,
+        images: ImageSet | None,
         weights: State,
         resume: State | None,
         save: Callable[[int, State], None],
     ) -> tuple[int, State, History]:
         """Learn; returns the last step done, the state to resume from, and the history."""
-        if self.last == 0:
+        if self.last == 0 or images is None:
             return 0, {}, ()
         if self.first > self.last:
             raise InputError(

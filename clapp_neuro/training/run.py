@@ -27,6 +27,8 @@ from clapp_neuro.training.loop import Run
 from clapp_neuro.training.tally import LayerReport, Stretch, last_fifth
 from clapp_neuro.versions import software_versions
 
+NO_IMAGES = "nowhere: an untrained network, not calibrated for a chip"
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -74,9 +76,13 @@ def train(
     start = load_checkpoint(resume) if resume is not None else None
     experiment = _experiment(experiment, start)
     require_place(out)  # before hours of training, not after
-    images = load_images(experiment.data, data)
-    if start is not None:
+    images = _images(experiment, data)
+    if start is not None and images is not None:
         _check_same_images(start, images)
+    if workers.size > 1 and experiment.train.mode == "online":
+        raise InputError(
+            "mode 'online' is one gaze, which several processes cannot share: start one process"
+        )
     target = workers.device or _device(device, experiment)
     weights = dict(start.weights) if start else initial_weights(experiment)
     weights = {name: weight.to(target) for name, weight in weights.items()}
@@ -98,7 +104,7 @@ def train(
         step=step,
         interrupted=step < run.last,
         device=str(target),
-        source=images.source,
+        source=images.source if images else NO_IMAGES,
         seconds=time.perf_counter() - began,
         layers=tuple(part[-1] for part in modules_of(experiment)),
         final=last_fifth(history, first, step),
@@ -106,19 +112,29 @@ def train(
     )
 
 
+def _images(experiment: Experiment, data: str | os.PathLike[str] | None) -> ImageSet | None:
+    """The images; the untrained network does without where none are named and none are there."""
+    try:
+        return load_images(experiment.data, data)
+    except InputError:
+        if data is None and not find_rule(experiment.train.method).learns:
+            return None
+        raise
+
+
 def _checkpoint(
     experiment: Experiment,
     step: int,
     weights: dict[str, Tensor],
-    images: ImageSet,
+    images: ImageSet | None,
     state: dict[str, Tensor],
 ) -> Checkpoint:
     return Checkpoint(
         experiment=experiment,
         step=step,
         weights=weights,
-        calibration=calibrate(weights, experiment, images),
-        data=images.summary(),
+        calibration=calibrate(weights, experiment, images) if images else {},
+        data=images.summary() if images else {"source": NO_IMAGES},
         versions=software_versions(),
         resume=state,
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-PACKAGES = ("clapp-neuro", "torch", "torchvision", "snntorch", "numpy", "numba", "lava-nc")
+PACKAGES = ("clapp-neuro", "torch", "torchvision", "snntorch", "norse", "numpy", "numba", "lava-nc")
 OPTIONAL = ("lava-nc",)
 LAVA_SECONDS = 60.0
 
@@ -138,6 +138,8 @@ def _stl10() -> str:
     for root in (Path("data"), cache_folder() / "torchvision"):
         if (root / stl10.FOLDER).is_dir() and not photographs.is_stand_in(root):
             return f"found in '{root}'"
+        if stl10.is_begun(root):
+            raise RuntimeError(f"its archive in '{root}' is not unpacked, or not whole")
     if find_spec("skimage") is None:
         raise RuntimeError("not found, and scikit-image, which has the stand-in, is not installed")
     return f"not found; {len(photographs.PHOTOGRAPHS)} photographs of scikit-image stand in for it"
