@@ -30,7 +30,7 @@ help:
 	@echo 'make slow       the tests that take minutes each'
 	@echo 'make lint       linter, formatter check, type checker'
 	@echo 'make format     let the formatter rewrite the sources'
-	@echo 'make bench      speed of the engines, with Lava run beside'
+	@echo 'make bench      speed of the engines beside Lava, and of training beside autograd'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
 	@echo
@@ -58,6 +58,7 @@ format: $(INSTALLED)
 
 bench: setup
 	@$(RUN) benchmarks/engines.py
+	@$(RUN) benchmarks/training.py --quick
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(WARMED)

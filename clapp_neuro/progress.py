@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,10 +27,20 @@ def silent(done: int, total: int, note: str) -> None:
     """A `Report` for callers that want to see nothing."""
 
 
+def follows() -> bool:
+    """Whether torchrun started this process and it is not the first."""
+    return os.environ.get("RANK", "0") != "0"
+
+
 @contextmanager
 def track(description: str) -> Iterator[Report]:
-    """A `Report` that writes to standard error, so that results on standard output stay clean."""
-    if sys.stderr.isatty():
+    """A `Report` that writes to standard error, so that results on standard output stay clean.
+
+    Of several processes that torchrun started, the first one speaks for all.
+    """
+    if follows():
+        yield silent
+    elif sys.stderr.isatty():
         with _bar(description) as report:
             yield report
     else:
@@ -55,13 +66,25 @@ def _bar(description: str) -> Iterator[Report]:
 
 
 def _lines(description: str) -> Report:
-    last = time.monotonic()
+    began = last = time.monotonic()
+    first: int | None = None
 
     def report(done: int, total: int, note: str) -> None:
-        nonlocal last
+        nonlocal first, last
         now = time.monotonic()
+        first = done if first is None else first
         if done >= total or now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            print(f"{description}: {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+            left = _left(now - began, done - first, total - done)
+            text = f"{description}: {done}/{total} {left}{note}".rstrip()
+            print(text, file=sys.stderr, flush=True)
 
     return report
+
+
+def _left(seconds: float, done: int, missing: int) -> str:
+    """The time that what is missing will take, judged by what was done in so many seconds."""
+    if done <= 0 or missing <= 0:
+        return ""
+    minutes, rest = divmod(round(seconds * missing / done), 60)
+    return f"({f'{minutes} min' if minutes else f'{rest} s'} left) "

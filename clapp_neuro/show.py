@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clapp_neuro.files import write_whole
+from clapp_neuro.progress import follows
 
 PLAIN_WIDTH = 160
 """Columns where the output is not a terminal: tables in a file should not be folded."""
@@ -25,6 +26,8 @@ def _console() -> Console:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; cells are plain text."""
+    if follows():
+        return
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for title in header:
         shown.add_column(title, overflow="fold")
@@ -35,6 +38,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def lines(*texts: str) -> None:
     """Print each text on a line of its own."""
+    if follows():
+        return
     console = _console()
     for text in texts:
         console.print(text, markup=False)
@@ -42,7 +47,7 @@ def lines(*texts: str) -> None:
 
 def dump(path: Path | None, result: Any) -> None:
     """Write a result as JSON, whole or not at all; nothing where `path` is None."""
-    if path is None:
+    if path is None or follows():
         return
     text = json.dumps(_plain(result), indent=2, default=_plain) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))

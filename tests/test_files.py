@@ -8,6 +8,7 @@ import pytest
 from clapp_neuro.errors import InputError, nearest, unknown
 from clapp_neuro.files import require_place, write_whole
 from clapp_neuro.progress import silent, track
+from clapp_neuro.show import lines, table
 
 
 def test_writes_and_replaces(tmp_path):
@@ -75,6 +76,26 @@ def test_progress_in_plain_lines_on_standard_error(capsys):
     captured = capsys.readouterr()
     assert captured.err == "training: 10/10 loss 0.5\n"
     assert captured.out == ""
+
+
+def test_plain_lines_say_how_long_it_will_take(capsys, monkeypatch):
+    clock = iter([0.0, 10.0, 130.0])
+    monkeypatch.setattr("clapp_neuro.progress.time.monotonic", lambda: next(clock))
+    with track("training") as report:
+        report(100, 400, "")
+        report(200, 400, "loss 0.5")
+    assert capsys.readouterr().err == (
+        "training: 100/400\ntraining: 200/400 (4 min left) loss 0.5\n"
+    )
+
+
+def test_followers_of_torchrun_say_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    with track("training") as report:
+        report(10, 10, "loss 0.5")
+    lines("result")
+    table(("a",), [("b",)])
+    assert capsys.readouterr() == ("", "")
 
 
 def test_links_and_devices_stay_what_they_are(tmp_path):
