@@ -31,7 +31,7 @@ def checkpoint(encoder=None, data=None, **train):
         ({"modules": "1"}, "each layer predicts itself.*--static"),
         ({"context": "top"}, "each layer predicts itself.*--static"),
         ({"prediction_steps": 2}, "train.prediction_steps is 2.*--static"),
-        ({"skip": 1}, "train.skip 1.*--static"),
+        ({"skip": 1}, "train.skip 1 and.*--static"),
     ],
 )
 def test_refusals(made, message):

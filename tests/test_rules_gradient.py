@@ -150,7 +150,7 @@ def prediction_loss(made, z, leaves, layer, step):
                 total = total + F.cross_entropy(scores, torch.zeros(len(u), dtype=torch.long))
             else:
                 total = total + torch.relu(1 - u).mean() + torch.relu(1 + v).mean()
-    return total / train.prediction_steps
+    return total / train.predictions
 
 
 def loss(made, z, labels, leaves, layer, step):
@@ -212,6 +212,18 @@ def test_rule_equals_autograd(method, encoder, steps):
     made = trainer(encoder, steps, method=method, gate=gate)
     for layer in LAYERS:
         assert compare(made, layer) >= 1
+
+
+def test_predictions_down_and_across():
+    """The patch across is the next column's: its matrices follow those of the steps down."""
+    made = trainer("conv", 0, method="clapp", gate="split", directions="down-across")
+    (down, _), (across, there) = made._draw(0).pairs[0], made._draw(0).pairs[2]
+    grid = made.experiment.data.grid
+    assert len(made._draw(0).pairs) == 4
+    assert torch.equal(there - across, torch.full_like(across, 2 * grid))
+    assert len(down) == len(across)
+    for layer in LAYERS:
+        assert compare(made, layer) == 10
 
 
 @pytest.mark.parametrize("steps", [0, TRAINING_STEPS])

@@ -37,6 +37,11 @@ def check_combination(data: DataConfig, encoder: EncoderConfig, train: TrainConf
             f"{len(encoder.pool)} poolings leave nothing of {data.patch}x{data.patch} patches: "
             "pool less or take larger patches"
         )
+    if train.directions != "down" and (data.order != "columns" or method.retro == ("none",)):
+        raise InputError(
+            "directions 'down-across' adds predictions along the rows of a grid of patches: it "
+            "needs order 'columns' and a method with prediction weights"
+        )
     if train.distances[-1] >= data.sequence:
         raise InputError(
             f"prediction {train.distances[-1]} fixations ahead, but a sequence has "
@@ -85,10 +90,10 @@ def _check_online(method: Method, deep: bool, encoder: EncoderConfig, train: Tra
             "mode 'online' is local in time and space: it takes modules of one layer and "
             "context 'same'; use mode 'batch'"
         )
-    if train.prediction_steps > 1 or train.skip > 0:
+    if train.predictions > 1 or train.skip > 0:
         raise InputError(
-            "mode 'online' keeps one trace, that of the last fixation: give prediction_steps 1 "
-            "and skip 0, or use mode 'batch'"
+            "mode 'online' keeps one trace, that of the last fixation: give prediction_steps 1, "
+            "directions 'down' and skip 0, or use mode 'batch'"
         )
     if train.precision != "float32" or train.compile:
         raise InputError("mode 'online' works on single fixations: leave precision and compile out")

@@ -82,8 +82,14 @@ class DataConfig(Part):
         """Fixations in a row without a jump: the whole image (scan) or a column."""
         return self.positions if self.order == "scan" else self.grid
 
-    def pairs(self, distance: int) -> Pairs:
-        """All (context, predicted) positions of an image that are `distance` fixations apart."""
+    def pairs(self, distance: int, across: bool = False) -> Pairs:
+        """All (context, predicted) positions of an image that are `distance` fixations apart.
+
+        across: along the rows of the grid instead of in the order of the gaze.
+        """
+        if across:
+            contexts = tuple(range(self.positions - distance * self.grid))
+            return contexts, tuple(place + distance * self.grid for place in contexts)
         contexts = tuple(
             start + place
             for start in range(0, self.positions, self.sequence)

@@ -21,7 +21,8 @@ class TrainConfig(Part):
     method says. retro: where the retrodiction of Eq. 7 comes from: an own matrix, the transposed
     prediction weights, or nowhere; None: what the method says. gate: one gate from u^z for all
     updates (Eq. 17, the chip's) or each half of Eq. 14 its own. context: the layer that predicts.
-    prediction_steps K and skip: a context predicts what is 1 + skip to K + skip fixations ahead.
+    prediction_steps K and skip: a context predicts what is 1 + skip to K + skip fixations ahead,
+    down the column or, with directions `down-across`, also along the row (CLAPP++).
     prediction_scale: half-width of the initial W_pred and W_retro, relative to PyTorch's default.
     """
 
@@ -38,6 +39,7 @@ class TrainConfig(Part):
     gate: Literal["shared", "split"] = "shared"
     context: Context = "same"
     prediction_steps: Positive = 1
+    directions: Literal["down", "down-across"] = "down"
     skip: Annotated[int, Field(ge=0)] = 0
     prediction_scale: Rate = 1.0
     negatives: Positive = 16
@@ -59,6 +61,11 @@ class TrainConfig(Part):
     def retrodiction(self) -> Retro:
         """Where the retrodiction comes from: `retro`, or the method's own."""
         return self.retro or METHODS[self.method].retro[0]
+
+    @property
+    def predictions(self) -> int:
+        """Prediction matrices of a layer: one for each distance and direction."""
+        return self.prediction_steps * len(self.directions.split("-"))
 
     @property
     def distances(self) -> tuple[int, ...]:

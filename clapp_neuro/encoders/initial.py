@@ -47,7 +47,7 @@ def initial_weights(experiment: Experiment) -> dict[str, Tensor]:
 def _retrodiction(weights: dict[str, Tensor], experiment: Experiment) -> None:
     train = experiment.train
     for layer in range(1, len(experiment.encoder.layers) + 1):
-        for step in range(1, train.prediction_steps + 1):
+        for step in range(1, train.predictions + 1):
             name = f"layer{layer}.{role('retrodiction', step)}"
             if name not in weights:
                 continue

@@ -34,7 +34,7 @@ class Size:
     context: int
     top: int
     classes: int
-    prediction_steps: int
+    predictions: int
     dense: bool
 
 
@@ -69,7 +69,7 @@ def sizes(experiment: Experiment) -> list[Size]:
             context=layers[parts[context_module(experiment, number)][-1] - 1],
             top=layers[-1],
             classes=CLASSES[experiment.data.dataset],
-            prediction_steps=experiment.train.prediction_steps,
+            predictions=experiment.train.predictions,
             dense=dense,
         )
         for number, part in enumerate(parts)

@@ -122,7 +122,7 @@ def _alignment_curves(plan: Planned, place: Place) -> tuple[list[int], dict[str,
 def _cosines(weights: dict[str, Any], experiment: Experiment) -> dict[str, list[float]]:
     from clapp_neuro.reproduce.figures.alignment import alignment as cosine
 
-    count = experiment.train.prediction_steps
+    count = experiment.train.predictions
     tops = [part[-1] for part in modules_of(experiment)]
     return {f"layer {layer}": [cosine(weights, layer, count)] for layer in tops}
 

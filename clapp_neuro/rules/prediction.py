@@ -124,9 +124,9 @@ def role(name: str, step: int) -> str:
 
 
 def matrices(size: Size) -> dict[str, Shape]:
-    """One W_pred and one W_retro for each prediction step."""
+    """One W_pred and one W_retro for each distance and direction."""
     shapes: dict[str, Shape] = {}
-    for step in range(1, size.prediction_steps + 1):
+    for step in range(1, size.predictions + 1):
         shapes[role("prediction", step)] = (size.neurons, size.context)
         shapes[role("retrodiction", step)] = (size.context, size.neurons)
     return shapes

@@ -123,18 +123,21 @@ class BatchTrainer:
         return Draw(
             y=torch.from_numpy(np.where(stays, 1.0, -1.0)).to(self.device, self.dtype),
             origin=torch.from_numpy(origin).to(self.device),
-            pairs=[self._pair(distance) for distance in self.experiment.train.distances],
+            pairs=self._pairs(),
             negatives=lambda layer: keyed_generator(
                 seed, Purpose.NEGATIVES, step * LAYERS_AT_MOST + layer
             ),
         )
 
-    def _pair(self, distance: int) -> tuple[Tensor, Tensor]:
-        contexts, predicted = self.experiment.data.pairs(distance)
-        return (
-            torch.tensor(contexts, device=self.device),
-            torch.tensor(predicted, device=self.device),
-        )
+    def _pairs(self) -> list[tuple[Tensor, Tensor]]:
+        data, train = self.experiment.data, self.experiment.train
+        found = [data.pairs(distance) for distance in train.distances]
+        if train.directions == "down-across":
+            found += [data.pairs(distance, across=True) for distance in train.distances]
+        return [
+            (torch.tensor(contexts, device=self.device), torch.tensor(targets, device=self.device))
+            for contexts, targets in found
+        ]
 
     def _learn(self, inputs: Tensor, signal: Callable[[int, Tensor], Signal]) -> list[Tensor]:
         """Pass once through the modules; each answers, learns and is forgotten.

@@ -102,11 +102,11 @@ def _require_chip_rule(layers: int, train: TrainConfig) -> None:
             "train.context and train.modules: on the chip each layer predicts itself; leave both "
             f"out, {static}"
         )
-    if train.prediction_steps > 1 or train.skip > 0:
+    if train.predictions > 1 or train.skip > 0:
         raise InputError(
-            f"train.prediction_steps is {train.prediction_steps} and train.skip {train.skip}: the "
-            "chip keeps a trace of the last fixation only; train with 1 and 0, "
-            f"{static}"
+            f"train.prediction_steps is {train.prediction_steps}, train.skip {train.skip} and "
+            f"train.directions '{train.directions}': the chip keeps a trace of the last fixation "
+            f"only; train with 1, 0 and 'down', {static}"
         )
 
 
