@@ -79,7 +79,7 @@ def possible():
                 yield pytest.param(name, encoder, neurons, id=f"{name}-{kind}-{neurons}")
 
 
-@pytest.mark.parametrize(("method", "encoder", "neurons"), possible())
+@pytest.mark.parametrize(("method", "encoder", "neurons"), list(possible()))
 def test_every_method_trains(method, encoder, neurons, tmp_path):
     experiment = settings(encoder | {"neurons": neurons}, method=method, prediction_steps=2)
     result = train(experiment, tmp_path / "model.pt")
