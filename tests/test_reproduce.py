@@ -66,7 +66,9 @@ def test_a_table_goes_on_where_it_stopped(tiny, tmp_path, monkeypatch):
     found = json.loads((tmp_path / "small" / "lecture-table.json").read_text())
     assert len(found["methods"]["clapp"]["accuracy"][0]) == 3
     page = (tmp_path / "small" / "lecture-table.md").read_text()
-    assert "| 73.3 |" in page and "comes with clapp-neuro" in page
+    assert (
+        "| 73.3 |" in page and "standardised features" in page and "comes with clapp-neuro" in page
+    )
 
     def note(one, place):
         done.append(one.name)
@@ -102,8 +104,8 @@ def test_pictures(target, tiny, tmp_path):
     methods = json.loads(found.files[0].read_text())["methods"]
     if target == "alignment":
         (curves,) = [m["alignment"] for m in methods.values()]
-        assert curves["steps"] == [0, 1, 2]
-        assert all(len(values) == 3 for values in curves["cosine"].values())
+        assert curves["steps"] == [0, 1, 2, 3, 4]
+        assert all(len(values) == 5 for values in curves["cosine"].values())
 
 
 def test_two_workers_find_what_one_does(tmp_path, monkeypatch):

@@ -130,6 +130,8 @@ def _planned(method: str, where: str, scale: Scale, seed: int, row: str | None =
         train[key] = value
     if scale == "paper":
         train["steps"] = _paper_steps(name)
+    elif METHODS[name].rule == "clapp":
+        train["steps"] *= PAPER_EPOCHS_TIME_LOCAL // PAPER_EPOCHS
     encoder = {}
     if METHODS[name].spiking_only:
         encoder["neurons"] = "spiking"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
-from clapp_neuro.config import Experiment
+from clapp_neuro.config import Experiment, with_settings
 from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
@@ -91,8 +91,8 @@ def _one_thread() -> None:
 def carry_out_one(plan: Planned, place: Place) -> None:
     """Train, or go on, then read out every layer and write the result."""
     model = place.model(plan)
-    half_done = model.exists() and _is_same(load_checkpoint(model).experiment, plan.experiment)
-    trained = train(plan.experiment, model, resume=model if half_done else None, data=place.data)
+    begun = model if _is_begun(model, plan.experiment) else None
+    trained = train(plan.experiment, model, resume=begun, data=place.data)
     if trained.interrupted:
         raise InputError(
             f"interrupted at step {trained.step} of {plan.name}; the same command goes on"
@@ -142,5 +142,13 @@ def _is_done(plan: Planned, place: Place) -> bool:
     )
 
 
-def _is_same(one: Experiment, other: Experiment) -> bool:
-    return one.model_dump() == other.model_dump()
+def _is_begun(model: Path, experiment: Experiment) -> bool:
+    """Whether there is a network of this experiment that has been trained as long or less."""
+    if not model.exists():
+        return False
+    found = load_checkpoint(model)
+    lengths = {"steps": experiment.train.total_steps}
+    same = with_settings(found.experiment, train=lengths) == with_settings(
+        experiment, train=lengths
+    )
+    return same and found.step <= experiment.train.total_steps

@@ -44,14 +44,16 @@ def spread(values: Sequence[float]) -> str:
 
 
 def rows(
-    methods: Mapping[str, Mapping[str, Any]], published: Mapping[str, float]
+    methods: Mapping[str, Mapping[str, Any]],
+    published: Mapping[str, float],
+    key: str = "accuracy",
 ) -> list[tuple[str, ...]]:
     """A header, then one row a method: each layer, the best one in the mean, the paper's figure."""
-    depth = max(len(method["accuracy"][0]) for method in methods.values())
+    depth = max(len(method[key][0]) for method in methods.values())
     header = ("method", *(f"layer {layer}" for layer in range(1, depth + 1)), "best", "paper")
     found: list[tuple[str, ...]] = [header]
     for name, method in methods.items():
-        layers = list(zip(*method["accuracy"], strict=True))
+        layers = list(zip(*method[key], strict=True))
         best = max(statistics.mean(values) for values in layers)
         cells = [spread(values) for values in layers] + [""] * (depth - len(layers))
         paper = f"{published[name]:.1f}" if name in published else "–"
@@ -59,16 +61,10 @@ def rows(
     return found
 
 
-def markdown(title: str, table: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    """A page of one table."""
-    header, *body = table
-    lines = [
-        f"# {title}",
-        "",
-        *notes,
-        "",
-        f"| {' | '.join(header)} |",
-        f"|{' --- |' * len(header)}",
-        *(f"| {' | '.join(row)} |" for row in body),
-    ]
+def page(title: str, parts: Sequence[tuple[str, Sequence[Sequence[str]]]]) -> str:
+    """A page of Markdown: for each part a paragraph and a table, header first."""
+    lines = [f"# {title}"]
+    for text, (header, *body) in parts:
+        lines += ["", text, "", f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+        lines += [f"| {' | '.join(row)} |" for row in body]
     return "\n".join(lines) + "\n"
