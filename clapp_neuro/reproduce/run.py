@@ -103,11 +103,11 @@ def _page(
     target: Target, name: str, scale: str, methods: dict[str, Any], one: dict[str, Any]
 ) -> str:
     """The target's table by the paper's readout, and by one that standardises the features."""
+    images = f"{one['train_images']:,} labelled and {one['test_images']:,} test images"
     paper = (
-        f"`clapp-neuro reproduce {name} --scale {scale}`: {one['source']}. Test accuracy in "
-        "percent of the paper's linear readout (Adam, features as they are), "
-        f"{one['train_images']:,} labelled and {one['test_images']:,} test images, mean ± sd over the seeds. The paper's "
-        "figures are for STL-10."
+        f"`clapp-neuro reproduce {name} --scale {scale}`: {one['source']}, {images}. Test accuracy "
+        "in percent of the paper's linear readout (Adam, features as they are), mean ± sd over the "
+        "seeds. The paper's figures are for STL-10."
     )
     best = "The same by logistic regression on standardised features, until it converges:"
     return tables.page(
