@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from limits import inference_limits, learning_limits, median_seconds
+from machine import cpu_name
 
 import clapp_neuro
 from clapp_neuro.files import write_whole
@@ -101,21 +102,12 @@ def measure(quick: bool) -> dict[str, Any]:
         **learning_limits(plastic, learning, figures["learning_step"]),
         "rounds": rounds,
         "quick": quick,
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "threads": os.cpu_count(),
         "load_average": load,
         "python": platform.python_version(),
         "versions": {n: metadata.version(n) for n in ("numpy", "numba", "lava-nc")},
     }
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if names:
-            return names[0].partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def show(figures: dict[str, Any]) -> None:

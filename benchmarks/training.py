@@ -34,6 +34,7 @@ from typing import Any
 
 import torch
 from contenders import contender, experiment_of
+from machine import cpu_name
 from torch import Tensor
 
 from clapp_neuro.config import (
@@ -238,7 +239,7 @@ def measure(experiment: Experiment, device: str, steps: int, quick: bool) -> dic
         "rounds": rounds,
         "quick": quick,
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else _cpu(),
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
         "threads": torch.get_num_threads(),
         "load_average": load,
         "python": platform.python_version(),
@@ -259,15 +260,6 @@ def _ratios(speeds: list[float], memory: float) -> dict[str, float]:
         "speed_high": max(speeds),
         "memory": memory,
     }
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        if names:
-            return names[0].partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def show(figures: dict[str, Any]) -> None:
