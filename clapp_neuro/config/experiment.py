@@ -90,4 +90,8 @@ def _first_fault(error: ValidationError) -> str:
     shown = isinstance(value, (str, int, bool)) or (
         isinstance(value, float) and math.isfinite(value)
     )
-    return f"{place}: {message}" + (f", not {value!r}" if shown and not own else "")
+    return (
+        (f"{place}: " if place else "")
+        + message
+        + (f", not {value!r}" if shown and not own else "")
+    )
