@@ -10,13 +10,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
+from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.config import Experiment, with_settings
 from clapp_neuro.data.images import load_images
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.shapes import modules_of
+from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
 from clapp_neuro.readout import layer_features
 from clapp_neuro.reproduce.plan import Planned
@@ -70,9 +69,10 @@ def tsne(plans: list[Planned], methods: Methods, place: Place, target: str) -> l
         images = load_images(network.experiment.data, place.data)
         chosen = images.test_images[:IMAGES_EMBEDDED]
         labels = images.test_labels[:IMAGES_EMBEDDED]
+        features = layer_features(network.weights, network.experiment, chosen)
         points = {
-            f"layer {layer}": embed(features, plan.experiment.train.seed)
-            for layer, features in enumerate(_features(network, chosen), 1)
+            f"layer {layer}": embed(answers, plan.experiment.train.seed)
+            for layer, answers in enumerate(features, 1)
         }
         methods[plan.row]["neighbours_agree"] = {
             name: separation(where, labels) for name, where in points.items()
@@ -110,7 +110,9 @@ def _alignment_curves(plan: Planned, place: Place) -> tuple[list[int], dict[str,
             continue
         part = with_settings(plan.experiment, train={"steps": step})
         begun = model if kept["steps"][-1] else None
-        train(part, model, resume=begun, data=place.data)
+        trained = train(part, model, resume=begun, data=place.data)
+        if trained.interrupted:
+            raise InputError(f"interrupted at step {trained.step} of {plan.name}")
         kept["steps"].append(step)
         now = _cosines(load_checkpoint(model).weights, plan.experiment)
         for layer, values in now.items():
@@ -125,7 +127,3 @@ def _cosines(weights: dict[str, Any], experiment: Experiment) -> dict[str, list[
     count = experiment.train.predictions
     tops = [part[-1] for part in modules_of(experiment)]
     return {f"layer {layer}": [cosine(weights, layer, count)] for layer in tops}
-
-
-def _features(network: Checkpoint, images: np.ndarray) -> list[np.ndarray]:
-    return list(layer_features(network.weights, network.experiment, images))

@@ -26,7 +26,7 @@ from clapp_neuro.rules.registry import METHODS, find_rule
 from clapp_neuro.rules.seen import Draw, Seen, Signal
 from clapp_neuro.training.crew import ALONE, Crew
 from clapp_neuro.training.loader import Minibatches, minibatches
-from clapp_neuro.training.state import check_loss, resume_tensor
+from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of, weight_decay
 from clapp_neuro.training.tally import Tally
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -59,8 +59,8 @@ class BatchTrainer:
         self.source = Minibatches(experiment, images, crew)
         self.loaded: Iterator[tuple[Tensor, Tensor]] | None = None
         self.next_step = -1
-        decay = experiment.train.weight_decay
-        self.decay = self.rule.weight_decay if decay is None else decay
+        self.decay = weight_decay(experiment, self.rule)
+        self.pairs = self._pairs()
         self.optimizer = torch.optim.Adam(list(weights.values()), lr=experiment.train.adam_rate)
         if resume is not None:
             self._restore(resume)
@@ -123,7 +123,7 @@ class BatchTrainer:
         return Draw(
             y=torch.from_numpy(np.where(stays, 1.0, -1.0)).to(self.device, self.dtype),
             origin=torch.from_numpy(origin).to(self.device),
-            pairs=self._pairs(),
+            pairs=self.pairs,
             negatives=lambda layer: keyed_generator(
                 seed, Purpose.NEGATIVES, step * LAYERS_AT_MOST + layer
             ),
@@ -181,7 +181,7 @@ class BatchTrainer:
             x, spikes = (below.map, below.spikes) if below else (inputs, None)
             responses.append(self._respond(number, x, spikes))
         assert self.rule.relax is not None, "a rule that sees the network relaxes it"
-        own = [self._own(part[-1]) for part in self.modules]
+        own = [tensors_of(self.weights, part[-1]) for part in self.modules]
         found = []
         signals = self.rule.relax([response.top for response in responses], own)
         for number, (response, said) in enumerate(zip(responses, signals, strict=True)):
@@ -208,11 +208,6 @@ class BatchTrainer:
         own = z.to(self.dtype).unflatten(0, (-1, self.experiment.data.positions))
         return self.crew.gather(own)
 
-    def _own(self, layer: int) -> dict[str, Tensor]:
-        """The tensors of a layer by role."""
-        prefix = f"layer{layer}."
-        return {k[len(prefix) :]: w for k, w in self.weights.items() if k.startswith(prefix)}
-
     def _signal(
         self, number: int, z: Tensor, context: Tensor, draw: Draw, labels: Tensor | None
     ) -> Signal:
@@ -225,8 +220,8 @@ class BatchTrainer:
                 levels=top,
                 z=z,
                 context=context,
-                weights=self._own(level),
-                top=self._own(top),
+                weights=tensors_of(self.weights, level),
+                top=tensors_of(self.weights, top),
                 draw=draw,
                 labels=labels,
                 train=self.experiment.train,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from clapp_neuro.encoders.shapes import modules_of
 from clapp_neuro.randomness import Purpose, keyed_generator
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.rules.seen import Draw, Seen, Signal
-from clapp_neuro.training.state import check_loss, resume_tensor
+from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of, weight_decay
 from clapp_neuro.training.tally import Tally
 
 BLOCK = 1024
@@ -50,9 +50,8 @@ class OnlineTrainer:
         self.weights = weights
         self.rule = find_rule(experiment.train.method)
         self.layers = [part[0] for part in modules_of(experiment)]
-        self.own = {layer: _own(weights, layer) for layer in self.layers}
-        decay = experiment.train.weight_decay
-        self.decay = self.rule.weight_decay if decay is None else decay
+        self.own = {layer: tensors_of(weights, layer) for layer in self.layers}
+        self.decay = weight_decay(experiment, self.rule)
         self.block = -1
         self.dtype = next(iter(weights.values())).dtype
         self.draws = {y: _draw(y, experiment, self.dtype) for y in (-1, 1)}
@@ -113,7 +112,7 @@ class OnlineTrainer:
             self.block = block
         return self.inputs[place : place + 1], self.labels[place]
 
-    def _see(self, inputs: Tensor) -> Iterator[tuple[int, Answer]]:
+    def _see(self, inputs: Tensor) -> list[tuple[int, Answer]]:
         """The answers of all layers, each before the one below it has changed."""
         encoder = self.experiment.encoder
         x, spikes = inputs, None
@@ -125,7 +124,7 @@ class OnlineTrainer:
                 now = answer(layer, self.weights, x, spikes, encoder)
             x, spikes = now.map, now.spikes
             seen.append((layer, now))
-        return iter(seen)
+        return seen
 
     def _one_fixation(self, layer: int, x: Tensor, spikes: Tensor | None) -> Answer:
         """`answer` for a dense spiking layer and one sample: the same to the bit, faster."""
@@ -170,11 +169,6 @@ class OnlineTrainer:
             own[role].add_(change, alpha=rate)
         for role, value in said.states.items():
             own[role].copy_(value)
-
-
-def _own(weights: Mapping[str, Tensor], layer: int) -> dict[str, Tensor]:
-    prefix = f"layer{layer}."
-    return {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
 
 
 def _draw(y: int, experiment: Experiment, dtype: torch.dtype) -> Draw:
