@@ -100,7 +100,7 @@ def differentiable(made, leaves, layer, step):
     else:
         a = F.conv2d(seen.x, weight, bias, padding=1)
         if seen.winners is not None:
-            a = a.flatten(2).gather(2, seen.winners.flatten(2)).view_as(seen.map)
+            a = a.flatten(2).gather(2, seen.winners.long().flatten(2)).view_as(seen.map)
     z = StraightThrough.apply(a, seen.map, seen.surrogate)
     z = z if z.dim() == 2 else z.mean((2, 3))
     return z.unflatten(0, (-1, experiment.data.positions)), labels

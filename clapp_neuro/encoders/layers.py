@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_weight
 
 from clapp_neuro.config import EncoderConfig
+from clapp_neuro.encoders.kernels import kernel_change, memory_format
 from clapp_neuro.encoders.neurons import lif_counts, rate_surrogate, spike_surrogate
 from clapp_neuro.encoders.resnet import stage
 
@@ -32,8 +32,8 @@ class Answer:
 
     x: map of the presynaptic activity, the synapses' pre-trace. map: of the activity, after
     pooling. z (B, N): its mean over the positions. surrogate: map of ρ'. winners: of the pooling,
-    None without. spikes (T, *map): None for rate neurons. unpooled: height and width before
-    pooling.
+    as positions (row · w + column) before it; None without. spikes (T, *map): None for rate
+    neurons. unpooled: height and width before pooling.
     """
 
     x: Tensor
@@ -66,7 +66,7 @@ def answer(
         activity = torch.relu(current(x, *own))
         if not pooled:
             return _whole(x, activity, rate_surrogate(activity), None)
-        out, winners = F.max_pool2d(activity, POOL, return_indices=True)
+        out, winners, _ = _pool(activity)
         return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=activity.shape[2:])
     if spikes is None:
         driven = current(x, *own)
@@ -75,9 +75,9 @@ def answer(
     fired, counts = lif_counts(driven, encoder)
     if not pooled:
         return _whole(x, counts, spike_surrogate(counts), fired)
-    out, winners = F.max_pool2d(counts, POOL, return_indices=True)
-    index = winners.flatten(2).expand(len(fired), *winners.shape[:2], -1)
-    heard = fired.flatten(3).gather(3, index).unflatten(3, out.shape[2:])
+    out, winners, index = _pool(counts)
+    place = index.flatten(2).expand(len(fired), *index.shape[:2], -1)
+    heard = fired.flatten(3).gather(3, place).unflatten(3, out.shape[2:])
     return Answer(x, out, _mean(out), spike_surrogate(out), winners, heard, counts.shape[2:])
 
 
@@ -85,6 +85,7 @@ def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """W x + b: a fully connected layer, or a convolution where the weights have kernels."""
     if weight.dim() == 2:
         return F.linear(x, weight, bias)
+    x = x.to(memory_format=memory_format(x))
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
@@ -105,7 +106,8 @@ def post_values(seen: Answer, dendrite: Tensor) -> Tensor:
     post = dendrite * seen.surrogate
     if seen.winners is None:
         return post
-    return F.max_unpool2d(post, seen.winners, [POOL, POOL], output_size=list(seen.unpooled))
+    index = seen.winners.to(torch.int64)
+    return F.max_unpool2d(post, index, [POOL, POOL], output_size=list(seen.unpooled))
 
 
 def changes(seen: Answer, dendrite: Tensor, weight: Tensor) -> dict[str, Tensor]:
@@ -113,11 +115,20 @@ def changes(seen: Answer, dendrite: Tensor, weight: Tensor) -> dict[str, Tensor]
     post = post_values(seen, dendrite).to(seen.x.dtype)
     if weight.dim() == 2:
         return {"forward": (post.T @ seen.x).to(weight.dtype)}
-    change = conv2d_weight(seen.x, list(weight.shape), post, padding=weight.shape[-1] // 2)
+    change = kernel_change(seen.x, post, weight.shape[-1])
     return {
         "forward": change.to(weight.dtype),
         "bias": post.sum((0, 2, 3), dtype=weight.dtype),
     }
+
+
+def _pool(activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest of each 2×2 neighbours, and where it was: in few bytes, and as PyTorch has it."""
+    # pooling with channels last is ten times faster on a processor: it is vectorised over them
+    activity = activity.contiguous(memory_format=torch.channels_last)
+    out, index = F.max_pool2d(activity, POOL, return_indices=True)
+    few = activity.shape[2] * activity.shape[3] <= 1 << 8
+    return out, index.to(torch.uint8 if few else torch.int32), index
 
 
 def _whole(x: Tensor, out: Tensor, surrogate: Tensor, spikes: Tensor | None) -> Answer:

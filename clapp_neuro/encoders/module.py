@@ -16,6 +16,7 @@ from torch import Tensor
 from clapp_neuro.config import EncoderConfig
 from clapp_neuro.encoders.layers import Answer, changes
 from clapp_neuro.encoders.layers import answer as layers_answer
+from clapp_neuro.encoders.parts import in_parts, part_of
 
 Answering = Callable[..., Answer]
 
@@ -57,12 +58,20 @@ def _local(
     encoder: EncoderConfig,
     answer: Answering,
 ) -> Response:
-    seen = answer(layer, weights, x, spikes, encoder)
     name = f"layer{layer}"
+    if encoder.architecture == "dense":
+        seen = answer(layer, weights, x, spikes, encoder)
+        parts = [slice(0, len(x))]
+    else:
+        seen, parts = in_parts(layer, weights, x, spikes, encoder, answer)
 
     def learn(dendrite: Tensor) -> dict[str, Tensor]:
-        found = changes(seen, dendrite, weights[f"{name}.forward"])
-        return {f"{name}.{what}": change for what, change in found.items()
+        total: dict[str, Tensor] = {}
+        for part in parts:
+            found = changes(part_of(seen, part), dendrite[part], weights[f"{name}.forward"])
+            for what, change in found.items():
+                total[what] = total[what].add_(change) if what in total else change
+        return {f"{name}.{what}": change for what, change in total.items()
                 if f"{name}.{what}" in weights}  # fmt: skip
 
     return Response(seen, learn)
