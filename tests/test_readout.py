@@ -10,8 +10,9 @@ from clapp_neuro.data.patches import image_inputs
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.layers import forward
 from clapp_neuro.errors import InputError
-from clapp_neuro.readout import layer_features, probe
+from clapp_neuro.readout import accuracies, augmented_features, layer_features, probe
 from clapp_neuro.readouts import READOUTS, find_readout
+from clapp_neuro.readouts.adam import EPOCHS, adam_readouts
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training import train
 
@@ -112,3 +113,36 @@ def test_probe_beside_the_untrained_network(tmp_path, monkeypatch):
         probe(tmp_path / "model.pt", test_images=5000)
     with pytest.raises(InputError, match="No such file"):
         probe(tmp_path / "none.pt")
+
+
+def test_the_papers_readout_sees_its_images_cut_and_mirrored_afresh():
+    values = {
+        "data": {"crop": 20, "augment": True, "patch": 10, "stride": 10},
+        "encoder": {"layers": [12, 10], "neurons": "rate"},
+        "train": {"method": "random"},
+    }
+    experiment = read_experiment(values, "test")
+    weights = initial_weights(experiment)
+    images = fashion.load_shipped()
+    train_images = images.train_images[:60], images.train_labels[:60]
+    test_images = images.test_images[:80], images.test_labels[:80]
+    epochs = list(augmented_features(weights, experiment, train_images[0]))
+    assert len(epochs) == EPOCHS
+    assert not np.allclose(epochs[0][1], epochs[1][1])
+    again = next(iter(augmented_features(weights, experiment, train_images[0])))
+    np.testing.assert_array_equal(again[1], epochs[0][1])
+    found = accuracies(["adam", "logistic"], weights, experiment, train_images, test_images)
+    theirs = layer_features(weights, experiment, test_images[0])
+    assert found["adam"] == adam_readouts(epochs, train_images[1], theirs, test_images[1])
+    fixed = layer_features(weights, experiment, train_images[0])
+    assert found["logistic"] == [
+        logistic_readout(x, train_images[1], other, test_images[1])
+        for x, other in zip(fixed, theirs, strict=True)
+    ], "every other readout sees the centres"
+
+
+def test_without_augmentation_every_epoch_is_alike():
+    (train_x, train_y), (test_x, test_y) = clouds(0), clouds(1)
+    epochs = ([train_x] for _ in range(EPOCHS))
+    found = adam_readouts(epochs, train_y, [test_x], test_y, 3)
+    assert found == [find_readout("adam")(train_x, train_y, test_x, test_y, 3)]

@@ -3,11 +3,13 @@
 import signal
 import threading
 
+import numpy as np
 import pytest
 import torch
 
 from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.config import Experiment, read_experiment, with_training
+from clapp_neuro.data.augmentation import augmentation, augmented
 from clapp_neuro.data.fashion import load_shipped
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.layers import forward
@@ -15,7 +17,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.training import train
 from clapp_neuro.training.batch import BatchTrainer
 from clapp_neuro.training.interrupt import deferred_interrupt
-from clapp_neuro.training.loader import augmentation, augmented, batch_indices
+from clapp_neuro.training.loader import batch_indices
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 
@@ -160,7 +162,7 @@ def test_augmentation_crops_and_flips():
     values = {"data": {"dataset": "stl10", "crop": 64, "patch": 16, "stride": 8, "augment": True}}
     config = read_experiment(values, "test").data
     images = torch.arange(96 * 96).view(1, 96, 96).expand(40, -1, -1).numpy()
-    crops = augmented(images, config, *augmentation(config, 96, 0, 0, 40))
+    crops = augmented(images, config, *augmentation(config, 96, np.random.default_rng(0), 40))
     assert crops.shape == (40, 64, 64)
     flipped = crops[:, 0, 0] > crops[:, 0, 1]
     assert 5 < flipped.sum() < 35

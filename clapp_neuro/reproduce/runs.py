@@ -17,8 +17,7 @@ from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
 from clapp_neuro.progress import Report
-from clapp_neuro.readout import layer_features
-from clapp_neuro.readouts import find_readout
+from clapp_neuro.readout import accuracies
 from clapp_neuro.reproduce.plan import Planned
 from clapp_neuro.training.run import train
 
@@ -113,22 +112,17 @@ def carry_out_one(plan: Planned, place: Place) -> None:
 
 
 def _read_out(checkpoint: Checkpoint, place: Place) -> dict[str, Any]:
-    """Accuracies in percent by readout and layer, from features that are computed once."""
+    """Accuracies in percent by readout and layer."""
     experiment = checkpoint.experiment
     images = load_images(experiment.data, place.data)
-    train_x, train_y = images.train_images[: place.labelled], images.train_labels[: place.labelled]
-    test_x, test_y = images.test_images[: place.tested], images.test_labels[: place.tested]
-    ours = layer_features(checkpoint.weights, experiment, train_x)
-    theirs = layer_features(checkpoint.weights, experiment, test_x)
-    seed = experiment.train.seed
-    accuracy = {
-        name: [
-            round(100 * find_readout(name)(train, train_y, test, test_y, seed), 3)
-            for train, test in zip(ours, theirs, strict=True)
-        ]
-        for name in READOUTS
+    train = images.train_images[: place.labelled], images.train_labels[: place.labelled]
+    test = images.test_images[: place.tested], images.test_labels[: place.tested]
+    found = accuracies(READOUTS, checkpoint.weights, experiment, train, test)
+    return {
+        "accuracy": {name: [round(100 * a, 3) for a in layers] for name, layers in found.items()},
+        "train_images": len(train[0]),
+        "test_images": len(test[0]),
     }
-    return {"accuracy": accuracy, "train_images": len(train_x), "test_images": len(test_x)}
 
 
 def _is_done(plan: Planned, place: Place) -> bool:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from clapp_neuro.config import DataConfig, Experiment
+from clapp_neuro.config import Experiment
+from clapp_neuro.data.augmentation import augmentation, augmented
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.data.patches import centre_crop
 from clapp_neuro.errors import InputError
@@ -46,7 +47,8 @@ class Minibatches(Dataset):
         chosen = batch_indices(self.seed, len(self.images), self.size, step)[self.own]
         images = self.images[chosen]
         if self.data.augment:
-            draws = augmentation(self.data, images.shape[1], self.seed, step, self.size)
+            random = keyed_generator(self.seed, Purpose.AUGMENTATION, step)
+            draws = augmentation(self.data, images.shape[1], random, self.size)
             images = augmented(images, self.data, draws[0][self.own], draws[1][self.own])
         else:
             images = centre_crop(images, self.data.side)
@@ -77,32 +79,3 @@ def batch_indices(seed: int, images: int, size: int, step: int) -> npt.NDArray[n
     number, place = divmod(step, images // size)
     order = keyed_generator(seed, Purpose.BATCH_ORDER, number).permutation(images)
     return order[place * size : (place + 1) * size].astype(np.int64)
-
-
-Corners = npt.NDArray[np.int64]
-Flips = npt.NDArray[np.bool_]
-
-
-def augmentation(
-    config: DataConfig, full: int, seed: int, step: int, size: int
-) -> tuple[Corners, Flips]:
-    """Corners (B, 2) of random crops and, for half of the images, flips (paper, Appendix B.1).
-
-    Raises InputError where images of `full` pixels are smaller than the crop.
-    """
-    if full < config.side:
-        raise InputError(f"images of {full}x{full} pixels are smaller than the crop {config.side}")
-    generator = keyed_generator(seed, Purpose.AUGMENTATION, step)
-    corners = generator.integers(0, full - config.side + 1, (size, 2))
-    return corners, generator.random(size) < 0.5
-
-
-def augmented(
-    images: npt.NDArray[np.uint8], config: DataConfig, corners: Corners, flips: Flips
-) -> npt.NDArray[np.uint8]:
-    """The crops of images (B, H, W) at these corners, mirrored where said."""
-    crops = [
-        image[top : top + config.side, left : left + config.side][:, :: -1 if flip else 1]
-        for image, (top, left), flip in zip(images, corners, flips, strict=True)
-    ]
-    return np.stack(crops)
