@@ -33,7 +33,7 @@ class Sizes:
 SIZES = {
     "small": Sizes(
         presets={"vgg": "fashion-conv", "deep": "fashion-vgg6", "resnet50": "fashion-resnet50"},
-        steps={"fashion-conv": 500, "fashion-vgg6": 400, "fashion-resnet50": 60},
+        steps={"fashion-conv": 2_000, "fashion-vgg6": 1_000, "fashion-resnet50": 60},
         spiking={"steps": 250, "batch_size": 16},
         labelled=5_000,
         tested=None,
