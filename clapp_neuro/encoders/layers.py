@@ -63,11 +63,13 @@ def answer(
     own = weights[f"layer{layer}.forward"], weights.get(f"layer{layer}.bias")
     pooled = layer in encoder.pool
     if encoder.neurons == "rate":
-        activity = torch.relu(current(x, *own))
+        driven = current(x, *own)
         if not pooled:
+            activity = driven.relu_()
             return _whole(x, activity, rate_surrogate(activity), None)
-        out, winners, _ = _pool(activity)
-        return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=activity.shape[2:])
+        out, winners, _ = _pool(driven)  # the largest current is the largest activity
+        out.relu_()
+        return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=driven.shape[2:])
     if spikes is None:
         driven = current(x, *own)
     else:
