@@ -133,6 +133,10 @@ class Comparator:
 
     u = sum_j prod(score)_j over the population;  gate = y where y * u < margin, else 0, with y
     the value of `modulator`. The gate is what the terms of a rule name.
+
+    `left` is the margin where y = -1 (None: the same). With `norm`, the interneuron also sums the
+    squares of that quantity, and both u and the gate are divided by its Euclidean norm over the
+    population; the gate is closed where that is zero.
     """
 
     name: str
@@ -140,6 +144,18 @@ class Comparator:
     modulator: str
     margin: float
     score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
+    left: float | None = None
+    norm: Quantity | None = None
+
+    @property
+    def margins(self) -> tuple[float, float]:
+        """The margins for y = +1 and y = -1."""
+        return self.margin, self.margin if self.left is None else self.left
+
+    @property
+    def sums(self) -> int:
+        """How many sums it forms; each takes one time step after the presentation."""
+        return 1 if self.norm is None else 2
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ deliver one step after the message was sent.
 
     tau              what happens
     0 .. steps-1     spikes; a latched population receives its constant current at tau = 0
-    steps            score messages to the comparator
+    steps            score messages to the comparator (a norm takes another step, and so on)
     steps+1          the comparator decides
     steps+2 ...      the gate has arrived: learning slots, as scheduled
     last slot        the prediction of the next fixation is sent, counts become previous counts
@@ -31,6 +31,9 @@ EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products bey
 REGISTERS = ("y1", "y2", "y3")  # the post values that a synapse sees
 MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
 TRACE_MAX = 127  # 7 bits of a pre- or post-synaptic trace; post values also have a sign
+NORM_BITS = 8  # fraction bits of a norm ...
+RECIPROCAL_BITS = 28  # ... of its reciprocal, scaled by 2^-NORM_BITS ...
+SCORE_BITS = 16  # ... and what a score is lifted by before it is divided by the norm
 PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit traces, mantissa 4)
 
 
@@ -188,6 +191,13 @@ class Gate:
     """Comparator of one population: gate = y where y * u < margin, else 0.
 
     u sums (product of `score` quantities) >> score_shift over the population, clipped to 24 bits.
+    `left` is the margin where y = -1 (None: the same). With `norm` the neurons send a second score
+    message, the square of that quantity, whose sum q is clipped alike, and
+
+        N = floor(sqrt(q * 2^16)),   u <- floor(u * 2^16 / N) clipped,   gate <- y * floor(2^28 / N)
+
+    with u = gate = 0 where N = 0. Root and quotients come one digit after the other, by shift,
+    compare and subtract: a soma needs no instruction that divides.
     """
 
     name: str
@@ -196,6 +206,22 @@ class Gate:
     margin: int
     score_shift: int
     score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
+    left: int | None = None
+    norm: Quantity | None = None
+
+    @property
+    def margins(self) -> tuple[int, int]:
+        """The margins for y = +1 and y = -1."""
+        return self.margin, self.margin if self.left is None else self.left
+
+    @property
+    def sums(self) -> int:
+        """How many sums it forms: one message of every neuron for each, from tau = steps on."""
+        return 1 if self.norm is None else 2
+
+    def decided(self, steps: int) -> int:
+        """The tau at which it decides; the gate arrives one step later."""
+        return steps + self.sums
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compiler.ir import Compartment
+from compiler.ir import PRE_QUANTITIES, Compartment
 from compiler.program import (
     EXPONENTS,
     REGISTERS,
@@ -54,7 +54,8 @@ def _ranges(program: Program) -> Iterator[Range]:
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
     for gate in program.gates:
-        yield f"{gate.name}: margin", gate.margin, -LARGEST, LARGEST
+        for margin in gate.margins:
+            yield f"{gate.name}: margin", margin, -LARGEST, LARGEST
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
         yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
 
@@ -98,6 +99,8 @@ def _faults(program: Program) -> Iterator[str]:
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
+        if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
+            yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
     for s in program.synapses:
         yield from _of_synapses(program, s, sizes)
 

@@ -95,6 +95,7 @@ def _pairs(
 ) -> Iterator[tuple[int, str, str, Any, Any]]:
     """(step, quantity, population, left, right) of everything that a fixation shows."""
     timetable = program.timetable
+    decided = {g.name: g.decided(timetable.steps) for g in program.gates}
     for name in ("membrane", "spikes", "weights", "tags"):
         left, right = getattr(one, name), getattr(other, name)
         _require_same(name, left, right)
@@ -114,7 +115,7 @@ def _pairs(
         _require_same(name, left, right)
         for key in left:
             _require_shape(name, key, left[key], right[key])
-            yield step, name, key, left[key], right[key]
+            yield decided.get(key, step), name, key, left[key], right[key]
 
 
 def _require_same(name: str, left: dict[str, Any], right: dict[str, Any]) -> None:

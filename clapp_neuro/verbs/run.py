@@ -21,6 +21,7 @@ from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_o
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
+from compiler.frontends.checkpoint import RULES
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -96,7 +97,8 @@ def run(
         )
     if learn and not program.plastic:
         raise InputError(
-            f"'{path}' has no plastic synapses: compile a model trained with the method clapp"
+            f"'{path}' has no plastic synapses: compile a model trained with one of the methods "
+            f"{', '.join(RULES)}, and without --static"
         )
     seen = images_of(program, data)
     labelled = _labelled(train_images, len(seen.train_images))
@@ -201,7 +203,7 @@ def _at_most(asked: int | None, available: int, kind: str) -> int:
 def _learning_curve(
     program: Program, signals: dict[str, np.ndarray], result: Result | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Hinge loss (Eq. 3) and share of open gates over the last fifth, for each gate."""
+    """Hinge loss (Eq. 3) in margins and share of open gates over the last fifth, by gate."""
     if result is None:
         return {}, {}
     done = result.state.fixation
@@ -209,7 +211,9 @@ def _learning_curve(
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
         y = signals[gate.modulator][done - last : done].astype(np.float64)
-        u = result.scores[-last:, i] / gate.margin
-        loss[gate.population] = float(np.maximum(0.0, 1.0 - y * u).mean())
+        stays, left = gate.margins
+        margin = np.where(y < 0, left, stays)
+        missing = np.maximum(0.0, margin - y * result.scores[-last:, i])
+        loss[gate.population] = float(missing.mean() / abs(stays))
         opened[gate.population] = float((result.gates[-last:, i] != 0).mean())
     return loss, opened

@@ -160,7 +160,8 @@ class _Run:
                 busy |= {step + 1 for step in s.listens}  # delivered one step after it was sent
         for gate in self.program.gates:
             if gate.population == population.name:
-                busy |= {self.steps, self.steps + 2}  # sends the score, receives the gate
+                busy |= set(range(self.steps, gate.decided(self.steps)))  # sends its scores
+                busy.add(gate.decided(self.steps) + 1)  # receives the gate
         period = self.program.timetable.period
         phases = period - self.steps
         active = len({step % period for step in busy if step % period >= self.steps})
@@ -205,7 +206,7 @@ class _Run:
     def gate(self, gate: Gate, sent: _Sent, counts: dict[str, int]) -> GateEvents:
         size = self.program.population(gate.population).size
         broadcasts = counts["POSITIVE"] + counts["NEGATIVE"]
-        busy = 2 * self.fixations  # sums the score, decides
+        busy = (gate.sums + 1) * self.fixations  # sums the scores, decides
         return GateEvents(
             name=gate.name,
             population=gate.population,

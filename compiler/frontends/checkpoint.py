@@ -9,7 +9,6 @@ from clapp_neuro.errors import InputError
 from compiler.ir import (
     Comparator,
     Compartment,
-    LearningRule,
     Modulator,
     Network,
     Neuron,
@@ -17,15 +16,18 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.local_rules import clapp
+from compiler.local_rules import clapp, espp
+from compiler.local_rules.layer import Layer, Learning
 
+RULES = {"clapp": clapp, "espp": espp}
+"""Which file of `compiler/local_rules` lowers which method."""
 INPUT = "input"
 SACCADE = "saccade"  # the broadcast y: +1 fixation, -1 right after a saccade
 INTENSITY = 1 / 255  # an input's 8-bit intensity stands for 0..1
 
 
 def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> Network:
-    """The dense spiking network of a checkpoint, with CLAPP's rule where it was trained by it.
+    """The dense spiking network of a checkpoint, with the rule that it was trained by.
 
     Raises InputError for what no chip program computes: rate neurons, split gates.
     """
@@ -52,21 +54,26 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         below = populations[-1].name
         neuron = Neuron(encoder.decay, encoder.threshold, encoder.reset)
         populations.append(Population(name, size, level, neuron))
-        gate = f"{name}.gate"
-        rules = _rules(train.sgd_rate, gate, train.retrodiction) if learns else {"forward": None}
-        ends = {
+        tensors = {
+            key.removeprefix(f"{name}."): tensor.double().numpy()
+            for key, tensor in checkpoint.weights.items()
+            if key.startswith(f"{name}.")
+        }
+        learning = Learning({})
+        if learns:
+            learning = RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
+        for role, (source, compartment) in {
             "forward": (below, Compartment.SOMA),
             "prediction": (name, Compartment.APICAL),
             "retrodiction": (name, Compartment.RETRO),
-        }
-        for role, rule in rules.items():
-            source, compartment = ends[role]
-            weights = checkpoint.weights[f"{name}.{role}"].double().numpy()
-            projections.append(
-                Projection(f"{name}.{role}", source, name, compartment, weights, rule)
-            )
-        if learns:
-            comparators.append(Comparator(gate, name, SACCADE, train.margin))
+        }.items():
+            rule = learning.rules.get(role)
+            if rule is not None or compartment is Compartment.SOMA:
+                title = f"{name}.{role}"
+                projections.append(
+                    Projection(title, source, name, compartment, tensors[role], rule)
+                )
+        comparators += learning.comparators
     return Network(
         tuple(populations),
         tuple(projections),
@@ -86,10 +93,10 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
 def _require_chip_rule(layers: int, train: TrainConfig) -> None:
     """InputError, with the parameter and the remedy, for learning that is not lowered."""
     static = "or compile with learning left out (--static)"
-    if train.method != "clapp":
+    if train.method not in RULES:
         raise InputError(
-            f"train.method is '{train.method}': the rule that is lowered to the chip is clapp; "
-            f"train with it, {static}"
+            f"train.method is '{train.method}': the rules that are lowered to the chip are those "
+            f"of {', '.join(RULES)}; train with one of them, {static}"
         )
     if train.gate == "split":
         raise InputError(
@@ -99,8 +106,8 @@ def _require_chip_rule(layers: int, train: TrainConfig) -> None:
     deep = any(len(part) > 1 for part in modules(layers, train))
     if train.context != "same" or deep:
         raise InputError(
-            "train.context and train.modules: on the chip each layer predicts itself; leave both "
-            f"out, {static}"
+            "train.context and train.modules: on the chip each layer learns from itself; leave "
+            f"both out, {static}"
         )
     if train.predictions > 1 or train.skip > 0:
         raise InputError(
@@ -108,17 +115,3 @@ def _require_chip_rule(layers: int, train: TrainConfig) -> None:
             f"train.directions '{train.directions}': the chip keeps a trace of the last fixation "
             f"only; train with 1, 0 and 'down', {static}"
         )
-
-
-def _rules(rate: float, gate: str, retro: str) -> dict[str, LearningRule | None]:
-    """The rule of each projection. With W_retro = W_predᵀ at the start, Eq. 8 keeps it so."""
-    if retro == "none":
-        return {
-            "forward": clapp.forward_without_retrodiction(rate, gate),
-            "prediction": clapp.prediction(rate, gate),
-        }
-    return {
-        "forward": clapp.forward(rate, gate),
-        "prediction": clapp.prediction(rate, gate),
-        "retrodiction": clapp.retrodiction(rate, gate),
-    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from compiler.ir import LearningRule, Quantity, Term
+from compiler.ir import Comparator, LearningRule, Quantity, Term
+from compiler.local_rules.layer import Layer, Learning
 
 Z, C = Quantity.COUNT, Quantity.PREVIOUS_COUNT
 D, R = Quantity.APICAL, Quantity.RETRO
@@ -29,3 +30,15 @@ def prediction(rate: float, gate: str) -> LearningRule:
 def retrodiction(rate: float, gate: str) -> LearningRule:
     """W_retro: the same number as Eq. 8, at the transposed synapse."""
     return LearningRule("clapp.retrodiction", (Term(rate, pre=Z, post=(C,), gate=gate),))
+
+
+def learning(layer: Layer) -> Learning:
+    """All three matrices learn by one gate. With W_retro = W_predᵀ at first, Eq. 8 keeps it so."""
+    train, gate = layer.train, layer.gate
+    comparator = Comparator(gate, layer.name, layer.signal, train.margin)
+    rate = train.sgd_rate
+    if train.retrodiction == "none":
+        rules = {"forward": forward_without_retrodiction(rate, gate)}
+    else:
+        rules = {"forward": forward(rate, gate), "retrodiction": retrodiction(rate, gate)}
+    return Learning({**rules, "prediction": prediction(rate, gate)}, (comparator,))

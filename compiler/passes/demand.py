@@ -75,7 +75,8 @@ def demands(program: Program) -> tuple[Demand, ...]:
         size = program.population(g.population).size
         # Scores arrive from every neuron, the label from the modulator.
         scores = Incoming(f"{g.name} scores", size + 1, weight_bits, False)
-        asked.append(Demand(g.name, 1, 2, (scores,), (g.population,)))
+        words = 1 + g.sums  # its sums, and the label
+        asked.append(Demand(g.name, 1, words, (scores,), (g.population,)))
     return tuple(asked)
 
 

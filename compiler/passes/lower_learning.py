@@ -23,17 +23,22 @@ from compiler.ir import PRE_QUANTITIES, Comparator, Compartment, Projection, Qua
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
 from compiler.passes.units import (
+    MULTIPLIER_BITS,
     assumed_peaks,
     bound,
-    post_peak,
     post_scale,
     post_unit,
     pre_unit,
+    term_bound,
+    term_peak,
+    term_unit,
 )
 from compiler.program import (
     EXPONENTS,
+    NORM_BITS,
     PRODUCT_SHIFT,
     REGISTERS,
+    SCORE_BITS,
     TAG_UNITS,
     TRACE_MAX,
     Gate,
@@ -48,6 +53,7 @@ from compiler.program import (
 from compiler.report import Note
 
 INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
+PRODUCT_BITS = 62  # of a post value before it is shifted down
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
 
 
@@ -130,9 +136,10 @@ def _lower_rule(
     for term in terms:
         _require_known(term, projection)
         pre = pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
-        post = math.prod(post_unit(quantized, projection.target, q) for q in term.post)
+        post = term_unit(quantized, projection.target, term)
         gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
-        peaks.append(math.prod(post_peak(quantized, projection.target, q) for q in term.post))
+        peaks.append(term_peak(quantized, projection.target, term))
+        _require_room(term_bound(quantized, projection.target, term), projection)
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     excess = largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
     if excess > 1:
@@ -175,6 +182,16 @@ def _require_known(term: Term, projection: Projection) -> None:
         )
     if len(term.post) > 3:
         raise InputError(f"projection {projection.name}: a post value has at most 3 factors")
+
+
+def _require_room(largest: float, projection: Projection) -> None:
+    """Post values are products in 64 bits, which must not wrap before they are clipped."""
+    if largest * 2**MULTIPLIER_BITS >= 2.0**PRODUCT_BITS:
+        bits = math.log2(largest) + MULTIPLIER_BITS
+        raise InputError(
+            f"projection {projection.name}: a product of its rule may need {bits:.0f} bits, more "
+            f"than {PRODUCT_BITS}: use fewer factors, or smaller layers"
+        )
 
 
 def _free_register(projection: Projection, values: list[PostValue]) -> str:
@@ -263,16 +280,33 @@ def _gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Ga
     for quantity in comparator.score:
         peak *= bound(quantized, population.name, quantity)
     score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
-    exact = comparator.margin / unit / 2**score_shift
-    margin = round(exact)
-    error = abs(margin / exact - 1) if exact else 0.0
-    text = f"margin {comparator.margin:g} is {margin} (error {error:.1e}), score >> {score_shift}"
-    notes.append(Note("learning", comparator.name, text, error))
+    unit *= 2**score_shift
+    if comparator.norm is not None:
+        if comparator.norm not in PRE_QUANTITIES:
+            raise InputError(
+                f"comparator {comparator.name}: it can form the norm of counts, not of "
+                f"'{comparator.norm.value}'"
+            )
+        norm = post_unit(quantized, population.name, comparator.norm)
+        unit *= 2.0 ** (NORM_BITS - SCORE_BITS) / norm
+    margins, errors, texts = [], [], []
+    for margin in comparator.margins:
+        margins.append(round(margin / unit))
+        errors.append(abs(margins[-1] * unit / margin - 1) if margin else 0.0)
+        texts.append(f"{margin:g} is {margins[-1]} (error {errors[-1]:.1e})")
+    split = margins[0] != margins[1]
+    text = f"margin {texts[0]}" + (f", after a saccade {texts[1]}" if split else "")
+    text += f", score >> {score_shift}"
+    if comparator.norm is not None:
+        text += f"; score and gate divided by the norm of the layer's {comparator.norm.value}"
+    notes.append(Note("learning", comparator.name, text, max(errors)))
     return Gate(
         comparator.name,
         comparator.population,
         comparator.modulator,
-        margin,
+        margins[0],
         score_shift,
         comparator.score,
+        margins[1] if split else None,
+        comparator.norm,
     )

@@ -78,8 +78,9 @@ def _require_layers(network: Network) -> None:
 def _try(
     network: Network, plastic: list[Projection], steps: int, sent: tuple[Quantity, ...]
 ) -> tuple[int, int, dict[str, tuple[int, ...]]] | None:
-    first = steps + 1
-    predict = steps + len(sent)
+    sums = max((c.sums for c in network.comparators), default=1)
+    first = steps + sums
+    predict = first + len(sent) - 1
     compartments = {p.compartment for p in network.projections}
     if Compartment.APICAL in compartments and sent[-1] is not Quantity.COUNT:
         return None
@@ -100,7 +101,8 @@ def _try(
         terms = projection.rule.terms
         for choice in permutations(free, len(terms)):
             if all(
-                sent[tau + climbs - first] is term.pre and tau >= _ready(term, steps, retro)
+                sent[tau + climbs - first] is term.pre
+                and tau >= _ready(network, term, steps, retro)
                 for tau, term in zip(choice, terms, strict=True)
             ):
                 slots[projection.name] = choice
@@ -110,11 +112,12 @@ def _try(
     return retro, predict, slots
 
 
-def _ready(term: Term, steps: int, retro: int) -> int:
+def _ready(network: Network, term: Term, steps: int, retro: int) -> int:
     """The first tau at which the post value of the term is known."""
     ready = steps + 1
-    if term.gate is not None:
-        ready = steps + 2  # score sent at steps, decided at steps + 1
+    for comparator in network.comparators:
+        if comparator.name == term.gate:
+            ready = steps + comparator.sums + 1  # sums sent from steps on, then it decides
     if Quantity.RETRO in term.post:
         ready = max(ready, retro + 1)
     return ready

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Compartment, Network, Projection, Quantity, Term
 from compiler.passes.quantize import Quantized
+from compiler.program import NORM_BITS, RECIPROCAL_BITS
 from compiler.report import Note
 
 LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
@@ -49,6 +51,48 @@ def post_unit(quantized: Quantized, population: str, quantity: Quantity) -> floa
         first = arriving[0]
         return quantized.integers[first.name].unit * pre_unit(quantized, first.source)
     return 1.0
+
+
+def gate_unit(quantized: Quantized, gate: str | None) -> float:
+    """The real value of one unit of a gate: 1, or what a reciprocal of a norm counts in."""
+    for comparator in quantized.network.comparators:
+        if comparator.name == gate and comparator.norm is not None:
+            norm = post_unit(quantized, comparator.population, comparator.norm)
+            return 2.0 ** (NORM_BITS - RECIPROCAL_BITS) / norm
+    return 1.0
+
+
+def term_unit(quantized: Quantized, population: str, term: Term) -> float:
+    """The real value of one unit of gate * prod(post)."""
+    units = (post_unit(quantized, population, q) for q in term.post)
+    return gate_unit(quantized, term.gate) * math.prod(units)
+
+
+def term_peak(quantized: Quantized, population: str, term: Term) -> float:
+    """The largest expected integer value of gate * prod(post)."""
+    return _whole_term(quantized, population, term, post_peak)
+
+
+def term_bound(quantized: Quantized, population: str, term: Term) -> float:
+    """Its largest possible value."""
+    return _whole_term(quantized, population, term, bound)
+
+
+def _whole_term(
+    quantized: Quantized,
+    population: str,
+    term: Term,
+    largest: Callable[[Quantized, str, Quantity], float],
+) -> float:
+    values = {q: largest(quantized, population, q) for q in term.post}
+    product = math.prod(values[q] for q in term.post)
+    for comparator in quantized.network.comparators:
+        if comparator.name == term.gate and comparator.norm is not None:
+            # A neuron's own share of a norm is at most 1; a norm that is not 0 is at least 1.
+            own = comparator.population == population and comparator.norm in values
+            product *= 2.0 ** (RECIPROCAL_BITS - NORM_BITS)
+            product /= values[comparator.norm] if own else 1.0
+    return product
 
 
 def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 from clapp_neuro.errors import InputError
-from compiler.backends.lava.wiring import GATE_DELAY, projections, signal_phase
+from compiler.backends.lava.wiring import projections, signal_phase
 from compiler.ir import Compartment, Quantity
 from compiler.program import (
     EXPONENTS,
@@ -61,7 +61,7 @@ def _period(program: Program) -> Iterator[str]:
     reads_late = program.plastic or program.gates
     if reads_late and timetable.period < needed:
         yield f"a period of {timetable.period} steps is too short for {top} levels, not {needed}"
-    if program.gates and timetable.predict < timetable.steps + 1:
+    if any(timetable.predict < gate.decided(timetable.steps) for gate in program.gates):
         yield "the timetable has no step for the comparators"
     if program.plastic and program.tag_max > TAG_MAX:
         yield f"tags up to {program.tag_max}, at most {TAG_MAX} fit"
@@ -126,10 +126,16 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
     if population.soma is None:
         yield f"gate {gate.name} compares the input {population.name}"
         return
-    largest = math.prod(_largest(program, population.name, q) for q in gate.score)
-    bound = population.size * (min(largest, ACCUMULATOR_MAX) >> gate.score_shift)
-    if bound >= 1 << INT32_BITS:
-        yield f"the score of {gate.name} may need {bound.bit_length() + 1} bits, Lava adds in 32"
+    sums = [(gate.score, gate.score_shift)]
+    if gate.norm is not None:
+        sums.append(((gate.norm, gate.norm), 0))
+    for factors, shift in sums:
+        largest = math.prod(_largest(program, population.name, q) for q in factors)
+        bound = population.size * (min(largest, ACCUMULATOR_MAX) >> shift)
+        if bound >= 1 << INT32_BITS:
+            yield (
+                f"a score of {gate.name} may need {bound.bit_length() + 1} bits, Lava adds in 32"
+            )
 
 
 def _largest(program: Program, population: str, quantity: Quantity) -> int:
@@ -157,8 +163,7 @@ def _signals(program: Program, population: ProgramPopulation) -> Iterator[str]:
             yield f"{population.name} reads the gate '{value.gate}', which nothing sends"
         elif value.step + population.level < signal_phase(program, value.gate):
             yield (
-                f"{population.name} reads {value.gate} at tau {value.step}; it takes "
-                f"{GATE_DELAY} steps from the scores to the gate"
+                f"{population.name} reads {value.gate} at tau {value.step}, before it has arrived"
             )
 
 

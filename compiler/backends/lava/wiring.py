@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from compiler.ir import Compartment
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Timetable
 
-GATE_DELAY = 2  # steps from the score messages to the arrival of the gate
-
 
 @dataclass(frozen=True)
 class Clock:
@@ -75,7 +73,7 @@ def arrival_port(synapses: Synapses) -> str:
 def gate_phase(program: Program, gate: Gate) -> int:
     """The phase at which the gate reaches the populations."""
     level = program.population(gate.population).level
-    return level + program.timetable.steps + GATE_DELAY
+    return level + gate.decided(program.timetable.steps) + 1
 
 
 def signal_phase(program: Program, name: str) -> int:

@@ -13,7 +13,7 @@ from compiler.backends.simulator.kernels import plasticity
 from compiler.backends.simulator.kernels.random import key, words
 from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
 from compiler.backends.simulator.memory import PREVIOUS_SURROGATE, SURROGATE
-from compiler.program import TAG_UNITS, TRACE_MAX
+from compiler.program import NORM_BITS, RECIPROCAL_BITS, SCORE_BITS, TAG_UNITS, TRACE_MAX
 
 
 @compiled(inline="always")
@@ -29,30 +29,57 @@ def factor(state, code, j, steps):
 
 
 @compiled(inline="always")
-def decide(w, op, steps):
-    """The comparator: sums the score messages and opens the gate, or not."""
-    gate, start, size, first, second, score_shift, margin, modulator, population = (
-        op[1],
-        op[2],
-        op[3],
-        op[4],
-        op[5],
-        op[6],
-        op[7],
-        op[8],
-        op[9],
-    )
+def clipped(w, gate, u):
+    """A sum of the comparator in its 24 bits."""
+    w.gate_counts[gate, c.U_CLIPPED] += abs(u) > MEMBRANE_MAX
+    return min(max(u, -MEMBRANE_MAX), MEMBRANE_MAX)
+
+
+@compiled(inline="always")
+def coincidences(w, op, first, second, shift, steps):
+    """What the comparator sums up: one message, the product of two factors, of each neuron."""
+    gate, start, size, population = op[1], op[2], op[3], op[8]
     u = np.int64(0)
     for j in range(start, start + size):
         coincidence = factor(w.state, first, j, steps) * factor(w.state, second, j, steps)
-        message = min(max(coincidence, -MEMBRANE_MAX), MEMBRANE_MAX) >> score_shift
+        message = min(max(coincidence, -MEMBRANE_MAX), MEMBRANE_MAX) >> shift
         w.population_counts[population, c.A_CLIPPED] += abs(coincidence) > MEMBRANE_MAX
         w.population_counts[population, c.SCORE_SENT] += message != 0
         u += message
-    w.gate_counts[gate, c.U_CLIPPED] += abs(u) > MEMBRANE_MAX
-    u = min(max(u, -MEMBRANE_MAX), MEMBRANE_MAX)
+    return clipped(w, gate, u)
+
+
+@compiled
+def root(square):
+    """floor(sqrt(square)) of a non-negative int64, one binary digit after the other."""
+    found = np.int64(0)
+    digit = np.int64(1) << 31
+    while digit > 0:
+        more = found | digit
+        if more * more <= square:
+            found = more
+        digit >>= 1
+    return found
+
+
+@compiled(inline="always")
+def decide(w, op, steps):
+    """The comparator: sums the score messages and opens the gate, or not."""
+    gate, first, second, score_shift, modulator = op[1], op[4], op[5], op[6], op[7]
+    stays, left, norm = op[9], op[10], op[11]
+    u = coincidences(w, op, first, second, score_shift, steps)
     y = w.signals[modulator]
-    opened = y if y * u < margin else 0
+    opened = y
+    if norm >= 0:
+        length = root(coincidences(w, op, norm, norm, np.int64(0), steps) << 2 * NORM_BITS)
+        if length > 0:
+            u = clipped(w, gate, (u << SCORE_BITS) // length)
+            opened = y * ((np.int64(1) << RECIPROCAL_BITS) // length)
+        else:
+            u = np.int64(0)
+            opened = np.int64(0)
+    if y * u >= (left if y < 0 else stays):
+        opened = np.int64(0)
     w.scores[gate] = u
     w.signals[w.signals.shape[0] - w.scores.shape[0] + gate] = opened
     w.gate_counts[gate, c.POSITIVE] += opened > 0

@@ -25,7 +25,8 @@ class Op(IntEnum):
     DRIVE_GRADED = 1  # start, n_post, source, n_pre, field, drop, lift
     DRIVE_SPIKES = 2  # start, n_post, source population
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
-    GATE = 4  # gate, offset, size, factor, factor, score shift, margin, signal, population
+    GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
+    #           y = +1, and where y = -1, factor of the norm
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
@@ -260,10 +261,11 @@ def _gates(
         place = [offsets[population.name], population.size]
         factors = [factor_code(q) for q in gate.score]
         factors += [ONE] * (2 - len(factors))
-        decide = [gate.score_shift, gate.margin, signals[gate.modulator]]
         index = program.populations.index(population)
-        time = population.level + program.timetable.steps + 0.1
-        rows.append((time, [Op.GATE, i, *place, *factors, *decide, index]))
+        decide = [gate.score_shift, signals[gate.modulator], index, *gate.margins]
+        norm = ONE if gate.norm is None else factor_code(gate.norm)
+        time = population.level + gate.decided(program.timetable.steps) - 0.9
+        rows.append((time, [Op.GATE, i, *place, *factors, *decide, norm]))
     return rows
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -15,7 +17,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from compiler.backends.lava.recording import GateRecord
 from compiler.backends.lava.soma import clip_24_bits
 from compiler.backends.lava.wiring import Clock
-from compiler.program import Gate
+from compiler.program import NORM_BITS, RECIPROCAL_BITS, SCORE_BITS, Gate
 
 
 class Modulator(AbstractProcess):
@@ -91,6 +93,7 @@ class ComparatorModel(PyLoihiProcessModel):
         self._receivers: dict[str, int] = proc_params["receivers"]
         self._record: GateRecord = proc_params["record"]
         self._label = 0
+        self._score = 0
         self._decided = 0
 
     def run_spk(self) -> None:
@@ -103,14 +106,32 @@ class ComparatorModel(PyLoihiProcessModel):
         fixation, tau = self._clock.at(self.time_step)
         if (self.time_step - 1) % period == 0:
             self._label = label
-        if fixation >= 0 and tau == self._clock.timetable.steps + 1:
-            u = int(clip_24_bits(score)[0])
-            self._decided = self._label if self._label * u < self._gate.margin else 0
+        gate, steps = self._gate, self._clock.timetable.steps
+        if fixation >= 0 and tau == steps + 1:
+            self._score = int(clip_24_bits(score)[0])
+        if fixation >= 0 and tau == gate.decided(steps):
+            u, self._decided = decide(gate, self._label, self._score, int(clip_24_bits(score)[0]))
             self._record.scores[fixation % self._record.slots] = u
             self._record.gates[fixation % self._record.slots] = self._decided
 
 
+def decide(gate: Gate, label: int, score: int, square: int) -> tuple[int, int]:
+    """(score, gate) as `compiler.program.Gate` has them; `square` is the norm's, where it has one.
+
+    Written apart from the simulator's kernels, as all arithmetic here.
+    """
+    sent = label
+    if gate.norm is not None:
+        length = math.isqrt(square << 2 * NORM_BITS)
+        if length == 0:
+            return 0, 0
+        score = int(clip_24_bits(np.array((score << SCORE_BITS) // length)))
+        sent = label * ((1 << RECIPROCAL_BITS) // length)
+    stays, left = gate.margins
+    return score, sent if label * score < (left if label < 0 else stays) else 0
+
+
 def comparator_model(receivers: dict[str, int]) -> type[ComparatorModel]:
     """The model with one output port a receiver; Lava wants each port as a class attribute."""
-    ports = {name: LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=2) for name in receivers}
+    ports = {name: LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24) for name in receivers}
     return type("WiredComparatorModel", (ComparatorModel,), ports)

@@ -160,9 +160,12 @@ class LifPopulationModel(LearningNeuronModelFixed):
             payload = state.spiked if tau < timetable.steps else self._silence
         self.s_out.send(payload)
         for score in self._wiring.scores:
-            sends = fixation >= 0 and tau == timetable.steps
-            message = state.score(score.gate.score, score.gate.score_shift)
-            getattr(self, score.port).send(message if sends else self._silence)
+            gate, message = score.gate, self._silence
+            if fixation >= 0 and tau == timetable.steps:
+                message = state.score(gate.score, gate.score_shift)
+            elif fixation >= 0 and tau == timetable.steps + 1 and gate.norm is not None:
+                message = state.score((gate.norm, gate.norm), 0)
+            getattr(self, score.port).send(message)
 
     def _write_post_values(self, fixation: int, tau: int) -> None:
         registers = {"y1": self._silence, "y2": self._silence, "y3": self._silence}
