@@ -1,4 +1,4 @@
-"""A small CLAPP network, lowered by the real passes, for tests that need a compiled program."""
+"""A small network that learns, lowered by the real passes, for tests that need a program."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from clapp_neuro.config import TrainConfig
+from compiler.frontends.checkpoint import RULES
 from compiler.ir import (
     Comparator,
     Compartment,
@@ -16,45 +18,48 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.local_rules.clapp import forward, prediction, retrodiction
+from compiler.local_rules.layer import Layer, Learning
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
 from compiler.program import Program
 
 
-def network(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool = True) -> Network:
-    """Input and layers of LIF neurons; with `plastic`, CLAPP on every layer."""
-    random = np.random.default_rng(1)
+def network(
+    widths: tuple[int, ...] = (12, 8, 6),
+    steps: int = 8,
+    plastic: bool = True,
+    method: str = "clapp",
+    seed: int = 1,
+) -> Network:
+    """Input and layers of LIF neurons; with `plastic`, the method's rule in every layer."""
+    random = np.random.default_rng(seed)
     populations = [Population("input", widths[0], 0, scale=1 / 255)]
-    projections, comparators = [], []
+    projections: list[Projection] = []
+    comparators: list[Comparator] = []
+    train = TrainConfig(method=method, sgd_rate=2**-10)
     for level, (below, size) in enumerate(pairwise(widths), 1):
         name, source = f"layer{level}", "input" if level == 1 else f"layer{level - 1}"
-        gate = f"gate{level}" if plastic else None
-        rate = 2**-10
+        tensors = {
+            role: random.normal(0.3, 1.0, (size, columns)) / np.sqrt(columns)
+            for role, columns in (("forward", below), ("prediction", size), ("retrodiction", size))
+        }
+        learning = Learning({})
+        if plastic:
+            learning = RULES[method].learning(Layer(name, "saccade", train, tensors))
         populations.append(Population(name, size, level, Neuron(0.9, 1.0)))
-
-        def weights(rows: int, columns: int) -> np.ndarray:
-            return random.normal(0.3, 1.0, (rows, columns)) / np.sqrt(columns)
-
-        projections.append(
-            Projection(
-                f"{name}.forward",
-                source,
-                name,
-                Compartment.SOMA,
-                weights(size, below),
-                forward(rate, gate) if gate else None,
-            )
-        )
-        if gate:
-            for part, compartment, rule in (
-                ("prediction", Compartment.APICAL, prediction(rate, gate)),
-                ("retrodiction", Compartment.RETRO, retrodiction(rate, gate)),
-            ):
-                own = weights(size, size)
-                projections.append(Projection(f"{name}.{part}", name, name, compartment, own, rule))
-            comparators.append(Comparator(gate, name, "saccade", 1.0))
+        for role, compartment in (
+            ("forward", Compartment.SOMA),
+            ("prediction", Compartment.APICAL),
+            ("retrodiction", Compartment.RETRO),
+        ):
+            rule, start = learning.rules.get(role), source if role == "forward" else name
+            if rule is not None or role == "forward":
+                title = f"{name}.{role}"
+                projections.append(
+                    Projection(title, start, name, compartment, tensors[role], rule)
+                )
+        comparators += learning.comparators
     return Network(
         tuple(populations),
         tuple(projections),
@@ -64,9 +69,15 @@ def network(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool 
     )
 
 
-def compiled(widths: tuple[int, ...] = (12, 8, 6), steps: int = 8, plastic: bool = True) -> Program:
+def compiled(
+    widths: tuple[int, ...] = (12, 8, 6),
+    steps: int = 8,
+    plastic: bool = True,
+    method: str = "clapp",
+    seed: int = 1,
+) -> Program:
     """The same network as a program: weights to +-127, tags to +-255."""
-    source = network(widths, steps, plastic)
+    source = network(widths, steps, plastic, method, seed)
     quantized, _ = quantize(source, 127)
     program, _ = lower_learning(
         quantized, schedule(source), target="loihi2-sim", seed=1, weight_max=127, tag_max=255

@@ -81,7 +81,7 @@ def test_the_network_of_the_demo_binds_on_synaptic_memory():
 def test_comparators_are_neurons_with_a_place():
     placement = place(compiled((12, 8, 6)), TARGET)
     placed = {s.population for core in placement.cores for s in core.slices}
-    assert placed == {"layer1", "layer2", "gate1", "gate2"}
+    assert placed == {"layer1", "layer2", "layer1.gate", "layer2.gate"}
 
 
 def test_plastic_and_static_synapses_keep_apart_where_the_machine_wants_it():

@@ -89,11 +89,11 @@ def test_one_changed_value_of_any_kind_is_found(
 def test_a_changed_score_or_gate_is_found(quantity: str) -> None:
     program = compiled()
     left, right = (list(trace(program, seen(program))) for _ in range(2))
-    getattr(right[1], quantity)["gate2"] += 5
+    getattr(right[1], quantity)["layer2.gate"] += 5
     *_, total = compare(program, left, right)
     first = total.first_difference
     assert first is not None
-    assert (first.fixation, first.quantity, first.population) == (1, quantity, "gate2")
+    assert (first.fixation, first.quantity, first.population) == (1, quantity, "layer2.gate")
     assert (first.index, first.right - first.left, total.mismatches) == ((), 5, 1)
 
 

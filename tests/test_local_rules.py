@@ -1,0 +1,181 @@
+"""Local rules other than CLAPP: plain integers, both engines, the float reference, the command."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from compiled_program import compiled, network
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_lava import carrying_often, differences
+
+from compiler.backends import lava
+from compiler.backends.simulator import simulate, trace
+from compiler.ir import Quantity
+from compiler.pipeline import compile_network
+from compiler.program import Gate, Program, Synapses
+from compiler.rounding import round_stochastically, synapse_bits
+from compiler.targets import load_target
+from compiler.trace import FixationTrace, Stimulus
+
+METHODS = ("espp",)
+TARGET = load_target("loihi2-sim")
+
+
+def stimulus(program: Program, fixations: int, seed: int) -> Stimulus:
+    random = np.random.default_rng(seed)
+    labels = random.choice([-1, 1], fixations).astype(np.int8)
+    labels[0] = 0
+    size = program.populations[0].size
+    seen = random.integers(0, 256, (fixations, size)).astype(np.uint8)
+    return Stimulus({"input": seen}, {"saccade": labels})
+
+
+def plain_gate(gate: Gate, z: np.ndarray, c: np.ndarray, y: int) -> tuple[int, int]:
+    """(score, gate) of ESPP, in integers without a width: z and c are counts."""
+    norm = math.isqrt(int((c * c).sum()) * 2**16)
+    if norm == 0:
+        return 0, 0
+    u = int((z * c).sum()) * 2**16 // norm
+    opened = u < gate.margins[0] if y > 0 else u > -gate.margins[1]
+    return u, y * (2**28 // norm) if opened else 0
+
+
+def plain_post(program: Program, value, product: np.ndarray, time_step: int) -> np.ndarray:
+    rounded = round_stochastically(
+        product.astype(np.int64) * value.multiplier,
+        value.shift,
+        program.seed,
+        value.stream,
+        time_step,
+    )
+    return np.clip(value.granularity * rounded, -127, 127)
+
+
+def plain_learning(
+    program: Program, s: Synapses, tags: np.ndarray, x1: np.ndarray, y: np.ndarray, step: int
+) -> np.ndarray:
+    """t <- round((t << 7) + (((x1 * y) >> 3) << (e + 7))), clipped; (N_target, N_source)."""
+    assert s.rule is not None
+    product = (np.outer(y, x1) >> 3) << (s.rule.exponent + 7)
+    total = (tags.astype(np.int64) << 7) + product
+    bits = synapse_bits(program.seed, s.index, step, len(x1), len(y)).T
+    moved = (total >> 7) + (bits < (total & 127))
+    return np.where(x1 == 0, tags, np.clip(moved, -program.tag_max, program.tag_max))
+
+
+def check_espp(program: Program, seen: Stimulus) -> int:
+    """Every fixation of the simulator against plain integers; how often a gate was open."""
+    timetable, opened = program.timetable, 0
+    previous = {p.name: np.zeros(p.size, np.int64) for p in program.populations}
+    tags = {s.name: s.tags for s in program.synapses}
+    weights = {s.name: s.weights.astype(np.int64) for s in program.synapses}
+    for f, shown in enumerate(trace(program, seen)):
+        counts = {"input": seen.intensities["input"][f].astype(np.int64), **shown.counts}
+        for gate, s in zip(program.gates, program.synapses, strict=True):
+            assert s.target == gate.population and s.rule is not None
+            target, source = program.population(s.target), program.population(s.source)
+            z, c = counts[s.target].astype(np.int64), previous[s.target]
+            u, g = plain_gate(gate, z, c, int(seen.signals["saccade"][f]))
+            assert (shown.scores[gate.name], shown.gates[gate.name]) == (u, g)
+            opened += g != 0
+            (value,), (slot,) = target.post_values, s.slots
+            step = f * timetable.period + 1 + target.level + slot
+            active = (z > 0) & (z < timetable.steps)
+            y = plain_post(program, value, g * c * active, step)
+            assert np.array_equal(shown.post[s.target][0], y)
+            message = source.message(slot + target.level - source.level)
+            assert message.quantity is Quantity.COUNT
+            x1 = (counts[s.source] >> message.drop) << message.lift >> 1
+            tags[s.name] = plain_learning(program, s, tags[s.name], x1, y, step)
+            if (f + 1) * timetable.period % 2**s.rule.carry_exponent == 0:
+                sign = np.sign(tags[s.name])
+                weights[s.name] = np.clip(weights[s.name] + sign, -127, 127)
+                tags[s.name] = tags[s.name] - 64 * sign
+            assert np.array_equal(shown.tags[s.name][-1], tags[s.name])
+            assert np.array_equal(shown.weights[s.name][-1], weights[s.name])
+        previous = counts
+    return opened
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=2, max_size=4).map(tuple),
+    st.integers(2, 20),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=25, deadline=None)
+def test_espp_is_its_formula_in_plain_integers(
+    widths: tuple[int, ...], steps: int, seed: int
+) -> None:
+    source = network(widths, steps, method="espp", seed=seed)
+    program = carrying_often(compile_network(source, TARGET, seed=seed).program)
+    check_espp(program, stimulus(program, 12, seed))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_espp_opens_its_gates(seed: int) -> None:
+    """The same on networks of which it is known that they learn."""
+    program = carrying_often(compiled((12, 8, 6), method="espp", seed=seed))
+    assert check_espp(program, stimulus(program, 40, seed)) > 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("seed", range(2))
+def test_parts_of_a_run_make_the_whole(method: str, seed: int) -> None:
+    program = carrying_often(compiled((11, 7, 5), method=method, seed=seed))
+    seen = stimulus(program, 60, seed)
+    whole = simulate(program, seen)
+    first = simulate(program, seen.part(0, 23))
+    second = simulate(first.program, seen.part(23, 60), state=first.state)
+    assert second.program == whole.program != program
+    assert second.events == whole.events
+    assert np.array_equal(second.state.fields, whole.state.fields)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("seed", "steps", "guarded"), [(0, 8, False), (1, 3, True), (2, 16, True)])
+def test_lava_equals_the_simulator_at_every_step(
+    method: str, seed: int, steps: int, guarded: bool
+) -> None:
+    widths = [(9, 7, 5), (6, 4), (5, 4, 3, 3)][seed]
+    program = carrying_often(compiled(widths, steps, method=method, seed=seed))
+    seen = stimulus(program, 12, seed)
+    ours = list(trace(program, seen))
+    theirs = list(lava.trace(program, seen, timeout=60, guarded=guarded))
+    assert [list(differences(a, b)) for a, b in zip(theirs, ours, strict=True)] == [[]] * 12
+    assert any(moved(program, t) for t in ours), "nothing was learned, so nothing was compared"
+
+
+def moved(program: Program, shown: FixationTrace) -> bool:
+    return any(
+        not np.array_equal(shown.tags[s.name][-1], s.tags)
+        for s in program.synapses
+        if s.rule is not None
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lava_learns_the_same_program(method: str) -> None:
+    program = carrying_often(compiled((10, 8, 6), method=method))
+    seen = stimulus(program, 60, 3)
+    outcome, expected = lava.run(program, seen, timeout=60), simulate(program, seen)
+    assert outcome.program == expected.program != program
+    assert np.array_equal(outcome.scores, expected.scores)
+    assert np.array_equal(outcome.gates, expected.gates)
+
+
+@pytest.mark.parametrize("margins", [(0, -1), (5000, 3)])
+def test_a_layer_that_was_silent_before_closes_a_normed_gate(margins: tuple[int, int]) -> None:
+    program = compiled((12, 8), method="espp")
+    gate = replace(program.gates[0], margin=margins[0], left=margins[1])
+    program = replace(program, gates=(gate,))
+    dark = np.zeros((2, 12), np.uint8)
+    dark[1] = 255
+    for label in (-1, 1):
+        seen = Stimulus({"input": dark}, {"saccade": np.array([0, label], np.int8)})
+        shown = list(trace(program, seen))
+        assert shown[1].counts["layer1"].any()
+        assert shown[1].gates == {"layer1.gate": 0}
