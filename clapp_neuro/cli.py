@@ -82,6 +82,7 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="images in a minibatch")] = None,
     adam_rate: Annotated[float | None, typer.Option(help="learning rate, batch mode")] = None,
     sgd_rate: Annotated[float | None, typer.Option(help="learning rate, online")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="0 for the chip")] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16")] = None,
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="use torch.compile")
@@ -117,6 +118,7 @@ def train(
             "batch_size": batch_size,
             "adam_rate": adam_rate,
             "sgd_rate": sgd_rate,
+            "weight_decay": weight_decay,
             "precision": precision,
             "compile": compiled,
             "seed": seed,

@@ -1,7 +1,8 @@
 """The compiled file, `model.clapp`: a zip archive with a JSON document and one safetensors file.
 
     program.json        format, version, the whole program but its arrays, the compile notes
-    arrays.safetensors  NAME.weights int8 (N_target, N_source), NAME.tags int16
+    arrays.safetensors  NAME.weights int8 (N_target, N_source), NAME.tags int16,
+                        POPULATION.mean and POPULATION.variance int32 (N,)
 
 An interrupted run is carried along in both (`compiler.unfinished`), so that it can go on.
 Nothing in it is ever executed. A file of a newer version is refused with a sentence.
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = 1
+VERSION = 2  # 1: comparators with one margin and no norm, populations without averages
+AVERAGES = ("mean", "variance")
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files
@@ -56,9 +58,15 @@ def write_bundle(
         if s.tags is not None:
             arrays[f"{s.name}.tags"] = np.ascontiguousarray(s.tags, np.int16)
         bare.append(replace(s, weights=np.zeros(0), tags=None))
+    for p in program.populations:
+        for name in AVERAGES if p.averages is not None else ():
+            arrays[f"{p.name}.{name}"] = np.ascontiguousarray(getattr(p.averages, name), np.int32)
     values = asdict(replace(program, synapses=tuple(bare)))
     for s in values["synapses"]:
         del s["weights"], s["tags"]
+    for p in values["populations"]:
+        for name in AVERAGES if p["averages"] else ():
+            del p["averages"][name]
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -140,6 +148,9 @@ def _read(
         for s in values["synapses"]:
             s["weights"] = arrays[f"{s['name']}.weights"]
             s["tags"] = arrays.get(f"{s['name']}.tags")
+        for p in values["populations"]:
+            for name in AVERAGES if p.get("averages") else ():
+                p["averages"][name] = arrays[f"{p['name']}.{name}"]
         program = _PROGRAM.validate_python(values)
     except (SafetensorError, ValidationError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error

@@ -26,6 +26,8 @@ class Quantity(str, Enum):
     RETRO = "retro"  # r = W_retro z: the retrodiction
     SURROGATE = "surrogate"  # rho'(a) = [0 < z < 1]
     PREVIOUS_SURROGATE = "previous_surrogate"
+    CHANGE = "change"  # z - c
+    DEVIATION = "deviation"  # (z - mean) / (variance + epsilon), see `Averages`
 
 
 PRE_QUANTITIES = (Quantity.COUNT, Quantity.PREVIOUS_COUNT)
@@ -52,12 +54,39 @@ class Neuron:
     reset: str = "subtract"
 
 
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """Running mean and variance of each neuron's activity, both (N,), kept by its soma.
+
+    Where `signal` is not 0, at the end of a fixation, over z and c, the mean first:
+
+        mean     += share * ((z + c) / 2 - mean)
+        variance += share * (((z - mean)^2 + (c - mean)^2) / 2 - variance)
+    """
+
+    signal: str
+    share: float
+    epsilon: float
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Averages):
+            return NotImplemented
+        return (
+            (self.signal, self.share, self.epsilon) == (other.signal, other.share, other.epsilon)
+            and np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.variance, other.variance)
+        )
+
+
 @dataclass(frozen=True)
 class Population:
     """Neurons of one kind.
 
     `neuron=None` marks an input, which sends 8-bit intensities; `scale` is the real value of one
     unit of what it sends. `level` counts layers from the input: level l runs l steps behind.
+    `averages` where a rule needs them.
     """
 
     name: str
@@ -65,19 +94,26 @@ class Population:
     level: int
     neuron: Neuron | None = None
     scale: float = 1.0
+    averages: Averages | None = None
 
 
 @dataclass(frozen=True)
 class Term:
-    """One product of a learning rule: coefficient * gate * prod(post) * pre."""
+    """One product of a learning rule: coefficient * gate * prod(post) * pre.
+
+    `gate` names a comparator or a modulator. `rectified` says what of its value counts: "" the
+    value, "half" where it is positive (half-wave), "full" its magnitude (full-wave).
+    """
 
     coefficient: float
     pre: Quantity
     post: tuple[Quantity, ...]
     gate: str | None = None
+    rectified: str = ""
 
     def __str__(self) -> str:
-        gate = f"{self.gate}·" if self.gate else ""
+        value = {"": "{}·", "half": "max(0, {})·", "full": "|{}|·"}[self.rectified]
+        gate = value.format(self.gate) if self.gate else ""
         post = "·".join(q.value for q in self.post)
         return f"{self.coefficient:g}·{gate}{post}·pre.{self.pre.value}"
 

@@ -24,6 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from compiler.averages import Averages
 from compiler.ir import Compartment, Quantity
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
@@ -71,7 +72,8 @@ class PostValue:
     """What the soma writes into a post register at `step`, zero at all other steps.
 
     value = gate * prod(factors); stored as granularity * ((value * multiplier + random) >> shift),
-    random uniform in [0, 2^shift), then clipped to 7 bits and sign.
+    random uniform in [0, 2^shift), then clipped to 7 bits and sign. Of a gate's value "half"
+    rectified takes what is positive, "full" the magnitude.
     """
 
     step: int
@@ -82,6 +84,7 @@ class PostValue:
     shift: int
     granularity: int
     stream: int  # names the random numbers of this value
+    rectified: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class ProgramPopulation:
     soma: Soma | None
     messages: tuple[Message, ...] = ()
     post_values: tuple[PostValue, ...] = ()
+    averages: Averages | None = None
 
     def message(self, step: int) -> Message:
         """The message sent at tau = step; StopIteration if there is none."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compiler.ir import PRE_QUANTITIES, Compartment
+from compiler.averages import VARIANCE_BITS, fraction_bits
+from compiler.ir import PRE_QUANTITIES, Compartment, Quantity
 from compiler.program import (
     EXPONENTS,
     REGISTERS,
@@ -96,6 +97,11 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} writes the register '{value.register}'"
             if value.gate is not None and value.gate not in signals:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
+            if value.rectified not in ("", "half", "full"):
+                yield f"{population.name} has a gate rectified '{value.rectified}'"
+            if Quantity.DEVIATION in value.factors and population.averages is None:
+                yield f"{population.name} reads a deviation, but keeps no averages"
+        yield from _of_averages(program, population)
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
@@ -103,6 +109,28 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
     for s in program.synapses:
         yield from _of_synapses(program, s, sizes)
+
+
+def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    kept, name = population.averages, population.name
+    if kept is None:
+        return
+    if kept.signal not in program.modulators:
+        yield f"{name} averages by '{kept.signal}', which is no modulator"
+    room = fraction_bits(program.timetable.steps)
+    for what, value, low, high in (
+        ("multiplier", kept.multiplier, 0, 2**15),
+        ("shift", kept.shift, 1, 31),
+        ("fraction", kept.fraction, 1, room),
+        ("epsilon", kept.epsilon, 1, 2**VARIANCE_BITS),
+    ):
+        if not low <= value <= high:
+            yield f"the {what} of the averages of {name} is {value}, not between {low} and {high}"
+    for array in (kept.mean, kept.variance):
+        if array.shape != (population.size,) or array.dtype != np.int32:
+            yield f"the averages of {name} do not have the shape ({population.size},) of int32"
+        elif array.min(initial=0) < 0 or array.max(initial=0) > 2**VARIANCE_BITS:
+            yield f"an average of {name} is out of range"
 
 
 def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterator[str]:

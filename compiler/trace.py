@@ -37,7 +37,8 @@ class FixationTrace:
 
     Per LIF population: `membrane` int32 and `spikes` bool, both (steps, N), after each step of the
     presentation; `counts`, `apical`, `retro` int32 (N,) as the learning slots saw them; `post`
-    int32 (post values, N) in the order of `ProgramPopulation.post_values`. Per gate: `scores` and
+    int32 (post values, N) in the order of `ProgramPopulation.post_values`; where there are running
+    averages, `averages` int32 (2, N), mean and variance as they leave it. Per gate: `scores` and
     `gates`, ints. Per projection that learns: `weights` int8 and `tags` int16, both (period,
     N_target, N_source), after each step of the target's own time. Learning fields are empty when
     the run did not learn.
@@ -50,6 +51,7 @@ class FixationTrace:
     apical: dict[str, np.ndarray]
     retro: dict[str, np.ndarray]
     post: dict[str, np.ndarray]
+    averages: dict[str, np.ndarray]
     scores: dict[str, int]
     gates: dict[str, int]
     weights: dict[str, np.ndarray]

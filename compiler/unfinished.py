@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from compiler.backends.simulator import State
-from compiler.backends.simulator.memory import lay_out
+from compiler.backends.simulator.memory import Field, lay_out
 from compiler.backends.simulator.working import allocate
 from compiler.program import Program
 
@@ -57,6 +57,8 @@ def misfit(run: Unfinished, program: Program) -> str | None:
         array, dtype = getattr(state, name), np.dtype(np.int32 if name == "fields" else np.int64)
         if array.shape != shape or array.dtype != dtype:
             return f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}"
+    if state.fields[Field.VARIANCE].min(initial=0) < 0:
+        return "a variance is below 0"
     return None
 
 

@@ -108,6 +108,7 @@ def _pairs(
         ("apical", timetable.predict),
         ("retro", timetable.predict),
         ("post", timetable.predict),
+        ("averages", timetable.predict),
         ("scores", timetable.steps + 1),
         ("gates", timetable.steps + 1),
     ):

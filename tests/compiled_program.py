@@ -31,23 +31,27 @@ def network(
     plastic: bool = True,
     method: str = "clapp",
     seed: int = 1,
+    rate: float = 2**-10,
 ) -> Network:
     """Input and layers of LIF neurons; with `plastic`, the method's rule in every layer."""
     random = np.random.default_rng(seed)
     populations = [Population("input", widths[0], 0, scale=1 / 255)]
     projections: list[Projection] = []
     comparators: list[Comparator] = []
-    train = TrainConfig(method=method, sgd_rate=2**-10)
+    train = TrainConfig(method=method, sgd_rate=rate)
     for level, (below, size) in enumerate(pairwise(widths), 1):
         name, source = f"layer{level}", "input" if level == 1 else f"layer{level - 1}"
         tensors = {
             role: random.normal(0.3, 1.0, (size, columns)) / np.sqrt(columns)
             for role, columns in (("forward", below), ("prediction", size), ("retrodiction", size))
         }
+        own = np.random.default_rng([seed, level])
+        tensors |= {"mean": own.uniform(0, 0.3, size), "variance": own.uniform(0, 0.1, size)}
         learning = Learning({})
         if plastic:
             learning = RULES[method].learning(Layer(name, "saccade", train, tensors))
-        populations.append(Population(name, size, level, Neuron(0.9, 1.0)))
+        neuron = Neuron(0.9, 1.0)
+        populations.append(Population(name, size, level, neuron, averages=learning.averages))
         for role, compartment in (
             ("forward", Compartment.SOMA),
             ("prediction", Compartment.APICAL),
@@ -56,9 +60,7 @@ def network(
             rule, start = learning.rules.get(role), source if role == "forward" else name
             if rule is not None or role == "forward":
                 title = f"{name}.{role}"
-                projections.append(
-                    Projection(title, start, name, compartment, tensors[role], rule)
-                )
+                projections.append(Projection(title, start, name, compartment, tensors[role], rule))
         comparators += learning.comparators
     return Network(
         tuple(populations),
@@ -75,9 +77,10 @@ def compiled(
     plastic: bool = True,
     method: str = "clapp",
     seed: int = 1,
+    rate: float = 2**-10,
 ) -> Program:
     """The same network as a program: weights to +-127, tags to +-255."""
-    source = network(widths, steps, plastic, method, seed)
+    source = network(widths, steps, plastic, method, seed, rate)
     quantized, _ = quantize(source, 127)
     program, _ = lower_learning(
         quantized, schedule(source), target="loihi2-sim", seed=1, weight_max=127, tag_max=255

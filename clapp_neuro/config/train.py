@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from clapp_neuro.config.part import Part, Positive, Rate
-from clapp_neuro.rules.registry import METHODS, Context, Retro, check_method
+from clapp_neuro.rules.registry import METHODS, Context, Retro, check_method, find_rule
 
 DEFAULT_STEPS = {"batch": 3_000, "online": 180_000}
 """Minibatches (batch) or fixations (online) where an experiment does not say."""
@@ -56,6 +56,13 @@ class TrainConfig(Part):
     def total_steps(self) -> int:
         """Minibatches or fixations of the whole training."""
         return DEFAULT_STEPS[self.mode] if self.steps is None else self.steps
+
+    @property
+    def decay(self) -> float:
+        """Weight decay: `weight_decay`, or the method's own."""
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return find_rule(self.method).weight_decay
 
     @property
     def retrodiction(self) -> Retro:

@@ -16,7 +16,8 @@ from clapp_neuro.rules.seen import Rule, Seen, Shape, Signal
 HEBBIAN = 1.0  # λ
 EPSILON = 1e-4
 AVERAGING = 0.1
-"""Share of the newest minibatch in the running averages; a single fixation's is 1/1000 of it."""
+AVERAGING_ONLINE = AVERAGING / 1000
+"""Share of the newest minibatch in the running averages, and that of a single fixation."""
 
 
 def matrices(size: Size) -> dict[str, Shape]:
@@ -30,7 +31,7 @@ def signal(seen: Seen) -> Signal:
     contexts, predicted = seen.draw.pairs[0]
     stays = (seen.draw.y > 0).to(z.dtype)[:, None, None]
     change = (z[:, predicted] - z[:, contexts]) * stays
-    share = AVERAGING if len(z) > 1 else AVERAGING / 1000
+    share = AVERAGING if len(z) > 1 else AVERAGING_ONLINE
     old_mean, old_variance = seen.weights["mean"], seen.weights["variance"]
     mean = old_mean + share * (z.mean((0, 1)) - old_mean)
     spread = (z - mean).square().mean((0, 1))

@@ -26,7 +26,7 @@ from clapp_neuro.rules.registry import METHODS, find_rule
 from clapp_neuro.rules.seen import Draw, Seen, Signal
 from clapp_neuro.training.crew import ALONE, Crew
 from clapp_neuro.training.loader import Minibatches, minibatches
-from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of, weight_decay
+from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of
 from clapp_neuro.training.tally import Tally
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -59,7 +59,7 @@ class BatchTrainer:
         self.source = Minibatches(experiment, images, crew)
         self.loaded: Iterator[tuple[Tensor, Tensor]] | None = None
         self.next_step = -1
-        self.decay = weight_decay(experiment, self.rule)
+        self.decay = experiment.train.decay
         self.pairs = self._pairs()
         self.optimizer = torch.optim.Adam(list(weights.values()), lr=experiment.train.adam_rate)
         if resume is not None:

@@ -20,7 +20,7 @@ from clapp_neuro.encoders.shapes import modules_of
 from clapp_neuro.randomness import Purpose, keyed_generator
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.rules.seen import Draw, Seen, Signal
-from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of, weight_decay
+from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of
 from clapp_neuro.training.tally import Tally
 
 BLOCK = 1024
@@ -51,7 +51,7 @@ class OnlineTrainer:
         self.rule = find_rule(experiment.train.method)
         self.layers = [part[0] for part in modules_of(experiment)]
         self.own = {layer: tensors_of(weights, layer) for layer in self.layers}
-        self.decay = weight_decay(experiment, self.rule)
+        self.decay = experiment.train.decay
         self.block = -1
         self.dtype = next(iter(weights.values())).dtype
         self.draws = {y: _draw(y, experiment, self.dtype) for y in (-1, 1)}

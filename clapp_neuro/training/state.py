@@ -7,21 +7,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from clapp_neuro.config import Experiment
 from clapp_neuro.errors import InputError
-from clapp_neuro.rules.seen import Rule
 
 
 def tensors_of(weights: Mapping[str, Tensor], layer: int) -> dict[str, Tensor]:
     """The tensors of a layer (from 1) by role; the tensors themselves, not copies."""
     prefix = f"layer{layer}."
     return {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
-
-
-def weight_decay(experiment: Experiment, rule: Rule) -> float:
-    """What the experiment says, or else the rule."""
-    decay = experiment.train.weight_decay
-    return rule.weight_decay if decay is None else decay
 
 
 def check_loss(loss: float, layer: int, step: int, rate_name: str, rate: float) -> None:

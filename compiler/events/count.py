@@ -158,6 +158,8 @@ class _Run:
         for s in self.program.synapses:
             if s.target == population.name and s.compartment is not Compartment.SOMA:
                 busy |= {step + 1 for step in s.listens}  # delivered one step after it was sent
+        if population.averages is not None:
+            busy.add(self.steps)
         for gate in self.program.gates:
             if gate.population == population.name:
                 busy |= set(range(self.steps, gate.decided(self.steps)))  # sends its scores

@@ -16,10 +16,10 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.local_rules import clapp, espp
+from compiler.local_rules import clapp, espp, lpl
 from compiler.local_rules.layer import Layer, Learning
 
-RULES = {"clapp": clapp, "espp": espp}
+RULES = {"clapp": clapp, "espp": espp, "lpl": lpl}
 """Which file of `compiler/local_rules` lowers which method."""
 INPUT = "input"
 SACCADE = "saccade"  # the broadcast y: +1 fixation, -1 right after a saccade
@@ -53,7 +53,6 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         name = f"layer{level}"
         below = populations[-1].name
         neuron = Neuron(encoder.decay, encoder.threshold, encoder.reset)
-        populations.append(Population(name, size, level, neuron))
         tensors = {
             key.removeprefix(f"{name}."): tensor.double().numpy()
             for key, tensor in checkpoint.weights.items()
@@ -62,6 +61,8 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         learning = Learning({})
         if learns:
             learning = RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
+        population = Population(name, size, level, neuron, averages=learning.averages)
+        populations.append(population)
         for role, (source, compartment) in {
             "forward": (below, Compartment.SOMA),
             "prediction": (name, Compartment.APICAL),
@@ -97,6 +98,11 @@ def _require_chip_rule(layers: int, train: TrainConfig) -> None:
         raise InputError(
             f"train.method is '{train.method}': the rules that are lowered to the chip are those "
             f"of {', '.join(RULES)}; train with one of them, {static}"
+        )
+    if train.decay != 0:
+        raise InputError(
+            f"train.weight_decay is {train.decay:g}: on the chip a synapse learns from traces, it "
+            f"does not decay by itself; train with --weight-decay 0, {static}"
         )
     if train.gate == "split":
         raise InputError(

@@ -7,12 +7,12 @@ one table of which method is lowered by which file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from clapp_neuro.config import TrainConfig
-from compiler.ir import Comparator, LearningRule
+from compiler.ir import Averages, Comparator, LearningRule
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ class Learning:
 
     rules: of each plastic matrix, by its role; `forward` are the weights of the forward pass,
     `prediction` and `retrodiction` end on the layer's own apical and retro compartments.
-    comparators: what its gates need.
+    comparators: what its gates need. averages: what its somata keep of their activity.
     """
 
     rules: Mapping[str, LearningRule]
-    comparators: tuple[Comparator, ...] = field(default=())
+    comparators: tuple[Comparator, ...] = ()
+    averages: Averages | None = None

@@ -101,11 +101,15 @@ def memory_bytes(demand: Demand, neurons: int, limits: Limits) -> int:
 
 
 def _state_words(program: Program, population: str) -> int:
-    """32-bit words of state: membrane, both counts, one for each other compartment, post values."""
+    """32-bit words of state.
+
+    Membrane, both counts in one, one for each other compartment, post values, both averages.
+    """
     compartments = {
         s.compartment
         for s in program.synapses
         if s.target == population and s.compartment is not Compartment.SOMA
     }
-    learns = bool(program.population(population).post_values)
-    return 2 + len(compartments) + int(learns)
+    p = program.population(population)
+    averages = 0 if p.averages is None else 2
+    return 2 + len(compartments) + int(bool(p.post_values)) + averages

@@ -19,15 +19,15 @@ import math
 from dataclasses import replace
 
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Comparator, Compartment, Projection, Quantity, Term
+from compiler.ir import PRE_QUANTITIES, Compartment, Projection, Quantity, Term
+from compiler.passes.lower_averages import lower_averages
+from compiler.passes.lower_gate import lower_gate
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
-    bound,
     post_scale,
-    post_unit,
     pre_unit,
     term_bound,
     term_peak,
@@ -35,13 +35,10 @@ from compiler.passes.units import (
 )
 from compiler.program import (
     EXPONENTS,
-    NORM_BITS,
     PRODUCT_SHIFT,
     REGISTERS,
-    SCORE_BITS,
     TAG_UNITS,
     TRACE_MAX,
-    Gate,
     Message,
     PostValue,
     Product,
@@ -93,10 +90,11 @@ def lower_learning(
             soma=quantized.somas.get(p.name),
             messages=_messages(quantized, plan, p.name),
             post_values=tuple(sorted(post_values[p.name], key=lambda v: (v.step, v.register))),
+            averages=lower_averages(p, network.schedule.steps, notes),
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
-    gates = tuple(_gate(quantized, c, notes) for c in network.comparators)
+    gates = tuple(lower_gate(quantized, c, notes) for c in network.comparators)
     program = Program(
         target=target,
         seed=seed,
@@ -153,7 +151,17 @@ def _lower_rule(
         exact = gain * 2.0 ** (PRODUCT_SHIFT - exponent) / granularity
         multiplier, shift = post_scale(exact, term, projection)
         values.append(
-            PostValue(tau, "", term.post, term.gate, multiplier, shift, granularity, stream=0)
+            PostValue(
+                tau,
+                "",
+                term.post,
+                term.gate,
+                multiplier,
+                shift,
+                granularity,
+                stream=0,
+                rectified=term.rectified,
+            )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
         smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / TAG_UNITS
@@ -270,43 +278,3 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             step = tau + climbs
             sent[step] = Message(step, term.pre, drop, lift + 1)
     return tuple(sent[step] for step in sorted(sent))
-
-
-def _gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
-    """The hinge margin as an integer threshold on the summed score."""
-    population = quantized.network.population(comparator.population)
-    unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
-    peak = float(population.size)
-    for quantity in comparator.score:
-        peak *= bound(quantized, population.name, quantity)
-    score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
-    unit *= 2**score_shift
-    if comparator.norm is not None:
-        if comparator.norm not in PRE_QUANTITIES:
-            raise InputError(
-                f"comparator {comparator.name}: it can form the norm of counts, not of "
-                f"'{comparator.norm.value}'"
-            )
-        norm = post_unit(quantized, population.name, comparator.norm)
-        unit *= 2.0 ** (NORM_BITS - SCORE_BITS) / norm
-    margins, errors, texts = [], [], []
-    for margin in comparator.margins:
-        margins.append(round(margin / unit))
-        errors.append(abs(margins[-1] * unit / margin - 1) if margin else 0.0)
-        texts.append(f"{margin:g} is {margins[-1]} (error {errors[-1]:.1e})")
-    split = margins[0] != margins[1]
-    text = f"margin {texts[0]}" + (f", after a saccade {texts[1]}" if split else "")
-    text += f", score >> {score_shift}"
-    if comparator.norm is not None:
-        text += f"; score and gate divided by the norm of the layer's {comparator.norm.value}"
-    notes.append(Note("learning", comparator.name, text, max(errors)))
-    return Gate(
-        comparator.name,
-        comparator.population,
-        comparator.modulator,
-        margins[0],
-        score_shift,
-        comparator.score,
-        margins[1] if split else None,
-        comparator.norm,
-    )

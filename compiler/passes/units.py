@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 
 from clapp_neuro.errors import InputError
+from compiler.averages import DEVIATION_BITS
 from compiler.ir import PRE_QUANTITIES, Compartment, Network, Projection, Quantity, Term
-from compiler.passes.quantize import Quantized
+from compiler.passes.quantize import MEMBRANE_MAX, Quantized
 from compiler.program import NORM_BITS, RECIPROCAL_BITS
 from compiler.report import Note
 
@@ -20,6 +21,8 @@ SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of 
 LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 _COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
+_CALIBRATED = (*_COMPARTMENT, Quantity.DEVIATION)
+_COUNTED = (*PRE_QUANTITIES, Quantity.CHANGE)
 
 
 def pre_unit(quantized: Quantized, population: str) -> float:
@@ -40,8 +43,14 @@ def _arriving(quantized: Quantized, population: str, compartment: Compartment) -
 
 def post_unit(quantized: Quantized, population: str, quantity: Quantity) -> float:
     """The real value of one unit of the integer quantity."""
-    if quantity in PRE_QUANTITIES:
+    if quantity in _COUNTED:
         return pre_unit(quantized, population)
+    if quantity is Quantity.DEVIATION:
+        if quantized.network.population(population).averages is None:
+            raise InputError(
+                f"a rule of {population} reads its {quantity.value}, but it keeps no averages"
+            )
+        return 2.0**-DEVIATION_BITS / pre_unit(quantized, population)
     if quantity in _COMPARTMENT:
         arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
         if not arriving:
@@ -97,9 +106,9 @@ def _whole_term(
 
 def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:
     """The largest expected integer value of the quantity: exact for counts, else calibrated."""
-    if quantity in PRE_QUANTITIES:
+    if quantity in _COUNTED:
         return float(quantized.network.schedule.steps)
-    if quantity in _COMPARTMENT:
+    if quantity in _CALIBRATED:
         seen = quantized.network.calibration.get(_peak_name(population, quantity), 0.0)
         peak = max(POST_HEADROOM * seen, POST_FLOOR)
         return peak / post_unit(quantized, population, quantity)
@@ -107,14 +116,14 @@ def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> floa
 
 
 def assumed_peaks(network: Network) -> list[Note]:
-    """A note for each compartment that a rule reads and whose peak calibration did not measure."""
+    """A note for each quantity that a rule reads and whose peak calibration did not measure."""
     read = {
         (p.target, quantity)
         for p in network.projections
         if p.rule is not None
         for term in p.rule.terms
         for quantity in term.post
-        if quantity in _COMPARTMENT
+        if quantity in _CALIBRATED
     }
     return [
         Note(
@@ -138,7 +147,7 @@ def post_scale(exact: float, term: Term, projection: Projection) -> tuple[int, i
 
     InputError with the remedy where a term that learns has none.
     """
-    found = _scaling(exact) if exact or not term.coefficient else None
+    found = scaling(exact) if exact or not term.coefficient else None
     if found is not None:
         return found
     if abs(exact) < SMALLEST_SCALE:
@@ -148,7 +157,7 @@ def post_scale(exact: float, term: Term, projection: Projection) -> tuple[int, i
             f"learning step would be lost in rounding; make the weights smaller or the learning "
             f"rate larger{factor}"
         )
-    read = " and ".join(q.value for q in term.post if q in _COMPARTMENT) or "counts"
+    read = " and ".join(q.value for q in term.post if q in _CALIBRATED) or "counts"
     raise InputError(
         f"projection {projection.name}: its rule reads the {read} of {projection.target}, whose "
         f"weights are so large that one step of it exceeds a post value; make the weights that "
@@ -156,7 +165,8 @@ def post_scale(exact: float, term: Term, projection: Projection) -> tuple[int, i
     )
 
 
-def _scaling(exact: float) -> tuple[int, int] | None:
+def scaling(exact: float) -> tuple[int, int] | None:
+    """(multiplier, shift) as `post_scale`; None where there is none."""
     for shift in SHIFTS:
         multiplier = round(exact * 2**shift)
         if abs(multiplier) >= 2**MULTIPLIER_BITS:
@@ -170,8 +180,10 @@ def _scaling(exact: float) -> tuple[int, int] | None:
 def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
     """The largest possible integer value of a quantity."""
     steps = quantized.network.schedule.steps
-    if quantity in PRE_QUANTITIES:
+    if quantity in _COUNTED:
         return float(steps)
+    if quantity is Quantity.DEVIATION:
+        return float(MEMBRANE_MAX)
     if quantity in _COMPARTMENT:
         arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
         return float(sum(LARGEST_WEIGHT * steps * p.weights.shape[1] for p in arriving))

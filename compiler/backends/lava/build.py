@@ -109,7 +109,9 @@ class Network:
         wiring = wire_population(self._program, population, self._learn)
         self._wirings[population.name] = wiring
         process = LifPopulation(
-            population=population if self._learn else replace(population, post_values=()),
+            population=population
+            if self._learn
+            else replace(population, post_values=(), averages=None),
             clock=clock,
             wiring=wiring,
             seed=self._program.seed,

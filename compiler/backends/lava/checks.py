@@ -140,8 +140,10 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
 
 def _largest(program: Program, population: str, quantity: Quantity) -> int:
     steps = program.timetable.steps
-    if quantity in (Quantity.COUNT, Quantity.PREVIOUS_COUNT):
+    if quantity in (Quantity.COUNT, Quantity.PREVIOUS_COUNT, Quantity.CHANGE):
         return steps
+    if quantity is Quantity.DEVIATION:
+        return ACCUMULATOR_MAX
     compartment = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
     if quantity in compartment:
         inputs = [

@@ -41,6 +41,9 @@ class PopulationRecord:
         self.apical = shared_zeros((kept, size), np.int32)
         self.retro = shared_zeros((kept, size), np.int32)
         self.post = shared_zeros((kept, len(population.post_values), size), np.int32)
+        averages = 0 if population.averages is None else 2
+        self.averages = shared_zeros((kept, averages, size), np.int32)
+        self.final_averages = shared_zeros((averages, size), np.int32)
 
 
 class SynapseRecord:
@@ -103,6 +106,11 @@ class Recording:
             apical={name: r.apical[i].copy() for name, (r, i) in learning.items()},
             retro={name: r.retro[i].copy() for name, (r, i) in learning.items()},
             post={name: r.post[i].copy() for name, (r, i) in learning.items()},
+            averages={
+                name: r.averages[i].copy()
+                for name, (r, i) in learning.items()
+                if len(r.final_averages)
+            },
             scores={name: int(r.scores[i]) for name, (r, i) in gates.items()},
             gates={name: int(r.gates[i]) for name, (r, i) in gates.items()},
             weights={name: r.weights[i].copy() for name, (r, i) in synapses.items()},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from compiler.averages import DEVIATION_BITS, Averages
 from compiler.ir import Quantity
 from compiler.program import Message, PostValue, Soma
 from compiler.rounding import round_stochastically
@@ -22,6 +23,12 @@ DECAY_BITS = 12
 def clip_24_bits(x: np.ndarray) -> np.ndarray:
     """Clips to the range of a membrane potential or accumulator."""
     return np.clip(x, -MEMBRANE_MAX, MEMBRANE_MAX)
+
+
+ARRAYS = (
+    *("membrane", "spiked", "held", "count", "previous", "apical", "retro"),
+    *("mean", "variance", "deviation"),
+)
 
 
 @dataclass
@@ -37,9 +44,12 @@ class NeuronState:
     previous: np.ndarray = field(init=False)
     apical: np.ndarray = field(init=False)
     retro: np.ndarray = field(init=False)
+    mean: np.ndarray = field(init=False)
+    variance: np.ndarray = field(init=False)
+    deviation: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("membrane", "spiked", "held", "count", "previous", "apical", "retro"):
+        for name in ARRAYS:
             setattr(self, name, np.zeros(self.size, np.int64))
 
     def begin_fixation(self) -> None:
@@ -68,12 +78,25 @@ class NeuronState:
             return ((self.count > 0) & (self.count < self.steps)).astype(np.int64)
         if quantity is Quantity.PREVIOUS_SURROGATE:
             return ((self.previous > 0) & (self.previous < self.steps)).astype(np.int64)
+        if quantity is Quantity.CHANGE:
+            return self.count - self.previous
         return {
+            Quantity.DEVIATION: self.deviation,
             Quantity.COUNT: self.count,
             Quantity.PREVIOUS_COUNT: self.previous,
             Quantity.APICAL: self.apical,
             Quantity.RETRO: self.retro,
         }[quantity]
+
+    def average(self, averages: Averages, signal: int) -> None:
+        """Moves the running averages where there is a signal, then measures the deviation."""
+        now, before = self.count << averages.fraction, self.previous << averages.fraction
+        if signal != 0:
+            self.mean += _share(((now + before) >> 1) - self.mean, averages)
+            spread = np.square(now - self.mean) + np.square(before - self.mean)
+            self.variance += _share((spread >> (averages.fraction + 1)) - self.variance, averages)
+        distance = (now - self.mean) << DEVIATION_BITS
+        self.deviation = clip_24_bits(distance // (self.variance + averages.epsilon))
 
     def product(self, quantities: tuple[Quantity, ...]) -> np.ndarray:
         """The product of some quantities, int64 (N,); 1 where there are none."""
@@ -92,10 +115,16 @@ class NeuronState:
 
     def post_value(self, value: PostValue, signal: int, seed: int, time_step: int) -> np.ndarray:
         """What the soma writes into a post register, int64 (N,)."""
-        scaled = signal * self.product(value.factors) * value.multiplier
+        rectified = {"": signal, "half": max(0, signal), "full": abs(signal)}[value.rectified]
+        scaled = rectified * self.product(value.factors) * value.multiplier
         rounded = round_stochastically(scaled, value.shift, seed, value.stream, time_step)
         return np.clip(value.granularity * rounded, -POST_MAX, POST_MAX)
 
     def end_fixation(self) -> None:
         """The counts become those of the previous fixation."""
         self.previous[:] = self.count
+
+
+def _share(x: np.ndarray, averages: Averages) -> np.ndarray:
+    """So much of x as an average takes in, rounded."""
+    return (x * averages.multiplier + (1 << (averages.shift - 1))) >> averages.shift

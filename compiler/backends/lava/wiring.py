@@ -85,8 +85,11 @@ def signal_phase(program: Program, name: str) -> int:
 
 
 def signal_names(population: ProgramPopulation) -> tuple[str, ...]:
-    """The broadcast values that a population's post values name, each once."""
-    return tuple(dict.fromkeys(v.gate for v in population.post_values if v.gate is not None))
+    """The broadcast values that a population's post values and averages name, each once."""
+    named = [v.gate for v in population.post_values if v.gate is not None]
+    if population.averages is not None:
+        named.append(population.averages.signal)
+    return tuple(dict.fromkeys(named))
 
 
 def wire_population(

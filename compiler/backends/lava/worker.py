@@ -112,8 +112,15 @@ def _time(job: Job, network: Network, _: Recording, steps: int) -> Iterator[Any]
 
 
 def _learned(program: Program, recording: Recording) -> Program:
+    populations = []
+    for p in program.populations:
+        if p.averages is not None:
+            mean, variance = recording.populations[p.name].final_averages.copy()
+            p = replace(p, averages=replace(p.averages, mean=mean, variance=variance))
+        populations.append(p)
     return replace(
         program,
+        populations=tuple(populations),
         synapses=tuple(
             s
             if s.name not in recording.synapses

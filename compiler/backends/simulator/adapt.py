@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiler.averages import DEVIATION_BITS
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import plasticity
 from compiler.backends.simulator.kernels.random import key, words
 from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
-from compiler.backends.simulator.memory import PREVIOUS_SURROGATE, SURROGATE
+from compiler.backends.simulator.memory import CHANGE, PREVIOUS_SURROGATE, RECTIFIED, SURROGATE
 from compiler.program import NORM_BITS, RECIPROCAL_BITS, SCORE_BITS, TAG_UNITS, TRACE_MAX
+
+HALF = RECTIFIED["half"]
 
 
 @compiled(inline="always")
@@ -25,6 +28,8 @@ def factor(state, code, j, steps):
         return np.int64((state[c.COUNT, j] > 0) & (state[c.COUNT, j] < steps))
     if code == PREVIOUS_SURROGATE:
         return np.int64((state[c.PREVIOUS, j] > 0) & (state[c.PREVIOUS, j] < steps))
+    if code == CHANGE:
+        return np.int64(state[c.COUNT, j]) - np.int64(state[c.PREVIOUS, j])
     return np.int64(state[code, j])
 
 
@@ -87,6 +92,27 @@ def decide(w, op, steps):
 
 
 @compiled(inline="always")
+def average(w, op):
+    """Running averages of what the neurons did, and how far they are from them now."""
+    start, size, population, signal = op[1], op[2], op[3], op[4]
+    multiplier, shift, fraction, epsilon = op[5], op[6], op[7], op[8]
+    half = np.int64(1) << (shift - 1)
+    for j in range(start, start + size):
+        mean, variance = np.int64(w.state[c.MEAN, j]), np.int64(w.state[c.VARIANCE, j])
+        now = np.int64(w.state[c.COUNT, j]) << fraction
+        before = np.int64(w.state[c.PREVIOUS, j]) << fraction
+        if w.signals[signal] != 0:
+            mean += (((now + before) >> 1) - mean) * multiplier + half >> shift
+            spread = (now - mean) * (now - mean) + (before - mean) * (before - mean)
+            variance += ((spread >> (fraction + 1)) - variance) * multiplier + half >> shift
+            w.state[c.MEAN, j] = np.int32(mean)
+            w.state[c.VARIANCE, j] = np.int32(variance)
+        deviation = ((now - mean) << DEVIATION_BITS) // (variance + epsilon)
+        w.population_counts[population, c.A_CLIPPED] += abs(deviation) > MEMBRANE_MAX
+        w.state[c.DEVIATION, j] = np.int32(min(max(deviation, -MEMBRANE_MAX), MEMBRANE_MAX))
+
+
+@compiled(inline="always")
 def write_post(w, op, fixation, clock):
     """The soma writes a post value: signal * factors * mult / 2^shift, stochastically rounded."""
     population, start, size, register = op[1], op[2], op[3], op[4]
@@ -95,6 +121,8 @@ def write_post(w, op, fixation, clock):
     y = w.registers[register, start : start + size]
     y[:] = 0
     signal = np.int64(1) if modulator < 0 else w.signals[modulator]
+    if signal < 0 and op[14] > 0:
+        signal = np.int64(0) if op[14] == HALF else -signal
     if signal == 0:
         return
     drawn = w.words[:size]

@@ -21,13 +21,14 @@ CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
 )
 GATE, CLEAR, DELIVER, SATURATE = int(Op.GATE), int(Op.CLEAR), int(Op.DELIVER), int(Op.SATURATE)
 POST, LEARN, CARRY = int(Op.POST), int(Op.LEARN), int(Op.CARRY)
-END, PRESENT = int(Op.END), int(Op.PRESENT)
+END, PRESENT, AVERAGE = int(Op.END), int(Op.PRESENT), int(Op.AVERAGE)
 MEMBRANE, COUNT, PREVIOUS, FIRED = (
     int(Field.MEMBRANE),
     int(Field.COUNT),
     int(Field.PREVIOUS),
     int(Field.FIRED),
 )
+MEAN, VARIANCE, DEVIATION = int(Field.MEAN), int(Field.VARIANCE), int(Field.DEVIATION)
 SPIKES, ACTIVE, V_CLIPPED = (
     int(PopulationCount.SPIKES),
     int(PopulationCount.ACTIVE_UPDATES),

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.averages import Averages
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
-from compiler.backends.simulator.memory import Layout, lay_out
+from compiler.backends.simulator.memory import Field, Layout, lay_out
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
-from compiler.program import Program
+from compiler.program import Program, ProgramPopulation
 from compiler.trace import Stimulus
 
 
@@ -107,7 +108,7 @@ class Machine:
         return flat[start : start + n_post * n_pre].reshape(n_pre, n_post).T.copy()
 
     def learned(self) -> Program:
-        """The program with the weights and tags that it has now."""
+        """The program with the weights, tags and averages that it has now."""
         synapses = tuple(
             s
             if s.rule is None
@@ -118,7 +119,20 @@ class Machine:
             )
             for s in self.program.synapses
         )
-        return replace(self.program, synapses=synapses)
+        populations = tuple(
+            p if p.averages is None else replace(p, averages=self.averages(p))
+            for p in self.program.populations
+        )
+        return replace(self.program, synapses=synapses, populations=populations)
+
+    def averages(self, population: ProgramPopulation) -> Averages:
+        """A population's running averages as they are now, copies."""
+        assert population.averages is not None
+        start = self.layout.offsets[population.name]
+        mean, variance = self.working.state[
+            [Field.MEAN, Field.VARIANCE], start : start + population.size
+        ]
+        return replace(population.averages, mean=mean, variance=variance)
 
     def events(self, fixations: int) -> Events:
         """The counters since the machine was built, with names."""

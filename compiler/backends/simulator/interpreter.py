@@ -30,6 +30,8 @@ def execute(operations, fixation, clock, w, log):
             forward.deliver(w, op, steps)
         elif code == c.SATURATE:
             forward.saturate(w, op)
+        elif code == c.AVERAGE:
+            adapt.average(w, op)
         elif code == c.POST:
             adapt.write_post(w, op, fixation, clock)
         elif code == c.LEARN:

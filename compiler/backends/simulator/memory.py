@@ -30,12 +30,14 @@ class Op(IntEnum):
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
-    POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt
+    POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
+    #           rectified (0 not, 1 half, 2 full)
     LEARN = 9  # synapses, start, n_post, source, n_pre, field, drop, lift, register, target,
     #            exponent, stream, dt
     CARRY = 10  # synapses, start, size, mask, dt
     END = 11  # offset, size, population: counts become previous counts
     PRESENT = 12  # offset, size, population: counts the input neurons that send anything
+    AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
 
 
 class Field(IntEnum):
@@ -47,6 +49,9 @@ class Field(IntEnum):
     APICAL = 3
     RETRO = 4
     FIRED = 5  # a mask: all bits set where the neuron spiked in the last step
+    MEAN = 6
+    VARIANCE = 7
+    DEVIATION = 8
 
 
 FIELD_OF = {
@@ -54,12 +59,19 @@ FIELD_OF = {
     Quantity.PREVIOUS_COUNT: Field.PREVIOUS,
     Quantity.APICAL: Field.APICAL,
     Quantity.RETRO: Field.RETRO,
+    Quantity.DEVIATION: Field.DEVIATION,
 }
-# Codes of post factors: a state field, or one of these one-bit functions of it; -1 is the factor 1.
-SURROGATE, PREVIOUS_SURROGATE, ONE = 100, 101, -1
+# Codes of post factors: a state field, or one of these functions of them; -1 is the factor 1.
+SURROGATE, PREVIOUS_SURROGATE, CHANGE, ONE = 100, 101, 102, -1
+FUNCTIONS = {
+    Quantity.SURROGATE: SURROGATE,
+    Quantity.PREVIOUS_SURROGATE: PREVIOUS_SURROGATE,
+    Quantity.CHANGE: CHANGE,
+}
+RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 14
+OPERANDS = 15
 
 
 class PopulationCount(IntEnum):
@@ -114,11 +126,7 @@ class Layout:
 
 def factor_code(quantity: Quantity) -> int:
     """The operand that stands for a post factor."""
-    if quantity is Quantity.SURROGATE:
-        return SURROGATE
-    if quantity is Quantity.PREVIOUS_SURROGATE:
-        return PREVIOUS_SURROGATE
-    return int(FIELD_OF[quantity])
+    return FUNCTIONS[quantity] if quantity in FUNCTIONS else int(FIELD_OF[quantity])
 
 
 def lay_out(program: Program, learn: bool) -> Layout:
@@ -137,6 +145,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
         table += _presentation(program, population, offsets, starts)
         if learn:
             table += _compartments(program, population, offsets, starts)
+            table += _averages(program, population, offsets, signals)
             table += _post_values(program, population, offsets, signals)
             table += _end(program, population, offsets)
     if learn:
@@ -232,6 +241,20 @@ def _compartments(
     return rows
 
 
+def _averages(
+    program: Program,
+    population: ProgramPopulation,
+    offsets: dict[str, int],
+    signals: dict[str, int],
+) -> list[tuple[float, list[int]]]:
+    kept = population.averages
+    if kept is None:
+        return []
+    place = [offsets[population.name], population.size, program.populations.index(population)]
+    how = [signals[kept.signal], kept.multiplier, kept.shift, kept.fraction, kept.epsilon]
+    return [(population.level + program.timetable.steps + 0.15, [Op.AVERAGE, *place, *how])]
+
+
 def _post_values(
     program: Program,
     population: ProgramPopulation,
@@ -247,7 +270,7 @@ def _post_values(
         scale = [value.multiplier, value.shift, value.granularity, value.stream]
         delay = 1 + population.level + value.step
         head = [index, offsets[population.name], population.size, int(value.register[1:]) - 1]
-        row = [Op.POST, *head, *factors, signal, *scale, delay]
+        row = [Op.POST, *head, *factors, signal, *scale, delay, RECTIFIED[value.rectified]]
         rows.append((population.level + value.step + 0.2, row))
     return rows
 

@@ -27,7 +27,7 @@ def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[
 def _one_fixation(machine: Machine) -> FixationTrace:
     program, layout = machine.program, machine.layout
     timetable = program.timetable
-    seen = FixationTrace(machine.fixation, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+    seen = FixationTrace(machine.fixation, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
     lifs = [p for p in program.populations if p.soma is not None]
     learning = [s for s in program.synapses if s.rule is not None] if machine.learn else []
     for s in learning:
@@ -74,6 +74,9 @@ def _look_at_population(
     if tau == timetable.predict - 1:  # the last step before the next prediction overwrites d
         seen.apical[population.name] = w.state[Field.APICAL, span].copy()
         seen.retro[population.name] = w.state[Field.RETRO, span].copy()
+    if tau == timetable.predict and population.averages is not None:
+        kept = machine.averages(population)
+        seen.averages[population.name] = np.stack([kept.mean, kept.variance])
     for i, value in enumerate(population.post_values):
         if value.step == tau:
             seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, span]

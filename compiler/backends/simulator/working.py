@@ -49,16 +49,22 @@ class Working(NamedTuple):
 
 
 def allocate(program: Program, layout: Layout) -> Working:
-    """Everything at zero, but for the program's own weights and tags."""
+    """Everything at zero, but for the program's own weights, tags and averages."""
     steps, populations, widest = (
         program.timetable.steps,
         len(program.populations),
         layout.widest,
     )
+    state = np.zeros((len(Field), layout.neurons), np.int32)
+    for p in program.populations:
+        if p.averages is not None:
+            span = slice(layout.offsets[p.name], layout.offsets[p.name] + p.size)
+            state[Field.MEAN, span] = p.averages.mean
+            state[Field.VARIANCE, span] = p.averages.variance
     tags = [np.zeros(s.weights.shape) if s.tags is None else s.tags for s in program.synapses]
     gates = len(program.gates)
     return Working(
-        state=np.zeros((len(Field), layout.neurons), np.int32),
+        state=state,
         weights=_flat([s.weights for s in program.synapses], np.int8),
         tags=_flat(tags, np.int16),
         registers=np.zeros((3, layout.neurons), np.int16),

@@ -22,7 +22,7 @@ from compiler.backends.lava.wiring import Arrival, Clock, PopulationWiring
 from compiler.ir import Compartment
 from compiler.program import ProgramPopulation
 
-STATES = ("membrane", "count", "previous", "apical", "retro")
+STATES = ("membrane", "count", "previous", "apical", "retro", "mean", "variance")
 
 
 class LifPopulation(LearningNeuronProcess, AbstractProcess):
@@ -73,6 +73,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
     previous: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
     apical: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     retro: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    mean: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=32)
+    variance: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=32)
 
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
@@ -83,6 +85,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._record: PopulationRecord = proc_params["record"]
         self._messages = {m.step: m for m in self._population.messages}
         self._state = NeuronState(self._population.size, self._clock.timetable.steps)
+        if self._population.averages is not None:
+            self._state.mean[:] = self._population.averages.mean
+            self._state.variance[:] = self._population.averages.variance
         self._signals = {s.name: 0 for s in self._wiring.signals}
         self._silence = np.zeros(self._population.size, np.int32)
         self._compartments = {
@@ -106,6 +111,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
         if tau < self._clock.timetable.steps:
             self._integrate(received, tau)
         self._send(fixation, tau)
+        self._average(fixation, tau)
         self._write_post_values(fixation, tau)
         self._remember(fixation, tau)
         if tau == self._clock.timetable.predict:
@@ -166,6 +172,16 @@ class LifPopulationModel(LearningNeuronModelFixed):
             elif fixation >= 0 and tau == timetable.steps + 1 and gate.norm is not None:
                 message = state.score((gate.norm, gate.norm), 0)
             getattr(self, score.port).send(message)
+
+    def _average(self, fixation: int, tau: int) -> None:
+        averages, state = self._population.averages, self._state
+        if averages is None or fixation < 0 or tau != self._clock.timetable.steps:
+            return
+        state.average(averages, self._signals[averages.signal])
+        kept = np.stack([state.mean, state.variance])
+        self._record.final_averages[:] = kept
+        if self._record.detailed:
+            self._record.averages[fixation % self._record.slots] = kept
 
     def _write_post_values(self, fixation: int, tau: int) -> None:
         registers = {"y1": self._silence, "y2": self._silence, "y3": self._silence}

@@ -1,0 +1,52 @@
+"""Lowers a comparator: its real margins to integers on what it sums up."""
+
+from __future__ import annotations
+
+import math
+
+from clapp_neuro.errors import InputError
+from compiler.ir import PRE_QUANTITIES, Comparator
+from compiler.passes.quantize import Quantized
+from compiler.passes.units import bound, post_unit
+from compiler.program import NORM_BITS, SCORE_BITS, Gate
+from compiler.report import Note
+
+
+def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
+    """The hinge margin as an integer threshold on the summed score."""
+    population = quantized.network.population(comparator.population)
+    unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
+    peak = float(population.size)
+    for quantity in comparator.score:
+        peak *= bound(quantized, population.name, quantity)
+    score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
+    unit *= 2**score_shift
+    if comparator.norm is not None:
+        if comparator.norm not in PRE_QUANTITIES:
+            raise InputError(
+                f"comparator {comparator.name}: it can form the norm of counts, not of "
+                f"'{comparator.norm.value}'"
+            )
+        norm = post_unit(quantized, population.name, comparator.norm)
+        unit *= 2.0 ** (NORM_BITS - SCORE_BITS) / norm
+    margins, errors, texts = [], [], []
+    for margin in comparator.margins:
+        margins.append(round(margin / unit))
+        errors.append(abs(margins[-1] * unit / margin - 1) if margin else 0.0)
+        texts.append(f"{margin:g} is {margins[-1]} (error {errors[-1]:.1e})")
+    split = margins[0] != margins[1]
+    text = f"margin {texts[0]}" + (f", after a saccade {texts[1]}" if split else "")
+    text += f", score >> {score_shift}"
+    if comparator.norm is not None:
+        text += f"; score and gate divided by the norm of the layer's {comparator.norm.value}"
+    notes.append(Note("learning", comparator.name, text, max(errors)))
+    return Gate(
+        comparator.name,
+        comparator.population,
+        comparator.modulator,
+        margins[0],
+        score_shift,
+        comparator.score,
+        margins[1] if split else None,
+        comparator.norm,
+    )
