@@ -12,6 +12,8 @@ from clapp_neuro.data.fixations import fixation_stream
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.data.patches import fixated_inputs
 from clapp_neuro.encoders.activity import activities
+from clapp_neuro.encoders.neurons import spike_surrogate
+from clapp_neuro.rules.lpl import EPSILON
 
 FIXATIONS = {"dense": 2048, "conv": 256, "resnet50": 64}
 """Convolutions answer to few: they take long, and no pass lowers them to a chip yet."""
@@ -27,7 +29,9 @@ def calibrate(
     `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity, of a patch's mean in
     convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1. Where the
     layer predicts itself, too: `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of
-    |W_pred c| and |W_retro z|; `layerl.score_std` standard deviation of u = zᵀ W_pred c.
+    |W_pred c| and |W_retro z|; `layerl.score_std` standard deviation of u = zᵀ W_pred c. Where it
+    keeps running averages: `layerl.deviation_max`, the same percentile of |z − z̄| / (σ² + ε) where
+    a neuron may learn (0 < z < 1).
     """
     seen = images.learning_images
     config = experiment.data
@@ -45,6 +49,7 @@ def calibrate(
             f"layer{number}.saturated": (z >= 1).float().mean().item(),
         }
         values |= _dendrites(number, z, local)
+        values |= _deviations(number, z, local)
         below = z
     return values
 
@@ -63,5 +68,13 @@ def _dendrites(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[st
     }
 
 
+def _deviations(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[str, float]:
+    if f"layer{number}.variance" not in weights:
+        return {}
+    mean, variance = weights[f"layer{number}.mean"], weights[f"layer{number}.variance"]
+    deviation = (z - mean) / (variance + EPSILON)
+    return {f"layer{number}.deviation_max": _percentile(deviation[spike_surrogate(z)])}
+
+
 def _percentile(values: Tensor) -> float:
-    return torch.quantile(values.abs().flatten(), PERCENTILE).item()
+    return torch.quantile(values.abs().flatten(), PERCENTILE).item() if values.numel() else 0.0

@@ -208,13 +208,18 @@ def compile(
     static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
     json: Json = None,
 ) -> None:
-    """Compile a checkpoint for a target; print cores, memory and the precision lost."""
+    """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""
     result = clapp_neuro.compile(model, target, out, seed=seed, static=static)
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)
     header, *rows = result.compiled.placement.rows()
     table(header, rows)
+    if result.examples:
+        y, draws = result.examples[0].label, result.examples[0].draws
+        lines(f"worked example: two fixations, y = {y:+d}, mean of {draws} seeds of rounding")
+        header = ("projection", "synapse", "expected ΔW", "executed ΔW", "whole matrix")
+        table(header, [example.row() for example in result.examples])
     lines(f"{result.path}: compiled for {result.target}")
 
 

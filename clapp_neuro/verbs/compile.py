@@ -15,15 +15,17 @@ from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
 from compiler.targets import load_target
+from compiler.worked_example import Example, worked_example
 
 
 @dataclass(frozen=True)
 class CompileResult:
-    """Where the program was written, and what compiling did to it."""
+    """Where the program was written, what compiling did to it, and each rule at work."""
 
     path: Path
     target: str
     compiled: Compiled
+    examples: tuple[Example, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: notes of the passes, placement, timetable."""
@@ -33,6 +35,7 @@ class CompileResult:
             "timetable": asdict(self.compiled.program.timetable),
             "notes": [asdict(note) for note in self.compiled.notes],
             "placement": self.compiled.placement.to_json(),
+            "examples": [example.to_json() for example in self.examples],
         }
 
 
@@ -63,4 +66,4 @@ def compile(
         program = replace(compiled.program, provenance=described)
         compiled = replace(compiled, program=program)
     write_bundle(path, compiled.program, compiled.notes)
-    return CompileResult(path, target, compiled)
+    return CompileResult(path, target, compiled, worked_example(network, compiled.program))

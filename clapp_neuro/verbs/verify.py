@@ -115,6 +115,7 @@ def _against_reference(
         s.name: torch.from_numpy(s.weights * _unit(program, s.name)).float()
         for s in program.synapses
     }
+    weights |= _averages(program)
     inputs = torch.from_numpy(stimulus.intensities["input"].astype(np.float32) / 255)
     counts, _ = simulator.infer(program, stimulus)
     agreement: dict[str, dict[str, float]] = {}
@@ -176,6 +177,19 @@ def _unit(program: Program, name: str) -> float:
     s = next(s for s in program.synapses if s.name == name)
     # the first weights took over the input's scale of 1/255 an intensity
     return s.unit * (255.0 if program.population(s.source).soma is None else 1.0)
+
+
+def _averages(program: Program) -> dict[str, torch.Tensor]:
+    """The running averages of the populations that keep them, in the reference's units."""
+    steps = program.timetable.steps
+    found = {}
+    for p in program.populations:
+        if p.averages is not None:
+            one = 2.0**p.averages.fraction
+            found[f"{p.name}.mean"] = torch.from_numpy(p.averages.mean / one / steps).float()
+            variance = p.averages.variance / one / steps**2
+            found[f"{p.name}.variance"] = torch.from_numpy(variance).float()
+    return found
 
 
 def _real(program: Program, name: str) -> np.ndarray:

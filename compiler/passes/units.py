@@ -14,14 +14,15 @@ from compiler.report import Note
 
 LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
-POST_FLOOR = 1.0  # ... or to this much (predictions of a trained layer are of order one)
 MULTIPLIER_BITS = 8
 SHIFTS = range(32)
 SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of the multiplier
 LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 _COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
-_CALIBRATED = (*_COMPARTMENT, Quantity.DEVIATION)
+# ... or to this much: what trained layers have. Whatever is larger is clipped, and counted.
+_FLOOR = {Quantity.APICAL: 1.0, Quantity.RETRO: 1.0, Quantity.DEVIATION: 8.0}
+_CALIBRATED = tuple(_FLOOR)
 _COUNTED = (*PRE_QUANTITIES, Quantity.CHANGE)
 
 
@@ -110,7 +111,7 @@ def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> floa
         return float(quantized.network.schedule.steps)
     if quantity in _CALIBRATED:
         seen = quantized.network.calibration.get(_peak_name(population, quantity), 0.0)
-        peak = max(POST_HEADROOM * seen, POST_FLOOR)
+        peak = max(POST_HEADROOM * seen, _FLOOR[quantity])
         return peak / post_unit(quantized, population, quantity)
     return 1.0
 
@@ -130,8 +131,8 @@ def assumed_peaks(network: Network) -> list[Note]:
             "learning",
             population,
             f"the calibration has no {_peak_name(population, quantity)}: the scale of the post "
-            f"values that read it is assumed, for values up to {POST_FLOOR:g}; larger ones may be "
-            "clipped",
+            f"values that read it is assumed, for values up to {_FLOOR[quantity]:g}; larger ones "
+            "may be clipped",
         )
         for population, quantity in sorted(read)
         if _peak_name(population, quantity) not in network.calibration

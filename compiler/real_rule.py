@@ -1,0 +1,108 @@
+"""What a network's rules say in real numbers, for given spike counts: the measure of a lowering.
+
+Nothing of the lowering is used here: quantities, gates and changes are those of `compiler.ir`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from compiler.ir import Averages, Comparator, Compartment, Network, Population, Quantity, Term
+
+Values = dict[Quantity, np.ndarray]
+COMPARTMENTS = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
+
+
+@dataclass
+class RealNetwork:
+    """A network that has counted some fixations; `weights` change as its rules say."""
+
+    network: Network
+    weights: dict[str, np.ndarray] = field(init=False)
+    previous: dict[str, np.ndarray] = field(init=False)  # z of the fixation before
+    apical: dict[str, np.ndarray] = field(init=False)
+    averages: dict[str, Averages] = field(init=False)
+
+    def __post_init__(self) -> None:
+        populations = self.network.populations
+        self.weights = {p.name: p.weights.copy() for p in self.network.projections}
+        self.previous = {p.name: np.zeros(p.size) for p in populations}
+        self.apical = {p.name: np.zeros(p.size) for p in populations}
+        self.averages = {p.name: p.averages for p in populations if p.averages is not None}
+
+    def fixation(self, z: Mapping[str, np.ndarray], signals: Mapping[str, float]) -> None:
+        """One more: z (N,) of each population, inputs included, and the modulators' values."""
+        for name, averages in self.averages.items():
+            if signals[averages.signal] != 0:
+                self.averages[name] = averaged(averages, z[name], self.previous[name])
+        values = {p.name: self._values(p, z) for p in self.network.populations}
+        gates = dict(signals)
+        for c in self.network.comparators:
+            gates[c.name] = gate(c, values[c.population], signals[c.modulator])
+        for p in self.network.projections:
+            for term in p.rule.terms if p.rule is not None else ():
+                self.weights[p.name] += change(term, values[p.source], values[p.target], gates)
+        for population in self.network.populations:
+            self.apical[population.name] = self._arrived(population, Compartment.APICAL, z)
+        self.previous = dict(z)
+
+    def _values(self, population: Population, z: Mapping[str, np.ndarray]) -> Values:
+        now, before = z[population.name], self.previous[population.name]
+        values = {
+            Quantity.COUNT: now,
+            Quantity.PREVIOUS_COUNT: before,
+            Quantity.CHANGE: now - before,
+            Quantity.SURROGATE: ((now > 0) & (now < 1)).astype(float),
+            Quantity.PREVIOUS_SURROGATE: ((before > 0) & (before < 1)).astype(float),
+            Quantity.APICAL: self.apical[population.name],
+            Quantity.RETRO: self._arrived(population, Compartment.RETRO, z),
+        }
+        averages = self.averages.get(population.name)
+        if averages is not None:
+            spread = averages.variance + averages.epsilon
+            values[Quantity.DEVIATION] = (now - averages.mean) / spread
+        return values
+
+    def _arrived(
+        self, population: Population, compartment: Compartment, z: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        total = np.zeros(population.size)
+        for p in self.network.projections:
+            if p.target == population.name and p.compartment is compartment:
+                total += self.weights[p.name] @ z[p.source]
+        return total
+
+
+def averaged(averages: Averages, z: np.ndarray, c: np.ndarray) -> Averages:
+    """The running averages after one more fixation."""
+    mean = averages.mean + averages.share * ((z + c) / 2 - averages.mean)
+    spread = (np.square(z - mean) + np.square(c - mean)) / 2
+    variance = averages.variance + averages.share * (spread - averages.variance)
+    return Averages(averages.signal, averages.share, averages.epsilon, mean, variance)
+
+
+def gate(comparator: Comparator, values: Values, y: float) -> float:
+    """What the comparator broadcasts."""
+    u = float(np.sum(_product(values, comparator.score)))
+    norm = 1.0
+    if comparator.norm is not None:
+        norm = float(np.linalg.norm(values[comparator.norm]))
+        if norm == 0:
+            return 0.0
+    stays, left = comparator.margins
+    return y / norm if y * u / norm < (left if y < 0 else stays) else 0.0
+
+
+def change(term: Term, pre: Values, post: Values, gates: Mapping[str, float]) -> np.ndarray:
+    """One term's change of all synapses, (N_target, N_source)."""
+    value = 1.0 if term.gate is None else gates[term.gate]
+    value = {"": value, "half": max(0.0, value), "full": abs(value)}[term.rectified]
+    return np.outer(term.coefficient * value * _product(post, term.post), pre[term.pre])
+
+
+def _product(values: Values, quantities: tuple[Quantity, ...]) -> np.ndarray:
+    return np.asarray(math.prod(values[q] for q in quantities))

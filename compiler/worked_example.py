@@ -1,0 +1,138 @@
+"""A worked example of each rule: two fixations, the change that is expected and that of the chip.
+
+The expected change is the rule's in real numbers (`real_rule`), given the spikes that the chip
+counts. The executed one is the mean over some seeds of stochastic rounding, by the simulator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from compiler.backends.simulator import infer, simulate
+from compiler.ir import Network
+from compiler.program import TAG_UNITS, Program
+from compiler.real_rule import RealNetwork
+from compiler.trace import Stimulus
+
+PAIRS = 8  # of fixations, to choose from
+LABELS = (1, -1)
+DRAWS = (8, 64)  # at least and at most so many seeds ...
+SYNAPSES = 1 << 22  # ... and in all about so many synapses
+
+
+@dataclass(frozen=True)
+class Example:
+    """One projection. Changes of weights are in the source network's own units.
+
+    synapse: (target, source) of the largest expected change. executed: mean over `draws` seeds,
+    `error` its standard error. matrix: executed over expected change of the whole matrix, each
+    synapse in the direction in which it should change; None where nothing should.
+    """
+
+    projection: str
+    label: int
+    synapse: tuple[int, int]
+    expected: float
+    executed: float
+    error: float
+    matrix: float | None
+    draws: int
+
+    def row(self) -> tuple[str, ...]:
+        """Cells of a table: projection, synapse, expected, executed, whole matrix."""
+        j, i = self.synapse
+        if self.matrix is None:
+            return (self.projection, "–", "0", f"{self.executed:.3g}", "gate closed or silent")
+        executed = f"{self.executed:.4g} ± {self.error:.1g}"
+        matrix = f"{self.matrix - 1:+.1%}"
+        return (self.projection, f"[{j}, {i}]", f"{self.expected:.4g}", executed, matrix)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
+    """The example of each plastic projection; none for a static program.
+
+    Of some fixed pairs of inputs, with both values of the broadcast signal, the one from which
+    most projections learn.
+    """
+    if not program.plastic:
+        return ()
+    stimuli = [_stimulus(program, pair, label) for pair in range(PAIRS) for label in LABELS]
+    changes = [_expected(network, program, stimulus) for stimulus in stimuli]
+    best = max(range(len(stimuli)), key=lambda k: _learning(changes[k]))
+    expected, label = changes[best], LABELS[best % len(LABELS)]
+    size = sum(s.weights.size for s in program.synapses)
+    draws = int(np.clip(SYNAPSES // size, *DRAWS))
+    seeds = [(program.seed + k) % 2**32 for k in range(draws)]
+    runs = [simulate(replace(program, seed=seed), stimuli[best]).program for seed in seeds]
+    return tuple(
+        _example(name, label, change, _executed(network, program, runs, name))
+        for name, change in expected.items()
+    )
+
+
+def _stimulus(program: Program, pair: int, label: int) -> Stimulus:
+    """Fixed numbers: the broadcast says nothing at the first fixation, `label` at the second."""
+    random = np.random.default_rng(pair)
+    seen = {
+        p.name: random.integers(0, 256, (2, p.size)).astype(np.uint8)
+        for p in program.populations
+        if p.soma is None
+    }
+    return Stimulus(seen, {name: np.array([0, label], np.int8) for name in program.modulators})
+
+
+def _expected(network: Network, program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
+    """The change of each plastic matrix in real numbers, given what the chip's neurons count."""
+    counts, _ = infer(program, stimulus, threads=1)
+    activity = {name: z / program.timetable.steps for name, z in counts.items()}
+    for name, intensities in stimulus.intensities.items():
+        activity[name] = intensities * network.population(name).scale
+    real = RealNetwork(network)
+    for f in range(stimulus.fixations):
+        signals = {name: float(y[f]) for name, y in stimulus.signals.items()}
+        real.fixation({name: z[f] for name, z in activity.items()}, signals)
+    plastic = [p for p in network.projections if p.rule is not None]
+    return {p.name: real.weights[p.name] - p.weights for p in plastic}
+
+
+def _learning(changes: dict[str, np.ndarray]) -> int:
+    return sum(bool(change.any()) for change in changes.values())
+
+
+def _executed(network: Network, program: Program, runs: list[Program], name: str) -> np.ndarray:
+    """The changes (draws, N_target, N_source) on the chip, in the source's units."""
+    index = next(k for k, s in enumerate(program.synapses) if s.name == name)
+    before = program.synapses[index]
+    unit = before.unit / TAG_UNITS / network.population(before.source).scale
+
+    def units(p: Program) -> np.ndarray:
+        s = p.synapses[index]
+        assert s.tags is not None
+        return TAG_UNITS * s.weights.astype(np.int32) + s.tags
+
+    return np.stack([units(run) - units(program) for run in runs]) * unit
+
+
+def _example(name: str, label: int, expected: np.ndarray, executed: np.ndarray) -> Example:
+    largest = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+    synapse = int(largest[0]), int(largest[1])
+    drawn = executed[:, synapse[0], synapse[1]]
+    total = float(np.abs(expected).sum())
+    along = float((executed.mean(0) * np.sign(expected)).sum())
+    return Example(
+        projection=name,
+        label=label,
+        synapse=synapse,
+        expected=float(expected[synapse]),
+        executed=float(drawn.mean()),
+        error=float(drawn.std(ddof=1) / np.sqrt(len(drawn))),
+        matrix=along / total if total else None,
+        draws=len(drawn),
+    )
