@@ -141,10 +141,14 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             )
         if p.post_values:
             needs.append((p.name, "a soma that writes post values", "programmable_soma"))
+        if p.averages is not None:
+            needs.append((p.name, "a soma that averages and divides", "programmable_soma"))
         if any(v.gate is not None for v in p.post_values):
             needs.append((p.name, "a third factor sent by another neuron", "third_factor"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
+        if g.norm is not None:
+            needs.append((g.name, "a soma that takes a root and divides", "programmable_soma"))
     needs += [
         (s.name, "plastic synapses", "learning") for s in program.synapses if s.rule is not None
     ]
@@ -247,6 +251,8 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
         if plastic:
             needs.append(("graded spikes (counts or intensities as payload)", "graded_spikes"))
             needs.append(("a soma that writes post values", "programmable_soma"))
+        if p.averages is not None:
+            needs.append(("a soma that averages and divides", "programmable_soma"))
         if any(t.gate for q in plastic if q.rule is not None for t in q.rule.terms):
             needs.append(("a third factor sent by another neuron", "third_factor"))
         for limit, key in needs:

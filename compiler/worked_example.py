@@ -6,6 +6,7 @@ counts. The executed one is the mean over some seeds of stochastic rounding, by 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -29,7 +30,8 @@ class Example:
 
     synapse: (target, source) of the largest expected change. executed: mean over `draws` seeds,
     `error` its standard error. matrix: executed over expected change of the whole matrix, each
-    synapse in the direction in which it should change; None where nothing should.
+    synapse in the direction in which it should change; None where nothing should. clipped: post
+    values of its target that were clipped, in all draws: what is executed is then too small.
     """
 
     projection: str
@@ -40,6 +42,7 @@ class Example:
     error: float
     matrix: float | None
     draws: int
+    clipped: int
 
     def row(self) -> tuple[str, ...]:
         """Cells of a table: projection, synapse, expected, executed, whole matrix."""
@@ -47,7 +50,7 @@ class Example:
         if self.matrix is None:
             return (self.projection, "–", "0", f"{self.executed:.3g}", "gate closed or silent")
         executed = f"{self.executed:.4g} ± {self.error:.1g}"
-        matrix = f"{self.matrix - 1:+.1%}"
+        matrix = f"{self.matrix - 1:+.1%}" + (", post values clipped" if self.clipped else "")
         return (self.projection, f"[{j}, {i}]", f"{self.expected:.4g}", executed, matrix)
 
     def to_json(self) -> dict[str, Any]:
@@ -70,9 +73,20 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     size = sum(s.weights.size for s in program.synapses)
     draws = int(np.clip(SYNAPSES // size, *DRAWS))
     seeds = [(program.seed + k) % 2**32 for k in range(draws)]
-    runs = [simulate(replace(program, seed=seed), stimuli[best]).program for seed in seeds]
+    runs = [simulate(replace(program, seed=seed), stimuli[best]) for seed in seeds]
+    clipped: Counter[str] = Counter()
+    for run in runs:
+        clipped.update({p.name: p.post_clipped for p in run.events.populations})
+    learned = [run.program for run in runs]
+    targets = {s.name: s.target for s in program.synapses}
     return tuple(
-        _example(name, label, change, _executed(network, program, runs, name))
+        _example(
+            name,
+            label,
+            change,
+            _executed(network, program, learned, name),
+            clipped[targets[name]],
+        )
         for name, change in expected.items()
     )
 
@@ -120,7 +134,9 @@ def _executed(network: Network, program: Program, runs: list[Program], name: str
     return np.stack([units(run) - units(program) for run in runs]) * unit
 
 
-def _example(name: str, label: int, expected: np.ndarray, executed: np.ndarray) -> Example:
+def _example(
+    name: str, label: int, expected: np.ndarray, executed: np.ndarray, clipped: int
+) -> Example:
     largest = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
     synapse = int(largest[0]), int(largest[1])
     drawn = executed[:, synapse[0], synapse[1]]
@@ -135,4 +151,5 @@ def _example(name: str, label: int, expected: np.ndarray, executed: np.ndarray) 
         error=float(drawn.std(ddof=1) / np.sqrt(len(drawn))),
         matrix=along / total if total else None,
         draws=len(drawn),
+        clipped=clipped,
     )
