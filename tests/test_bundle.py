@@ -23,9 +23,11 @@ from compiler.report import Note
 from compiler.trace import Stimulus
 
 
-@pytest.mark.parametrize("plastic", [True, False])
-def test_round_trip_and_equal_bytes(tmp_path: Path, plastic: bool) -> None:
-    program = compiled(plastic=plastic)
+@pytest.mark.parametrize(
+    ("plastic", "method"), [(True, "clapp"), (True, "espp"), (True, "lpl"), (False, "clapp")]
+)
+def test_round_trip_and_equal_bytes(tmp_path: Path, plastic: bool, method: str) -> None:
+    program = compiled(plastic=plastic, method=method)
     notes = (Note("fold", "input", "scale", 0.25), Note("quantize", "x", "nothing"))
     first = write_bundle(tmp_path / "a.clapp", program, notes)
     second = write_bundle(tmp_path / "b.clapp", program, notes)
@@ -113,6 +115,21 @@ def with_document(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> P
                 content = json.dumps(document).encode()
             archive.writestr(name, content)
     return path
+
+
+def test_a_program_of_the_first_version_is_read(tmp_path: Path) -> None:
+    """It knew comparators with one margin and no norm, and no averages."""
+
+    def older(document: dict[str, Any]) -> None:
+        document["version"] = 1
+        for gate in document["program"]["gates"]:
+            del gate["left"], gate["norm"]
+        for population in document["program"]["populations"]:
+            del population["averages"]
+            for value in population["post_values"]:
+                del value["rectified"]
+
+    assert read_bundle(with_document(tmp_path, older))[0] == compiled()
 
 
 def test_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from compiled_program import compiled
 
+from compiler.averages import Averages
+from compiler.ir import Quantity
 from compiler.program import Product, Program, SumOfProducts
 from compiler.soundness import executable, fault
 
@@ -51,6 +53,13 @@ def gates(**changes: Any) -> Program:
     return replace(PROGRAM, gates=first(PROGRAM.gates, **changes))
 
 
+def averages(**changes: Any) -> Program:
+    kept = Averages("saccade", 210, 21, 24, 100, np.ones(8, np.int32), np.ones(8, np.int32))
+    program = layer(averages=kept)
+    assert fault(program) is None
+    return layer(averages=replace(kept, **changes))
+
+
 def timetable(**changes: Any) -> Program:
     return replace(PROGRAM, timetable=replace(PROGRAM.timetable, **changes))
 
@@ -90,6 +99,18 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("names what does not exist", lambda: gates(modulator="nobody")),
     ("score_shift", lambda: gates(score_shift=99)),
     ("the number of score factors", lambda: gates(score=())),
+    ("margin", lambda: gates(left=2**40)),
+    ("the norm of retro", lambda: gates(norm=Quantity.RETRO)),
+    ("rectified 'twice'", lambda: post(rectified="twice")),
+    ("reads a deviation", lambda: post(factors=(Quantity.DEVIATION,))),
+    ("averages by 'layer1.gate'", lambda: averages(signal="layer1.gate")),
+    ("the multiplier of the averages", lambda: averages(multiplier=-1)),
+    ("the shift of the averages", lambda: averages(shift=0)),
+    ("the fraction of the averages", lambda: averages(fraction=30)),
+    ("the epsilon of the averages", lambda: averages(epsilon=0)),
+    ("the shape (8,)", lambda: averages(mean=np.zeros(9, np.int32))),
+    ("the shape (8,)", lambda: averages(variance=np.zeros(8, np.int64))),
+    ("out of range", lambda: averages(variance=np.full(8, -1, np.int32))),
 ]
 
 
