@@ -28,10 +28,15 @@ MAX = (1 << 23) - 1
 TARGET = load_target("loihi2-sim")
 
 
-def random_network(widths: tuple[int, ...], steps: int, seed: int, plastic: bool = True) -> Network:
-    """The small CLAPP network with weights of its own."""
+METHODS = ("clapp", "espp", "lpl")
+
+
+def random_network(
+    widths: tuple[int, ...], steps: int, seed: int, plastic: bool = True, method: str = "clapp"
+) -> Network:
+    """The small network with weights of its own."""
     random = np.random.default_rng(seed)
-    plain = network(widths, steps, plastic)
+    plain = network(widths, steps, plastic, method)
     projections = []
     for p in plain.projections:
         spread = random.uniform(0.3, 3.0) / np.sqrt(p.weights.shape[1])
@@ -43,7 +48,8 @@ def random_network(widths: tuple[int, ...], steps: int, seed: int, plastic: bool
 def programs(draw: Callable[..., int], plastic: bool = True) -> Program:
     """Compiled networks of one to three layers, by the whole pipeline."""
     widths = tuple(draw(st.lists(st.integers(1, 9), min_size=2, max_size=4)))
-    source = random_network(widths, draw(st.integers(2, 12)), draw(st.integers(0, 2**32)), plastic)
+    steps, weights = draw(st.integers(2, 12)), draw(st.integers(0, 2**32))
+    source = random_network(widths, steps, weights, plastic, draw(st.sampled_from(METHODS)))
     return compile_network(source, TARGET, seed=draw(st.integers(0, 2**32))).program
 
 
@@ -296,9 +302,11 @@ def test_events_of_inference_are_those_of_the_steps(seed: int) -> None:
         assert counted.forward_operations == messages * target.size
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", range(3))
-def test_events_of_learning_are_those_of_the_steps(seed: int) -> None:
-    program = compile_network(random_network((11, 8, 5), 8, seed), TARGET, seed).program
+def test_events_of_learning_are_those_of_the_steps(seed: int, method: str) -> None:
+    source = random_network((11, 8, 5), 8, seed, method=method)
+    program = compile_network(source, TARGET, seed).program
     seen = stimulus(program, 100, seed)
     shown = list(trace(program, seen))
     events = simulate(program, seen).events
@@ -308,7 +316,15 @@ def test_events_of_learning_are_those_of_the_steps(seed: int) -> None:
         assert populations[p.name].spikes == sum(nonzero(t.spikes[p.name]) for t in shown)
     for gate, counted in zip(program.gates, events.gates, strict=True):
         opened = [t.gates[gate.name] for t in shown]
-        assert (counted.positive, counted.negative) == (opened.count(1), opened.count(-1))
+        assert counted.positive == sum(g > 0 for g in opened)
+        assert counted.negative == sum(g < 0 for g in opened)
+    for gate, counted in zip(program.gates, events.gates, strict=True):
+        if gate.norm is Quantity.PREVIOUS_COUNT:  # one message for each square, one a coincidence
+            each = [t.counts[gate.population] for t in shown]
+            before = [np.zeros_like(each[0]), *each[:-1]]
+            squares = sum(nonzero(c) for c in before)
+            both = sum(nonzero(z * c) for z, c in zip(each, before, strict=True))
+            assert counted.score_operations == squares + both
     sent = [{**t.counts, "input": x} for t, x in zip(shown, seen.intensities["input"], strict=True)]
     silent = {name: np.zeros_like(array) for name, array in sent[0].items()}
     for s, found in zip(program.synapses, events.projections, strict=True):
