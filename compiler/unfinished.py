@@ -32,10 +32,10 @@ def to_parts(run: Unfinished) -> tuple[dict[str, int], dict[str, np.ndarray]]:
 
 def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfinished:
     """The inverse of `to_parts`; KeyError or TypeError where something is missing or odd."""
-    state = State(
-        fixation=_count(numbers["fixation"]),
-        **{name: arrays[PREFIX + name] for name in ARRAYS},
-    )
+    kept = {name: arrays[PREFIX + name] for name in ARRAYS}
+    if len(kept["fields"]) == Field.MEAN:  # written before there were running averages
+        kept["fields"] = np.pad(kept["fields"], ((0, len(Field) - Field.MEAN), (0, 0)))
+    state = State(fixation=_count(numbers["fixation"]), **kept)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
 
 

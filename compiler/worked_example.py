@@ -6,15 +6,15 @@ counts. The executed one is the mean over some seeds of stochastic rounding, by 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from compiler.backends.simulator import infer, simulate
+from compiler.backends.simulator import Result, infer, simulate
 from compiler.ir import Network
-from compiler.program import TAG_UNITS, Program
+from compiler.program import TAG_UNITS, Program, Synapses
 from compiler.real_rule import RealNetwork
 from compiler.trace import Stimulus
 
@@ -66,29 +66,28 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """
     if not program.plastic:
         return ()
-    stimuli = [_stimulus(program, pair, label) for pair in range(PAIRS) for label in LABELS]
-    changes = [_expected(network, program, stimulus) for stimulus in stimuli]
-    best = max(range(len(stimuli)), key=lambda k: _learning(changes[k]))
-    expected, label = changes[best], LABELS[best % len(LABELS)]
+    label, stimulus, expected = _lesson(network, program)
     size = sum(s.weights.size for s in program.synapses)
     draws = int(np.clip(SYNAPSES // size, *DRAWS))
     seeds = [(program.seed + k) % 2**32 for k in range(draws)]
-    runs = [simulate(replace(program, seed=seed), stimuli[best]) for seed in seeds]
-    clipped: Counter[str] = Counter()
-    for run in runs:
-        clipped.update({p.name: p.post_clipped for p in run.events.populations})
-    learned = [run.program for run in runs]
-    targets = {s.name: s.target for s in program.synapses}
+    runs = [simulate(replace(program, seed=seed), stimulus) for seed in seeds]
     return tuple(
-        _example(
-            name,
-            label,
-            change,
-            _executed(network, program, learned, name),
-            clipped[targets[name]],
-        )
-        for name, change in expected.items()
+        _example(network, program, runs, name, label, change) for name, change in expected.items()
     )
+
+
+def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str, np.ndarray]]:
+    """The label and input from which most projections learn, the first such, and what they do."""
+    best, found = -1, (0, Stimulus({}, {}), dict[str, np.ndarray]())
+    for pair, label in product(range(PAIRS), LABELS):
+        stimulus = _stimulus(program, pair, label)
+        changes = _expected(network, program, stimulus)
+        learning = sum(bool(change.any()) for change in changes.values())
+        if learning > best:
+            best, found = learning, (label, stimulus, changes)
+        if learning == len(changes):
+            break
+    return found
 
 
 def _stimulus(program: Program, pair: int, label: int) -> Stimulus:
@@ -116,40 +115,40 @@ def _expected(network: Network, program: Program, stimulus: Stimulus) -> dict[st
     return {p.name: real.weights[p.name] - p.weights for p in plastic}
 
 
-def _learning(changes: dict[str, np.ndarray]) -> int:
-    return sum(bool(change.any()) for change in changes.values())
-
-
-def _executed(network: Network, program: Program, runs: list[Program], name: str) -> np.ndarray:
-    """The changes (draws, N_target, N_source) on the chip, in the source's units."""
+def _example(
+    network: Network,
+    program: Program,
+    runs: list[Result],
+    name: str,
+    label: int,
+    expected: np.ndarray,
+) -> Example:
     index = next(k for k, s in enumerate(program.synapses) if s.name == name)
     before = program.synapses[index]
-    unit = before.unit / TAG_UNITS / network.population(before.source).scale
-
-    def units(p: Program) -> np.ndarray:
-        s = p.synapses[index]
-        assert s.tags is not None
-        return TAG_UNITS * s.weights.astype(np.int32) + s.tags
-
-    return np.stack([units(run) - units(program) for run in runs]) * unit
-
-
-def _example(
-    name: str, label: int, expected: np.ndarray, executed: np.ndarray, clipped: int
-) -> Example:
-    largest = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
-    synapse = int(largest[0]), int(largest[1])
-    drawn = executed[:, synapse[0], synapse[1]]
-    total = float(np.abs(expected).sum())
-    along = float((executed.mean(0) * np.sign(expected)).sum())
+    unit = before.unit / TAG_UNITS / network.population(before.source).scale  # of the source
+    row, column = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+    total, clipped, drawn = np.zeros(expected.shape, np.int64), 0, []
+    for run in runs:
+        change = _tag_units(run.program.synapses[index]) - _tag_units(before)
+        total += change
+        drawn.append(change[row, column] * unit)
+        clipped += sum(p.post_clipped for p in run.events.populations if p.name == before.target)
+    mean = total * (unit / len(runs))
+    magnitude = float(np.abs(expected).sum())
     return Example(
         projection=name,
         label=label,
-        synapse=synapse,
-        expected=float(expected[synapse]),
-        executed=float(drawn.mean()),
-        error=float(drawn.std(ddof=1) / np.sqrt(len(drawn))),
-        matrix=along / total if total else None,
+        synapse=(int(row), int(column)),
+        expected=float(expected[row, column]),
+        executed=float(mean[row, column]),
+        error=float(np.std(drawn, ddof=1) / np.sqrt(len(drawn))),
+        matrix=float((mean * np.sign(expected)).sum()) / magnitude if magnitude else None,
         draws=len(drawn),
         clipped=clipped,
     )
+
+
+def _tag_units(s: Synapses) -> np.ndarray:
+    """Weights and tags together, int64."""
+    assert s.tags is not None
+    return TAG_UNITS * s.weights.astype(np.int64) + s.tags

@@ -11,11 +11,13 @@ from compiled_program import compiled, network
 
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
+from compiler.backends.simulator.memory import Field
 from compiler.bundle import read_bundle, write_bundle
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.targets import load_target
 from compiler.trace import Stimulus
+from compiler.unfinished import Unfinished, from_parts, misfit, to_parts
 
 
 def without_messages(program: Program) -> Program:
@@ -70,3 +72,30 @@ def test_small_weights_fire_as_in_real_numbers(scale: float) -> None:
         spiked = (membrane > 1).astype(float)
         expected += spiked
     assert np.abs(counts["layer1"][0] - expected).max() <= 1
+
+
+def interrupted(method: str) -> tuple[Program, Stimulus, Unfinished]:
+    program = compiled(method=method)
+    random = np.random.default_rng(4)
+    labels = {"saccade": random.choice([-1, 1], 30).astype(np.int8)}
+    seen = Stimulus({"input": random.integers(0, 256, (30, 12)).astype(np.uint8)}, labels)
+    part = simulate(program, seen.part(0, 10))
+    return part.program, seen, Unfinished(0, 30, part.state)
+
+
+def test_a_run_from_before_there_were_averages_goes_on() -> None:
+    program, seen, run = interrupted("clapp")
+    older = replace(run, state=replace(run.state, fields=run.state.fields[: Field.MEAN]))
+    read = from_parts(*to_parts(older))
+    assert misfit(read, program) is None
+    again = simulate(program, seen.part(10, 30), state=read.state)
+    assert again.program == simulate(program, seen.part(10, 30), state=run.state).program
+
+
+def test_a_variance_below_zero_is_damage() -> None:
+    program, _, run = interrupted("lpl")
+    assert misfit(run, program) is None
+    fields = run.state.fields.copy()
+    fields[Field.VARIANCE, -1] = -1
+    broken = replace(run, state=replace(run.state, fields=fields))
+    assert misfit(broken, program) == "a variance is below 0"
