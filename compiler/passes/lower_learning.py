@@ -31,6 +31,7 @@ from compiler.passes.units import (
     pre_unit,
     term_bound,
     term_peak,
+    term_seen,
     term_unit,
 )
 from compiler.program import (
@@ -130,22 +131,26 @@ def _lower_rule(
     unit = quantized.integers[projection.name].unit
     granularity = max(1, 2**PRODUCT_SHIFT >> lift)
     terms = projection.rule.terms
-    gains, peaks = [], []
+    gains, peaks, seen = [], [], []
     for term in terms:
         _require_known(term, projection)
         pre = pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
         post = term_unit(quantized, projection.target, term)
         gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
         peaks.append(term_peak(quantized, projection.target, term))
+        seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
-    excess = largest * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
+    needed = max(abs(g) * peak for g, peak in zip(gains, seen, strict=True))
+    excess = needed * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
     if excess > 1:
         raise InputError(
             f"projection {projection.name}: the learning rate is too large for the tag; "
             f"lower it by a factor of {excess:.1f}"
         )
-    exponent = next(e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX)
+    exponent = next(
+        (e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX), EXPONENTS[-1]
+    )
     values = []
     for term, tau, gain in zip(terms, plan.slots[projection.name], gains, strict=True):
         exact = gain * 2.0 ** (PRODUCT_SHIFT - exponent) / granularity

@@ -20,7 +20,8 @@ SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of 
 LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 _COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
-# ... or to this much: what trained layers have. Whatever is larger is clipped, and counted.
+# ... or to this much, which trained layers have, where that fits. What is larger is clipped, and
+# counted.
 _FLOOR = {Quantity.APICAL: 1.0, Quantity.RETRO: 1.0, Quantity.DEVIATION: 8.0}
 _CALIBRATED = tuple(_FLOOR)
 _COUNTED = (*PRE_QUANTITIES, Quantity.CHANGE)
@@ -83,6 +84,11 @@ def term_peak(quantized: Quantized, population: str, term: Term) -> float:
     return _whole_term(quantized, population, term, post_peak)
 
 
+def term_seen(quantized: Quantized, population: str, term: Term) -> float:
+    """The same, of what calibration saw: a scale that does not hold it is refused."""
+    return _whole_term(quantized, population, term, _post_seen)
+
+
 def term_bound(quantized: Quantized, population: str, term: Term) -> float:
     """Its largest possible value."""
     return _whole_term(quantized, population, term, bound)
@@ -110,10 +116,18 @@ def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> floa
     if quantity in _COUNTED:
         return float(quantized.network.schedule.steps)
     if quantity in _CALIBRATED:
-        seen = quantized.network.calibration.get(_peak_name(population, quantity), 0.0)
-        peak = max(POST_HEADROOM * seen, _FLOOR[quantity])
-        return peak / post_unit(quantized, population, quantity)
+        hoped = _FLOOR[quantity] / post_unit(quantized, population, quantity)
+        return max(_post_seen(quantized, population, quantity), hoped)
     return 1.0
+
+
+def _post_seen(quantized: Quantized, population: str, quantity: Quantity) -> float:
+    """`post_peak`, without the floor where calibration measured one."""
+    if quantity not in _CALIBRATED:
+        return post_peak(quantized, population, quantity)
+    name = _peak_name(population, quantity)
+    measured = quantized.network.calibration.get(name, _FLOOR[quantity] / POST_HEADROOM)
+    return POST_HEADROOM * measured / post_unit(quantized, population, quantity)
 
 
 def assumed_peaks(network: Network) -> list[Note]:

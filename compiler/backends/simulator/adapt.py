@@ -56,9 +56,9 @@ def coincidences(w, op, first, second, shift, steps):
 
 @compiled
 def root(square):
-    """floor(sqrt(square)) of a non-negative int64, one binary digit after the other."""
+    """floor(sqrt(square)) of 0 <= square < 2^62, one binary digit after the other."""
     found = np.int64(0)
-    digit = np.int64(1) << 31
+    digit = np.int64(1) << 30
     while digit > 0:
         more = found | digit
         if more * more <= square:
