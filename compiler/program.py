@@ -102,6 +102,14 @@ class ProgramPopulation:
     post_values: tuple[PostValue, ...] = ()
     averages: Averages | None = None
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Gates and modulators that its post values and averages name, each once."""
+        named = [v.gate for v in self.post_values if v.gate is not None]
+        if self.averages is not None:
+            named.append(self.averages.signal)
+        return tuple(dict.fromkeys(named))
+
     def message(self, step: int) -> Message:
         """The message sent at tau = step; StopIteration if there is none."""
         return next(m for m in self.messages if m.step == step)

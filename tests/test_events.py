@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -119,8 +119,25 @@ def test_counters_of_another_program_are_refused():
         count_events(program, FIXATIONS, populations[:-1], synapses, gates, learn=True)
 
 
-def test_shares_of_cores_add_up_to_the_whole():
-    program = compiled((40, 100, 60), STEPS)
+def test_a_modulator_that_neurons_hear_directly_is_counted():
+    """LPL has no comparator: y itself reaches every neuron of every layer."""
+    program = compiled((20, 16, 12), STEPS, method="lpl")
+    events = simulate(program, stimulus(30, 20)).events
+    assert [p.signal_messages for p in events.populations] == [0, 30, 30]
+    deaf = replace(events, populations=tuple(
+        replace(p, signal_messages=0) for p in events.populations
+    ))  # fmt: skip
+    operations = events.learning.synaptic_operations - deaf.learning.synaptic_operations
+    assert operations == 30 * (16 + 12)
+    assert events.learning.host_messages - deaf.learning.host_messages == 2 * 30
+    placement = place(program, load_target("loihi2-sim").machine)
+    heard = deliveries(events, placement).learning_from_host
+    assert heard - deliveries(deaf, placement).learning_from_host == 2 * 30
+
+
+@pytest.mark.parametrize("method", ["clapp", "espp", "lpl"])
+def test_shares_of_cores_add_up_to_the_whole(method):
+    program = compiled((40, 100, 60), STEPS, method=method)
     target = load_target("loihi2-sim")
     small = target.machine.model_copy(
         update={

@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compiled_program import network
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_cli import call
 
 import clapp_neuro
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError
+from clapp_neuro.rules.espp import THRESHOLD_LEFT, THRESHOLD_STAYS
 from compiler.bundle import read_bundle, write_bundle
 from compiler.checks import check
 from compiler.ir import LearningRule, Modulator, Network, Quantity, Term
@@ -86,6 +89,21 @@ def test_an_interrupted_run_goes_on_to_the_bit(model: Path, tmp_path: Path) -> N
     assert np.array_equal(read_unfinished(path).state.fields, part.state.fields)
     assert call("run", path, "--resume", "--out", tmp_path / "end.clapp") == 0
     assert read_bundle(tmp_path / "end.clapp")[0] == whole.program
+
+
+@given(st.floats(0.05, 4), st.integers(2, 127))
+@settings(max_examples=30, deadline=None)
+def test_margins_of_a_normed_gate_are_the_thresholds(margin: float, steps: int) -> None:
+    """θ₊ is the margin, θ₋ half of it; a score is counted in 1/(2^8 T)."""
+    source = network((9, 6), steps, method="espp")
+    comparators = tuple(
+        replace(c, margin=margin, left=-THRESHOLD_LEFT / THRESHOLD_STAYS * margin)
+        for c in source.comparators
+    )
+    (gate,) = compile_network(replace(source, comparators=comparators), LOIHI2).program.gates
+    stays, left = gate.margins
+    assert abs(stays / (256 * steps) - margin) <= 0.5 / (256 * steps) + 1e-12
+    assert abs(left / (256 * steps) + margin / 2) <= 0.5 / (256 * steps) + 1e-12
 
 
 def lacking(**changes: int | bool):

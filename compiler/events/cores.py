@@ -36,6 +36,9 @@ def deliveries(events: Events, placement: Placement) -> Deliveries:
         sums["inference" + suffix] += forward
         sums["learning" + suffix] += rest
         traces += s.trace_writes * parts[s.target]
+    for p in events.populations:
+        if p.signal_messages:
+            sums["learning_from_host"] += p.signal_messages * parts[p.name]
     for g in events.gates:
         sums["learning"] += g.score_operations + g.ignored_operations
         sums["learning"] += g.broadcasts * parts[g.population]

@@ -66,6 +66,7 @@ def count_events(
                 forward_messages=sent[population.name].total(run.forward_steps(population)),
                 graded_messages=sent[population.name].total(run.phase_steps(population)),
                 score_messages=sent[population.name].scores,
+                signal_messages=fixations * len(run.modulators(population)),
                 active_updates=active,
                 idle_updates=updates - active,
                 phase_active_updates=phases[0],
@@ -136,6 +137,11 @@ class _Run:
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
         return _Sent(spikes, graded, scores if self.learn else 0)
 
+    def modulators(self, population: ProgramPopulation) -> tuple[str, ...]:
+        """The modulators that the population's neurons hear directly."""
+        heard = population.signals if self.learn else ()
+        return tuple(name for name in heard if name in self.program.modulators)
+
     def forward_steps(self, population: ProgramPopulation) -> set[int]:
         """Steps of graded messages that drive a soma."""
         listened = {
@@ -160,6 +166,8 @@ class _Run:
                 busy |= {step + 1 for step in s.listens}  # delivered one step after it was sent
         if population.averages is not None:
             busy.add(self.steps)
+        if self.modulators(population):  # sent as a fixation begins, which is earlier here
+            busy.add(-population.level % self.program.timetable.period)
         for gate in self.program.gates:
             if gate.population == population.name:
                 busy |= set(range(self.steps, gate.decided(self.steps)))  # sends its scores

@@ -19,8 +19,8 @@ from compiler.program import Program
 def neurobench(program: Program, events: Events) -> dict[str, Any]:
     """Metrics of the forward pass and, under `learning`, ours; operations are per fixation.
 
-    `footprint` is in bytes: weights, tags, and the membrane potential and count of each neuron as
-    the simulator's integers. Effective operations exclude zero weights, taken as spread evenly
+    `footprint` is in bytes: weights, tags, running averages, and the membrane potential and count of
+    each neuron as the simulator's integers. Effective operations exclude zero weights, taken as spread evenly
     over a projection's rows. Sparsities are shares in 0..1; with no fixation they are None.
     """
     density = {s.name: _share_nonzero(s.weights) for s in program.synapses}
@@ -38,6 +38,7 @@ def neurobench(program: Program, events: Events) -> dict[str, Any]:
         "footprint": sum(
             s.weights.nbytes + (0 if s.tags is None else s.tags.nbytes) for s in program.synapses
         )
+        + sum(2 * p.averages.mean.nbytes for p in program.populations if p.averages is not None)
         + neurons * 2 * np.dtype(np.int32).itemsize,
         "connection_sparsity": zeros / elements if elements else None,
         "activation_sparsity": 1 - sum(p.spikes for p in events.populations) / chances

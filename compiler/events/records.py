@@ -12,8 +12,10 @@ class PopulationEvents:
 
     Messages leave a neuron; `graded_messages` and `score_messages` are nonzero payloads. Updates
     are neuron times step; in the phases after the presentation a population counts as active at
-    the steps at which the timetable lets it receive, send or write. `silent` and `saturated`
-    count neuron-fixations with no spike and with a spike at every step.
+    the steps at which the timetable lets it receive, send or write. `signal_messages` come from
+    modulators that its neurons hear directly (one a fixation: an upper bound, zero is no message),
+    each to all of them. `silent` and `saturated` count neuron-fixations with no spike and with a
+    spike at every step.
     """
 
     name: str
@@ -23,6 +25,7 @@ class PopulationEvents:
     forward_messages: int  # graded messages that drive a soma (an input's intensities)
     graded_messages: int  # the other graded messages
     score_messages: int
+    signal_messages: int
     active_updates: int
     idle_updates: int
     phase_active_updates: int
@@ -152,12 +155,15 @@ class Events:
         delivered = sum(s.delivered_operations for s in self.projections)
         gates = sum(g.score_operations + g.broadcast_operations for g in self.gates)
         labels = sum(g.label_messages for g in self.gates)
+        heard = sum(p.signal_messages * p.neurons for p in self.populations)
         return Totals(
             time_steps=self.time_steps - self.fixations * self.steps,
             messages=sum(p.graded_messages + p.score_messages for p in somata)
             + sum(g.broadcasts for g in self.gates),
-            host_messages=sum(p.graded_messages for p in self.populations if p.host) + labels,
-            synaptic_operations=ignored + delivered + gates + labels,
+            host_messages=sum(p.graded_messages for p in self.populations if p.host)
+            + sum(p.signal_messages for p in self.populations)
+            + labels,
+            synaptic_operations=ignored + delivered + gates + labels + heard,
             ignored_synaptic_operations=ignored,
             active_updates=sum(p.phase_active_updates for p in self.populations)
             + sum(g.active_updates for g in self.gates),

@@ -66,7 +66,8 @@ def demands(program: Program) -> tuple[Demand, ...]:
             if s.target == p.name
         ]
         own_gates = [g for g in program.gates if g.population == p.name]
-        incoming += [Incoming(f"{g.name} broadcast", 1, weight_bits, False) for g in own_gates]
+        heard = dict.fromkeys([*(g.name for g in own_gates), *p.signals])
+        incoming += [Incoming(f"{name} broadcast", 1, weight_bits, False) for name in heard]
         targets = [s.target for s in program.synapses if s.source == p.name]
         targets += [g.name for g in own_gates]
         words = _state_words(program, p.name)

@@ -84,14 +84,6 @@ def signal_phase(program: Program, name: str) -> int:
     return 0
 
 
-def signal_names(population: ProgramPopulation) -> tuple[str, ...]:
-    """The broadcast values that a population's post values and averages name, each once."""
-    named = [v.gate for v in population.post_values if v.gate is not None]
-    if population.averages is not None:
-        named.append(population.averages.signal)
-    return tuple(dict.fromkeys(named))
-
-
 def wire_population(
     program: Program, population: ProgramPopulation, learn: bool
 ) -> PopulationWiring:
@@ -109,7 +101,7 @@ def wire_population(
             name,
             (signal_phase(program, name) - population.level) % period,
         )
-        for i, name in enumerate(signal_names(population))
+        for i, name in enumerate(population.signals)
     )
     mine = [g for g in program.gates if g.population == population.name]
     scores = tuple(ScoreOutput(f"score_out_{i}", gate) for i, gate in enumerate(mine))
