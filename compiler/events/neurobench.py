@@ -21,7 +21,8 @@ def neurobench(program: Program, events: Events) -> dict[str, Any]:
 
     `footprint` is in bytes: weights, tags, running averages, and the membrane potential and count
     of each neuron as the simulator's integers. Effective operations exclude zero weights, taken as
-    spread evenly over a projection's rows. Sparsities are shares in 0..1; with no fixation they are None.
+    spread evenly over a projection's rows. Sparsities are shares in 0..1; with no fixation they are
+    None.
     """
     density = {s.name: _share_nonzero(s.weights) for s in program.synapses}
     elements = sum(s.weights.size for s in program.synapses)
