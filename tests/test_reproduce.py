@@ -10,6 +10,7 @@ import torch
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.config import with_settings
 from clapp_neuro.errors import InputError
+from clapp_neuro.progress import silent
 from clapp_neuro.reproduce import plan, published, tables
 from clapp_neuro.reproduce.run import TARGETS, reproduce
 from clapp_neuro.reproduce.runs import Place, carry_out, carry_out_one
@@ -78,6 +79,22 @@ def test_a_table_goes_on_where_it_stopped(tiny, tmp_path, monkeypatch):
     again = reproduce("lecture-table", out=tmp_path, seeds=2, workers=1)
     assert len(done) == 4 and all(name.endswith("seed1") for name in done)
     assert "±" in again.rows[1][1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_network_that_cannot_be_trained_is_named_and_stops_no_other(
+    workers, tiny, tmp_path, monkeypatch
+):
+    plans = plan.lecture("small", [0])[:3]
+    bad = replace(
+        plans[1], experiment=with_settings(plans[1].experiment, train={"adam_rate": 1e30})
+    )
+    place = Place(tmp_path, None, 200, 300)
+    with pytest.raises(InputError) as caught:
+        carry_out([plans[0], bad, plans[2]], place, workers, silent)
+    message = str(caught.value)
+    assert message.startswith(f"{bad.name}: ") and "adam_rate" in message
+    assert [place.result(p).exists() for p in plans] == [True, False, True]
 
 
 def test_an_interrupted_network_goes_on(tiny, tmp_path, monkeypatch):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from clapp_neuro.training.run import train
 
 READOUTS = ("adam", "logistic")
 """The paper's readout, and the best linear one on standardised features."""
+
+
+class StoppedByUserError(InputError):
+    """Ctrl-C: what was learned is saved."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +55,53 @@ def carry_out(
 
     Each: `row`, `seed`, `accuracy` by readout and layer in percent, `seconds`, `settings` and
     more. Networks with a result are not trained again, an interrupted one goes on. workers: how
-    many at a time, each on one thread.
+    many at a time, each on one thread. Raises InputError where some could not be trained (a layer
+    fell silent), with the name of each, once all others have their results.
     """
     (place.folder / "runs").mkdir(parents=True, exist_ok=True)
     missing = [plan for plan in plans if not _is_done(plan, place)]
     done = len(plans) - len(missing)
     report(done, len(plans), f"{done} were there already" if done else "")
-    for plan in _finished(missing, place, workers):
+    failed = []
+    for plan, message in _finished(missing, place, workers):
+        if message is not None:
+            failed.append(f"{plan.name}: {message}")
+            continue
         done += 1
         report(done, len(plans), plan.name)
+    if failed:
+        raise InputError("\n".join(failed))
     return [json.loads(place.result(plan).read_text("utf-8")) for plan in plans]
 
 
-def _finished(plans: list[Planned], place: Place, workers: int) -> Iterator[Planned]:
+def _finished(
+    plans: list[Planned], place: Place, workers: int
+) -> Iterator[tuple[Planned, str | None]]:
+    """Each plan once it is done, and why it could not be, if so."""
     if workers == 1:
         for plan in plans:
-            carry_out_one(plan, place)
-            yield plan
+            yield plan, _refused(partial(carry_out_one, plan, place))
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would inherit PyTorch's threads
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_one_thread) as pool:
         tasks = {pool.submit(carry_out_one, plan, place): plan for plan in plans}
         try:
             for task in as_completed(tasks):
-                task.result()
-                yield tasks[task]
+                yield tasks[task], _refused(task.result)
         except BaseException:
             pool.shutdown(cancel_futures=True)  # those that run save what they have learned
             raise
+
+
+def _refused(what: Callable[[], object]) -> str | None:
+    """Do it; the sentence where it is refused. An interruption ends everything."""
+    try:
+        what()
+    except StoppedByUserError:
+        raise
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _one_thread() -> None:
@@ -93,7 +117,7 @@ def carry_out_one(plan: Planned, place: Place) -> None:
     begun = model if _is_begun(model, plan.experiment) else None
     trained = train(plan.experiment, model, resume=begun, data=place.data)
     if trained.interrupted:
-        raise InputError(
+        raise StoppedByUserError(
             f"interrupted at step {trained.step} of {plan.name}; the same command goes on"
         )
     result = {
