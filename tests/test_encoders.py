@@ -1,5 +1,6 @@
 """Neurons are snnTorch's, layers are alive."""
 
+import numpy as np
 import pytest
 import snntorch
 import torch
@@ -8,7 +9,7 @@ from clapp_neuro.config import EncoderConfig, Experiment, load_preset
 from clapp_neuro.data.fashion import load_shipped
 from clapp_neuro.data.patches import image_inputs
 from clapp_neuro.encoders.initial import initial_weights
-from clapp_neuro.encoders.layers import answer, forward, post_values
+from clapp_neuro.encoders.layers import answer, first_to_spike, forward, post_values
 from clapp_neuro.encoders.neurons import lif_counts, lif_one_fixation, spike_surrogate
 
 ENCODERS = [
@@ -78,6 +79,21 @@ def test_max_pooling_hears_the_winner_only():
     assert ((blocks != 0).sum(-1) <= 1).all()
     assert torch.equal(blocks.sum(-1) != 0, seen.surrogate != 0)
     assert seen.surrogate.any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_to_spike_wins_the_fixation(seed):
+    """Against a walk through the time steps, also where maps are odd, silent or saturated."""
+    generator = torch.Generator().manual_seed(seed)
+    share = [0.0, 0.1, 0.5, 1.0][seed]
+    fired = (torch.rand(5, 2, 3, 5, 7, generator=generator) < share).float()
+    winners = first_to_spike(fired)
+    assert winners.shape == (2, 3, 2, 3)
+    for b, n, y, x in np.ndindex(*winners.shape):
+        neighbours = [(2 * y + dy) * 7 + 2 * x + dx for dy in (0, 1) for dx in (0, 1)]
+        spikes = fired[:, b, n].flatten(1)[:, neighbours]
+        first = next((step for step in spikes if step.any()), torch.ones(4))
+        assert winners[b, n, y, x] == neighbours[int(first.argmax())]
 
 
 def test_surrogate_is_one_bit():

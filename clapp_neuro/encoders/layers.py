@@ -4,9 +4,11 @@
     ΔW_ji = Σ dendrite_j · ρ'(a_j) · x_i,   Δb_j = Σ dendrite_j · ρ'(a_j)          (paper, Eq. 1)
 
 Max-pooling is lateral inhibition: only the winner of each 2×2 neighbours is heard, and only the
-winner learns (Appendix C). A spiking winner is the neuron with most spikes in the fixation, and
-its spikes are what the layer above gets. The activity of a patch is the mean over its positions,
-so the dendritic signal of a position is that of the patch divided by their number.
+winner learns (Appendix C). A rate winner is the most active neuron. A spiking winner is the neuron
+that spikes first in the fixation: its spikes, and nobody else's, are what the layer above gets.
+That can be known at every time step, on a chip as here; who will have spiked most cannot. The
+activity of a patch is the mean over its positions, so the dendritic signal of a position is that of
+the patch divided by their number.
 """
 
 from __future__ import annotations
@@ -67,8 +69,9 @@ def answer(
         if not pooled:
             activity = driven.relu_()
             return _whole(x, activity, rate_surrogate(activity), None)
-        out, winners, _ = _pool(driven)  # the largest current is the largest activity
+        out, index = _pool(driven)  # the largest current is the largest activity
         out.relu_()
+        winners = _few_bytes(index, driven)
         return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=driven.shape[2:])
     if spikes is None:
         driven = current(x, *own)
@@ -77,10 +80,26 @@ def answer(
     fired, counts = lif_counts(driven, encoder)
     if not pooled:
         return _whole(x, counts, spike_surrogate(counts), fired)
-    out, winners, index = _pool(counts)
+    index = first_to_spike(fired)
     place = index.flatten(2).expand(len(fired), *index.shape[:2], -1)
-    heard = fired.flatten(3).gather(3, place).unflatten(3, out.shape[2:])
+    heard = fired.flatten(3).gather(3, place).unflatten(3, index.shape[2:])
+    out, winners = heard.mean(0), _few_bytes(index, counts)
     return Answer(x, out, _mean(out), spike_surrogate(out), winners, heard, counts.shape[2:])
+
+
+def first_to_spike(fired: Tensor) -> Tensor:
+    """Indices (B, N, h, w) into the unpooled map, h·w, of the winner of each 2×2 neighbours.
+
+    fired: spikes (T, B, N, H, W). The first one to spike wins the fixation; of several in the same
+    time step, and where nobody spikes, the first in reading order.
+    """
+    # time steps before the first spike; T without one
+    waited = (fired.detach().cumsum(0) == 0).sum(0)
+    rows, columns = (torch.arange(n, device=fired.device) % POOL for n in fired.shape[3:])
+    place = POOL * rows[:, None] + columns
+    # no two neighbours are equal, so no pooling kernel's own choice among equals matters
+    order = -(waited * POOL**2 + place).to(torch.float32)
+    return _pool(order)[1]
 
 
 def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -124,13 +143,17 @@ def changes(seen: Answer, dendrite: Tensor, weight: Tensor) -> dict[str, Tensor]
     }
 
 
-def _pool(activity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The largest of each 2×2 neighbours, and where it was: in few bytes, and as PyTorch has it."""
+def _pool(activity: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of each 2×2 neighbours, and where it was (row · w + column)."""
     # pooling with channels last is ten times faster on a processor: it is vectorised over them
     activity = activity.contiguous(memory_format=torch.channels_last)
-    out, index = F.max_pool2d(activity, POOL, return_indices=True)
-    few = activity.shape[2] * activity.shape[3] <= 1 << 8
-    return out, index.to(torch.uint8 if few else torch.int32), index
+    return F.max_pool2d(activity, POOL, return_indices=True)
+
+
+def _few_bytes(index: Tensor, unpooled: Tensor) -> Tensor:
+    """Positions in a map as small integers: they are kept for all patches of a minibatch."""
+    few = unpooled.shape[2] * unpooled.shape[3] <= 1 << 8
+    return index.to(torch.uint8 if few else torch.int32)
 
 
 def _whole(x: Tensor, out: Tensor, surrogate: Tensor, spikes: Tensor | None) -> Answer:
