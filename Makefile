@@ -30,7 +30,7 @@ help:
 	@echo 'make slow       the tests that take minutes each'
 	@echo 'make lint       linter, formatter check, type checker'
 	@echo 'make format     let the formatter rewrite the sources'
-	@echo 'make bench      speed of the engines beside Lava, and of training beside autograd'
+	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
 	@echo
@@ -59,6 +59,8 @@ format: $(INSTALLED)
 bench: setup
 	@$(RUN) benchmarks/engines.py
 	@$(RUN) benchmarks/training.py --quick
+	@$(RUN) benchmarks/convolution.py
+	@$(RUN) benchmarks/compile.py
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(WARMED)

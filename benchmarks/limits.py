@@ -101,8 +101,7 @@ def _dense_step(program: Program) -> float:
     for s in program.synapses:
         if s.compartment is not Compartment.SOMA:
             continue
-        soma = program.population(s.target).soma
-        often = 1 if soma is None or soma.latched else steps
+        often = 1 if program.population(s.target).latched else steps
         n_post, n_pre = s.weights.shape
         products.append((torch.ones(BATCH * often, n_pre), torch.ones(n_pre, n_post)))
 

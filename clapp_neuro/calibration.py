@@ -16,7 +16,8 @@ from clapp_neuro.encoders.neurons import spike_surrogate
 from clapp_neuro.rules.lpl import EPSILON
 
 FIXATIONS = {"dense": 2048, "conv": 256, "resnet50": 64}
-"""Convolutions answer to few: they take long, and no pass lowers them to a chip yet."""
+"""Convolutions answer to few: they take long, and on a chip they do not learn yet, so that no scale
+of a post value depends on it."""
 PERCENTILE = 0.999
 
 

@@ -261,7 +261,7 @@ def run(
     )
     rows = []
     for name, rate in result.rates.items():
-        accuracy = f"{result.accuracy[name]:.2%}" if result.accuracy else "–"
+        accuracy = f"{result.accuracy[name]:.2%}" if name in result.accuracy else "–"
         loss = f"{result.loss[name]:.3f}" if name in result.loss else "–"
         opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
         rows.append((name, f"{rate:.1%}", loss, opened, accuracy))

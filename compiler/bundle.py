@@ -1,7 +1,7 @@
 """The compiled file, `model.clapp`: a zip archive with a JSON document and one safetensors file.
 
     program.json        format, version, the whole program but its arrays, the compile notes
-    arrays.safetensors  NAME.weights int8 (N_target, N_source), NAME.tags int16,
+    arrays.safetensors  NAME.weights int8, NAME.tags int16 of the same shape,
                         POPULATION.mean and POPULATION.variance int32 (N,)
 
 An interrupted run is carried along in both (`compiler.unfinished`), so that it can go on.
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = 2  # 1: comparators with one margin and no norm, populations without averages
+VERSION = 2  # 1: one margin and no norm, no averages, no maps
 AVERAGES = ("mean", "variance")
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read

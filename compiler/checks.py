@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Compartment, Network
+from compiler.connectivity import axon_fan_in, fan_in
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Network
 from compiler.passes.place import (
     AXONS_IN,
     AXONS_OUT,
@@ -22,7 +23,7 @@ from compiler.passes.place import (
     STATE,
     place_what_fits,
 )
-from compiler.program import Message, Program, ProgramPopulation
+from compiler.program import Message, Program, ProgramPopulation, Relay
 from compiler.targets import (
     Figure,
     Limits,
@@ -145,6 +146,8 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             needs.append((p.name, "a soma that averages and divides", "programmable_soma"))
         if any(v.gate is not None for v in p.post_values):
             needs.append((p.name, "a third factor sent by another neuron", "third_factor"))
+        if isinstance(p.soma, Relay):
+            needs.append((p.name, "a soma that remembers its first spike", "programmable_soma"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
         if g.norm is not None:
@@ -180,6 +183,10 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
     for s in program.synapses:
         remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
         yield from _over(s.name, "weight", weight_bits, limits.weight_bits, "bits", remedy)
+        if s.connection is Connection.POOL:
+            largest, remedy = int(s.weights.max()), "use a machine with wider weights"
+            most = program.weight_max
+            yield from _over(s.name, "a neighbour's bit", largest, most, "units", remedy)
         if s.rule is not None and any("t" in "".join(p.factors) for p in s.rule.dw):
             remedy = "use a machine with wider tags, or compile without learning (--static)"
             yield from _over(s.name, "tag", tag_bits, limits.tag_bits, "bits", remedy)
@@ -220,7 +227,8 @@ def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]
                     source = program.population(s.source)
                     sent = [m for m in source.messages if m.step in s.listens]
                     payload = max([_largest_payload(program, source, m) for m in sent], default=1)
-                    total += s.weights.shape[1] * program.weight_max * payload
+                    inputs = fan_in(s.connection, s.weights.shape)
+                    total += inputs * program.weight_max * payload
             node = f"{p.name}.{compartment.value}"
             remedy = f"{SMALLER_SOURCES}, or show a fixation for fewer time steps"
             yield from _over(
@@ -262,9 +270,10 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
         registers, figure = len(plastic), limits.post_registers
         remedy = "make some of its projections static"
         yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
-        fan_in = sum(q.weights.shape[1] for q in arriving)
+        shared = machine.capabilities.shared_kernels.value
+        total = sum(axon_fan_in(q.connection, q.weights.shape, shared) for q in arriving)
         remedy = SMALLER_SOURCES
-        yield from _over(p.name, "fan-in", fan_in, limits.fan_in_per_neuron, "synapses", remedy)
+        yield from _over(p.name, "fan-in", total, limits.fan_in_per_neuron, "synapses", remedy)
     if any(q.rule is not None for q in network.projections):
         steps = network.schedule.steps
         remedy = "show a fixation for fewer time steps"

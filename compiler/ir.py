@@ -41,6 +41,17 @@ class Compartment(str, Enum):
     RETRO = "retro"  # collects the retrodiction
 
 
+class Connection(str, Enum):
+    """Which neurons a projection connects, and so what its weights are."""
+
+    ALL_TO_ALL = "all-to-all"  # (N_target, N_source)
+    CONVOLUTION = "convolution"  # (C_out, C_in, k, k), one set of kernels for all positions
+    POOL = "pool"  # (2, 2): each neighbour's bit, the same for all channels and positions
+
+
+Map = tuple[int, int, int]  # channels, height, width; neurons are numbered in this order
+
+
 @dataclass(frozen=True)
 class Neuron:
     """Leaky integrate-and-fire unit, reset at the start of every fixation.
@@ -81,20 +92,39 @@ class Averages:
 
 
 @dataclass(frozen=True)
+class WinnerTakeAll:
+    """Relay of the first of its neighbours to spike: lateral inhibition, without the inhibitors.
+
+    The neighbour that spikes first in a fixation is its winner (of several in the same time step
+    the one with the lowest bit), and only the winner's spikes pass. A neighbour's bit is the
+    weight of its synapse, a power of two, so that the dendrite's sum says who spikes.
+    """
+
+
+@dataclass(frozen=True)
 class Population:
     """Neurons of one kind.
 
     `neuron=None` marks an input, which sends 8-bit intensities; `scale` is the real value of one
     unit of what it sends. `level` counts layers from the input: level l runs l steps behind.
-    `averages` where a rule needs them.
+    `shape` arranges the neurons of a convolutional layer as channels of a map. `bias` is a
+    constant current of every step of the presentation: one a channel (a neuron where there is no
+    map), or empty. `averages` where a rule needs them.
     """
 
     name: str
     size: int
     level: int
-    neuron: Neuron | None = None
+    neuron: Neuron | WinnerTakeAll | None = None
     scale: float = 1.0
     averages: Averages | None = None
+    shape: Map | None = None
+    bias: tuple[float, ...] = ()
+
+    @property
+    def map(self) -> Map:
+        """The neurons as a map; without one, each is a channel of a single position."""
+        return self.shape or (self.size, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -131,7 +161,10 @@ class LearningRule:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """All-to-all synapses; `weights` has shape (N_target, N_source)."""
+    """Synapses from one population onto another; `connection` says what `weights` holds.
+
+    A convolution has stride 1 and as much padding as keeps the map's height and width.
+    """
 
     name: str
     source: str
@@ -139,13 +172,21 @@ class Projection:
     compartment: Compartment
     weights: np.ndarray
     rule: LearningRule | None = None
+    connection: Connection = Connection.ALL_TO_ALL
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
             return NotImplemented
         return (
-            (self.name, self.source, self.target, self.compartment, self.rule)
-            == (other.name, other.source, other.target, other.compartment, other.rule)
+            (self.name, self.source, self.target, self.compartment, self.rule, self.connection)
+            == (
+                other.name,
+                other.source,
+                other.target,
+                other.compartment,
+                other.rule,
+                other.connection,
+            )
         ) and np.array_equal(self.weights, other.weights)
 
     def __str__(self) -> str:
@@ -220,8 +261,9 @@ class Network:
     def __str__(self) -> str:
         lines = [f"network, {self.schedule.steps} steps a fixation"]
         for p in self.populations:
-            kind = "input" if p.neuron is None else f"LIF {p.neuron}"
-            lines.append(f"  population {p.name}: {p.size} x {kind}, level {p.level}")
+            kind = "input" if p.neuron is None else str(p.neuron)
+            size = "x".join(str(n) for n in p.shape) if p.shape else str(p.size)
+            lines.append(f"  population {p.name}: {size} x {kind}, level {p.level}")
         lines += [f"  projection {p}" for p in self.projections]
         lines += [f"  comparator {c}" for c in self.comparators]
         lines += [f"  modulator {m.name}" for m in self.modulators]

@@ -9,7 +9,8 @@ from compiler.checks import check, refuse
 from compiler.ir import Network
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
-from compiler.passes.place import Placement, place
+from compiler.passes.place import place
+from compiler.passes.placement import Placement
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.program import TAG_UNITS, Program

@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 
 from compiler.averages import Averages
-from compiler.ir import Compartment, Quantity
+from compiler.ir import Compartment, Connection, Map, Quantity
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
@@ -40,10 +40,11 @@ PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit tr
 
 @dataclass(frozen=True)
 class Soma:
-    """Integer LIF: v <- decay(v) + (I << input_shift) - threshold * [spiked], clipped to 24 bits.
+    """Integer LIF: v <- decay(v) + (I << input_shift) + bias - threshold * [spiked], in 24 bits.
 
-    decay(v) = sign(v) * (|v| * decay >> 12); spikes where v > threshold. `latched` populations
-    receive their current once, as a graded message at tau = 0, and hold it.
+    decay(v) = sign(v) * (|v| * decay >> 12); v is clipped; spikes where v > threshold. `latched`
+    populations receive their current once, as a graded message at tau = 0, and hold it. `bias`
+    has one value a channel, or is empty.
     """
 
     decay: int
@@ -51,6 +52,19 @@ class Soma:
     reset: str
     input_shift: int
     latched: bool
+    bias: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Passes on the spikes of one of its `neighbours`, the first that spikes in a fixation.
+
+    Their weights are 1, 2, 4 ..., so the sum I of a step is a mask of who spikes. With m the
+    winner's mask, 0 when the fixation begins:  m <- m or, where m = 0, the lowest bit of I;
+    spikes where I & m.
+    """
+
+    neighbours: int
 
 
 @dataclass(frozen=True)
@@ -92,15 +106,17 @@ class ProgramPopulation:
     """One population with its place in the timetable; an input has no soma.
 
     `messages` are its graded messages; spikes (payload 1) are sent at tau < steps beside them.
+    Neurons of a map are numbered by channel, row, column; engines may keep them otherwise.
     """
 
     name: str
     size: int
     level: int
-    soma: Soma | None
+    soma: Soma | Relay | None
     messages: tuple[Message, ...] = ()
     post_values: tuple[PostValue, ...] = ()
     averages: Averages | None = None
+    shape: Map | None = None
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -109,6 +125,16 @@ class ProgramPopulation:
         if self.averages is not None:
             named.append(self.averages.signal)
         return tuple(dict.fromkeys(named))
+
+    @property
+    def map(self) -> Map:
+        """The neurons as a map; without one, each is a channel of a single position."""
+        return self.shape or (self.size, 1, 1)
+
+    @property
+    def latched(self) -> bool:
+        """Whether it receives its current once and holds it."""
+        return isinstance(self.soma, Soma) and self.soma.latched
 
     def message(self, step: int) -> Message:
         """The message sent at tau = step; StopIteration if there is none."""
@@ -166,7 +192,7 @@ TAG_UNITS = 64  # tag units in one weight unit
 
 @dataclass(frozen=True, eq=False)
 class Synapses:
-    """All-to-all synapses with integer weights (N_target, N_source) in units of `unit`.
+    """Synapses with integer weights in units of `unit`; their shape is that of the connection.
 
     `listens` are the source's tau whose message drives the target compartment. What is summed is
     divided by 2^delivery_shift exactly (the payload was lifted by as much).
@@ -186,6 +212,7 @@ class Synapses:
     delivery_shift: int
     rule: SumOfProducts | None = None
     slots: tuple[int, ...] = ()  # the target's tau at which it learns
+    connection: Connection = Connection.ALL_TO_ALL
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Synapses):

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.averages import VARIANCE_BITS, fraction_bits
-from compiler.ir import PRE_QUANTITIES, Compartment, Quantity
+from compiler.connectivity import neighbour_bits, weights_shape
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.program import (
     EXPONENTS,
     REGISTERS,
@@ -20,6 +21,8 @@ from compiler.program import (
     Product,
     Program,
     ProgramPopulation,
+    Relay,
+    Soma,
     SumOfProducts,
     Synapses,
 )
@@ -65,10 +68,15 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
     name, soma = population.name, population.soma
     yield f"{name}: size", population.size, 1, 1 << 24
     yield f"{name}: level", population.level, 0, LONGEST
-    if soma is not None:
+    if population.shape is not None:
+        for side in population.shape:
+            yield f"{name}: a side of its map", side, 1, 1 << 24
+    if isinstance(soma, Soma):
         yield f"{name}: decay", soma.decay, 0, 4096
         yield f"{name}: threshold", soma.threshold, 0, LARGEST
         yield f"{name}: input_shift", soma.input_shift, 0, 23
+        for bias in (min(soma.bias, default=0), max(soma.bias, default=0)):
+            yield f"{name}: a bias", bias, -LARGEST, LARGEST
     for message in population.messages:
         yield f"{name}: step of a message", message.step, 0, LONGEST
         yield f"{name}: drop", message.drop, 0, 23
@@ -90,8 +98,7 @@ def _faults(program: Program) -> Iterator[str]:
     if all(p.soma is not None for p in program.populations):
         yield "there is no input population"
     for population in program.populations:
-        if population.soma is not None and population.soma.reset not in ("subtract", "zero"):
-            yield f"{population.name} has the reset '{population.soma.reset}'"
+        yield from _of_soma(program, population)
         for value in population.post_values:
             if value.register not in REGISTERS:
                 yield f"{population.name} writes the register '{value.register}'"
@@ -115,6 +122,8 @@ def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[st
     kept, name = population.averages, population.name
     if kept is None:
         return
+    if population.shape is not None:
+        yield f"no engine keeps averages of a map, as {name} would"
     if kept.signal not in program.modulators:
         yield f"{name} averages by '{kept.signal}', which is no modulator"
     room = fraction_bits(program.timetable.steps)
@@ -133,8 +142,36 @@ def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[st
             yield f"an average of {name} is out of range"
 
 
+def _of_soma(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    name, soma = population.name, population.soma
+    arriving = [s for s in program.synapses if s.target == name]
+    if math.prod(population.map) != population.size:
+        yield f"{name} has {population.size} neurons in a map of {population.map}"
+    if isinstance(soma, Relay):
+        relayed = [s.connection for s in arriving] == [Connection.POOL]
+        if not relayed or soma.neighbours != neighbour_bits().size:
+            yield f"{name} does not relay one pool"
+        return
+    if any(s.connection is Connection.POOL for s in arriving):
+        yield f"a pool ends on {name}, which is no relay"
+    if soma is None:
+        return
+    if soma.reset not in ("subtract", "zero"):
+        yield f"{name} has the reset '{soma.reset}'"
+    if soma.bias and len(soma.bias) != population.map[0]:
+        yield f"{name} has {len(soma.bias)} biases for {population.map[0]} channels"
+
+
 def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterator[str]:
-    shape = (sizes.get(s.target), sizes.get(s.source))
+    if s.source not in sizes or s.target not in sizes:
+        yield f"{s.name} connects what does not exist"
+        return
+    source, target = program.population(s.source), program.population(s.target)
+    kernel = s.weights.shape[-1] if s.weights.ndim == 4 else 0
+    shape = weights_shape(s.connection, source.map, target.map, kernel)
+    if shape is None:
+        yield f"{s.name}, a {s.connection.value}, does not fit the maps that it connects"
+        return
     if s.weights.shape != shape or (s.tags is not None and s.tags.shape != shape):
         yield f"{s.name} does not have the shape {shape}"
         return
@@ -142,6 +179,13 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
         yield f"{s.name} has the wrong number type"
     if np.abs(s.weights.astype(int)).max(initial=0) > program.weight_max:
         yield f"a weight of {s.name} is out of range"
+    if s.connection is Connection.POOL:
+        if not np.array_equal(s.weights, neighbour_bits()):
+            yield f"the weights of {s.name} are not its neighbours' bits"
+        if source.soma is None or s.compartment is not Compartment.SOMA:
+            yield f"{s.name} does not pool spikes"
+    if s.rule is not None and not (source.shape is None and target.shape is None):
+        yield f"no engine learns the synapses of a map, as {s.name} would"
     if s.tags is not None and np.abs(s.tags.astype(int)).max(initial=0) > program.tag_max:
         yield f"a tag of {s.name} is out of range"
     if not (math.isfinite(s.unit) and s.unit > 0):
@@ -185,6 +229,8 @@ def executable(rule: SumOfProducts) -> bool:
 def _timing(program: Program, s: Synapses) -> Iterator[str]:
     """Every message that a synapse needs is sent."""
     source, target = program.population(s.source), program.population(s.target)
+    if s.compartment is Compartment.SOMA and target.latched and source.soma is not None:
+        yield f"{s.name} sends spikes to {s.target}, which latches one message"
     sent = {m.step for m in source.messages}
     needed = {slot + target.level - source.level for slot in s.slots}
     spikes = source.soma is not None and s.compartment is Compartment.SOMA

@@ -133,6 +133,13 @@ class Capabilities(Part):
     learning: Capability
     third_factor: Capability  # one neuron's message can be another neuron's third factor
     all_plastic_or_none: Capability  # a core's synapses are either all plastic or all static
+    # a core stores a kernel once, and one axon leads to all channels of a position
+    shared_kernels: Capability = Capability(
+        value=False,
+        grade="C",
+        source="not stated: each position's synapses are stored",
+        public=False,
+    )
 
 
 class EventEnergy(Part):

@@ -138,6 +138,22 @@ def test_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
         read_bundle(path)
 
 
+def test_version_1_is_read_as_it_is(tmp_path: Path) -> None:
+    """It had no maps: no shapes, no biases, and only one kind of connection."""
+
+    def older(document: dict[str, Any]) -> None:
+        document["version"] = 1
+        for population in document["program"]["populations"]:
+            del population["shape"]
+            if population["soma"] is not None:
+                del population["soma"]["bias"]
+        for synapses in document["program"]["synapses"]:
+            del synapses["connection"]
+
+    program, _ = read_bundle(with_document(tmp_path, older))
+    assert program == compiled()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -394,7 +394,7 @@ def test_soma_resets_one_step_after_the_spike(reset: str, after: int) -> None:
     soma = Soma(decay=4096, threshold=10, reset=reset, input_shift=1, latched=False)
     seen = []
     for _ in range(3):
-        state.integrate(soma, np.array([4]))
+        state.integrate(soma, np.array([4]), np.zeros(1, np.int64))
         seen.append(int(state.membrane[0]))
     assert seen == [8, 16, after]  # 16 spikes; then 16 - 10 + 8, or 0 + 8
     assert state.count[0] == (2 if reset == "subtract" else 1)

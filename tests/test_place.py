@@ -74,7 +74,9 @@ def test_the_network_of_the_demo_binds_on_synaptic_memory():
     assert placement.chips == 1 and placement.on_host == ("input",)
     assert {core.binds for core in placement.cores} == {"bytes of synaptic memory"}
     rows = placement.rows()
-    assert rows[0][0] == "core" and len(rows) == len(placement.cores) + 1
+    spans = [row[0].partition("–") for row in rows[1:]]
+    cores = [n for a, _, b in spans for n in range(int(a), int(b or a) + 1)]
+    assert rows[0][0] == "core" and cores == list(range(len(placement.cores)))
     assert len({len(row) for row in rows}) == 1
 
 
@@ -113,14 +115,14 @@ def test_every_neuron_is_placed_once_and_no_limit_is_exceeded(widths, neurons, m
     assert all(0 < core.share <= 1 for core in placement.cores)
     for p in program.populations[1:]:
         slices = [s for core in placement.cores for s in core.slices if s.population == p.name]
-        spans = sorted((s.first, s.first + s.neurons) for s in slices)
+        spans = sorted((s.first_channel, s.first_channel + s.channels) for s in slices)
         assert spans[0][0] == 0 and spans[-1][1] == p.size
         assert all(a[1] == b[0] for a, b in pairwise(spans))
     counts = placement.slice_counts()
     for core in placement.cores:
         for s in core.slices:
             demand = next(d for d in demands(program) if d.name == s.population)
-            assert s.axons_out == s.neurons * sum(counts[t] for t in demand.targets)
+            assert s.axons_out == s.neurons * sum(counts[o.target] for o in demand.outgoing)
 
 
 def test_a_neuron_too_large_for_a_core_is_named_with_the_limit():

@@ -109,10 +109,10 @@ def plain_membrane(
 def check_membrane(
     neurons: list[tuple[int, int, int, int]], decay: int, threshold: int, shift: int, subtract: bool
 ) -> None:
-    """`neurons` holds (v, current, held, spiked)."""
+    """`neurons` holds (v, current, held, spiked); what is held is shifted already."""
     v, current, held, fired = (np.array(column, np.int32) for column in zip(*neurons, strict=True))
     plain = [
-        plain_membrane(old, (c + h) << shift, s, decay, threshold, subtract)
+        plain_membrane(old, (c << shift) + h, s, decay, threshold, subtract)
         for old, c, h, s in neurons
     ]
     parameters = (
@@ -128,7 +128,7 @@ def check_membrane(
     assert v.tolist() == [kept for _, kept in plain]
     assert mask.tolist() == [-int(kept > threshold) for _, kept in plain]
     assert count.tolist() == [5 + int(kept > threshold) for _, kept in plain]
-    assert active == sum(old != 0 or c + h != 0 for old, c, h, _ in neurons)
+    assert active == sum(old != 0 or (c << shift) + h != 0 for old, c, h, _ in neurons)
     assert clipped == sum(exact != kept for exact, kept in plain)
 
 
@@ -152,7 +152,7 @@ def test_membrane_is_the_documented_formula(
     shift: int,
     subtract: bool,
 ) -> None:
-    narrow = [(v, c >> shift, h >> shift, s) for v, c, h, s in neurons]  # as the quantiser ensures
+    narrow = [(v, c >> shift, h, s) for v, c, h, s in neurons]  # as the quantiser ensures
     check_membrane(narrow, decay, threshold, shift, subtract)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from clapp_neuro.encoders.layers import forward
+from clapp_neuro.encoders.activity import activities
 from clapp_neuro.errors import InputError
+from clapp_neuro.verbs.float_network import float_weights
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, machine_of
 from compiler import energy as costs
 from compiler.backends.simulator import infer, simulate
@@ -65,7 +66,11 @@ def energy(
     seen = images_of(program, data)
     stimulus = gaze(program, seen, images * positions, seed)
     # without plastic synapses there is nothing to learn, and no such line
-    events = simulate(program, stimulus).events if program.plastic else infer(program, stimulus)[1]
+    events = (
+        simulate(program, stimulus).events
+        if program.plastic
+        else infer(program, stimulus, keep=())[1]
+    )
     estimate = costs.estimate(
         events, place(program, machine), machine, fixations_per_image=positions
     )
@@ -80,12 +85,5 @@ def energy(
 
 def _float_forward(program: Program, stimulus: Stimulus) -> None:
     """The float network on this CPU, looking at the same fixations: inference only."""
-    encoder = experiment_of(program).encoder
-    weights = {
-        s.name: torch.from_numpy(s.weights.astype(np.float32) * np.float32(s.unit))
-        for s in program.synapses
-    }
-    with torch.inference_mode():
-        forward(
-            weights, torch.from_numpy(stimulus.intensities["input"].astype(np.float32)), encoder
-        )
+    inputs = torch.from_numpy(stimulus.intensities["input"].astype(np.float32) / 255)
+    activities(float_weights(program), inputs, experiment_of(program))

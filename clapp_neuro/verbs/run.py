@@ -110,7 +110,7 @@ def run(
         result, seed = None, 0
         count = _at_most(images, len(seen.test_images), "test images")
         stimulus = scan(program, seen.test_images[:count])
-        _, events = infer(program, stimulus)
+        _, events = infer(program, stimulus, keep=())
         fixations = stimulus.fixations
     unfinished = None
     if result is not None and fixations < stimulus.fixations:

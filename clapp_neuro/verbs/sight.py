@@ -15,11 +15,13 @@ from clapp_neuro.data.patches import fixated_inputs, image_inputs, intensities
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT, SACCADE
+from compiler.frontends.convolution import POOLED
 from compiler.program import MACHINE, Program
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
 
 IMAGES_AT_ONCE = 500
+LARGEST_COUNTS = 1 << 28  # of neurons times fixations at a time, a byte each
 LARGEST_STIMULUS = 1 << 30  # input neurons times fixations: a byte each, several while it is made
 
 
@@ -90,14 +92,28 @@ def scan(program: Program, images: np.ndarray) -> Stimulus:
     return Stimulus({INPUT: flat}, {SACCADE: labels.ravel()} if program.modulators else {})
 
 
+def readout_populations(program: Program) -> dict[str, str]:
+    """By layer, the population that the layer above hears: its relays where it is pooled."""
+    names = [p.name for p in program.populations if p.soma is not None]
+    layers = [name for name in names if not name.endswith(POOLED)]
+    return {name: name + POOLED if name + POOLED in names else name for name in layers}
+
+
 def chip_features(program: Program, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean spike counts over an image's positions, float (images, N), for each layer."""
+    """Mean spike counts over fixations and positions, float (images, N), for each layer.
+
+    N are a layer's channels where it is a map.
+    """
     positions = experiment_of(program).data.positions
+    read = readout_populations(program)
+    kept = sum(program.population(name).size for name in read.values())
+    at_once = min(IMAGES_AT_ONCE, max(1, LARGEST_COUNTS // (kept * positions)))
     parts: dict[str, list[np.ndarray]] = {}
-    for first in range(0, len(images), IMAGES_AT_ONCE):
-        part = images[first : first + IMAGES_AT_ONCE]
-        counts, _ = infer(program, scan(program, part))
-        for name, values in counts.items():
-            grid = values.reshape(len(part), positions, -1)
-            parts.setdefault(name, []).append(grid.mean(1, dtype=np.float64))
+    for first in range(0, len(images), at_once):
+        part = images[first : first + at_once]
+        counts, _ = infer(program, scan(program, part), keep=tuple(read.values()))
+        for layer, name in read.items():
+            channels = program.population(name).map[0]
+            grid = counts[name].reshape(len(part), positions, channels, -1)
+            parts.setdefault(layer, []).append(grid.mean((1, 3), dtype=np.float64))
     return {name: np.concatenate(values) for name, values in parts.items()}

@@ -15,7 +15,7 @@ from clapp_neuro.errors import InputError
 from compiler.energy.band import Band, Line, NotPublished, total
 from compiler.energy.estimate import Estimate, Lines, estimate
 from compiler.events import Events
-from compiler.events.neurobench import dense_forward_operations
+from compiler.events.neurobench import dense_forward_operations, synapses_of
 from compiler.ir import Compartment
 from compiler.passes.place import place
 from compiler.program import Program
@@ -129,9 +129,9 @@ def dense_operations(events: Events, program: Program) -> tuple[tuple[int, int],
     updates = fixations * steps * sum(p.size for p in somata)
     if not events.learn:
         return (forward, 0), (updates, 0)
-    size = {s.name: s.weights.size for s in program.synapses}
+    size = {s.name: synapses_of(program, s) for s in program.synapses}
     delivered = fixations * sum(
-        s.weights.size for s in program.synapses if s.compartment is not Compartment.SOMA
+        size[s.name] for s in program.synapses if s.compartment is not Compartment.SOMA
     )
     scores = fixations * sum(program.population(g.population).size for g in program.gates)
     outer = sum(s.learning_slots * size[s.name] for s in events.projections)

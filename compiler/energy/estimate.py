@@ -17,7 +17,7 @@ from typing import Any
 
 from compiler.energy.band import Band, Line, NotPublished, scaled, total
 from compiler.events import Deliveries, Events, Totals, deliveries, per_core
-from compiler.passes.place import Placement
+from compiler.passes.placement import Placement
 from compiler.targets import Coefficient, Figure, Included, NeuromorphicMachine, published
 
 LINE_TITLES = (

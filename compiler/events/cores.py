@@ -9,33 +9,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.events.records import Events, Totals
-from compiler.passes.place import Placement
+from compiler.passes.placement import Placement
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """Messages times receiving slices; `from_host` ones are injected and pay no axon of a core."""
+    """Messages times receiving slices; `from_host` ones are injected and pay no axon of a core.
 
-    inference: int
-    learning: int
-    inference_from_host: int
-    learning_from_host: int
-    trace_writes: int  # one for each message and receiving slice of a plastic projection
+    Activity is counted per population, so a message reaches as many slices as a neuron of its
+    population does on average: not always a whole number where a map is split by rows.
+    """
+
+    inference: float
+    learning: float
+    inference_from_host: float
+    learning_from_host: float
+    trace_writes: float  # one for each message and receiving slice of a plastic projection
 
 
 def deliveries(events: Events, placement: Placement) -> Deliveries:
     """How often messages arrive at a slice of their targets, for the axon and mesh costs."""
     parts = placement.slice_counts()
     host = {p.name for p in events.populations if p.host}
-    sums = {"inference": 0, "learning": 0, "inference_from_host": 0, "learning_from_host": 0}
-    traces = 0
+    sums = {
+        "inference": 0.0,
+        "learning": 0.0,
+        "inference_from_host": 0.0,
+        "learning_from_host": 0.0,
+    }
+    traces = 0.0
     for s in events.projections:
-        forward = s.forward_operations // s.fan_out * parts[s.target]
-        rest = s.messages * parts[s.target] - forward
+        reached = placement.receiving[s.name]
+        forward = s.forward_messages * reached
+        rest = s.messages * reached - forward
         suffix = "_from_host" if s.source in host else ""
         sums["inference" + suffix] += forward
         sums["learning" + suffix] += rest
-        traces += s.trace_writes * parts[s.target]
+        traces += s.trace_writes * reached
     for p in events.populations:
         if p.signal_messages:
             sums["learning_from_host"] += p.signal_messages * parts[p.name]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.connectivity import fan_in, largest_fan_out
 from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
-from compiler.ir import Compartment, Quantity
+from compiler.ir import Compartment, Connection, Quantity
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 
 
@@ -22,7 +23,7 @@ def count_events(
 ) -> Events:
     """Names the simulator's counters and derives the rest from the program.
 
-    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 6), gates
+    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 7), gates
     (G, 3), columns as in `compiler.backends.simulator.memory`. Without `learn` only the forward
     pass is counted. ValueError where a shape does not belong to the program.
     """
@@ -181,13 +182,16 @@ class _Run:
     def projection(
         self, synapses: Synapses, sent: _Sent, counts: dict[str, int]
     ) -> ProjectionEvents:
-        fan_out, fan_in = synapses.weights.shape
+        of_all = synapses.connection is Connection.ALL_TO_ALL
+        fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
         plastic = synapses.rule is not None and self.learn
         soma = synapses.compartment is Compartment.SOMA
         listens = set(synapses.listens)
         graded = sent.total(listens)
         spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
         heard = graded + spikes
+        # at the border of a map a neuron reaches fewer positions: the simulator counts those
+        operations = heard * fan_out if of_all else counts["OPERATIONS"]
         everything = sent.spikes + sum(sent.graded.values()) + sent.scores
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
@@ -195,13 +199,14 @@ class _Run:
             name=synapses.name,
             source=synapses.source,
             target=synapses.target,
-            fan_in=fan_in,
+            fan_in=fan_in(synapses.connection, synapses.weights.shape),
             fan_out=fan_out,
             plastic=plastic,
             messages=everything,
-            forward_operations=heard * fan_out if soma else 0,
-            graded_operations=graded * fan_out if soma else 0,
-            delivered_operations=0 if soma else heard * fan_out,
+            forward_messages=heard if soma else 0,
+            forward_operations=operations if soma else 0,
+            graded_operations=operations if soma and graded else 0,
+            delivered_operations=0 if soma else operations,
             ignored_operations=(everything - heard) * fan_out,
             trace_writes=everything if plastic else 0,
             learning_visits=everything * fan_out if plastic else 0,

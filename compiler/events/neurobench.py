@@ -11,22 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from compiler.connectivity import synapse_count
 from compiler.events.records import Events
 from compiler.ir import Compartment
-from compiler.program import Program
+from compiler.program import Program, Synapses
 
 
 def neurobench(program: Program, events: Events) -> dict[str, Any]:
     """Metrics of the forward pass and, under `learning`, ours; operations are per fixation.
 
-    `footprint` is in bytes: weights, tags, running averages, and the membrane potential and count
-    of each neuron as the simulator's integers. Effective operations exclude zero weights, taken as
-    spread evenly over a projection's rows. Sparsities are shares in 0..1; with no fixation they are
-    None.
+    `footprint` is in bytes: weights (shared kernels once), tags, running averages, and the membrane
+    potential and count of each neuron as the simulator's integers. Effective operations exclude
+    zero weights, taken as spread evenly over a projection's rows. Sparsities are shares in 0..1;
+    with no fixation they are None.
     """
     density = {s.name: _share_nonzero(s.weights) for s in program.synapses}
-    elements = sum(s.weights.size for s in program.synapses)
-    zeros = sum(round((1 - density[s.name]) * s.weights.size) for s in program.synapses)
+    size = {s.name: synapses_of(program, s) for s in program.synapses}
+    elements = sum(size.values())
+    zeros = sum(round((1 - density[name]) * n) for name, n in size.items())
     neurons = sum(p.neurons for p in events.populations if not p.host)
     chances = events.fixations * events.steps * neurons
     each = max(events.fixations, 1)
@@ -68,10 +70,16 @@ def dense_forward_operations(program: Program) -> int:
     A latched population receives its constant current once, the others at every time step.
     """
     return sum(
-        s.weights.size * len(s.listens)
+        synapses_of(program, s) * len(s.listens)
         for s in program.synapses
         if s.compartment is Compartment.SOMA
     )
+
+
+def synapses_of(program: Program, s: Synapses) -> int:
+    """Synapses of a projection, each position's own ones where kernels are shared."""
+    source, target = program.population(s.source).map, program.population(s.target).map
+    return synapse_count(s.connection, s.weights.shape, source, target)
 
 
 def _share_nonzero(weights: np.ndarray) -> float:

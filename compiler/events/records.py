@@ -40,9 +40,10 @@ class PopulationEvents:
 
 @dataclass(frozen=True)
 class ProjectionEvents:
-    """Sums over all fixations; synaptic operations are messages times `fan_out`.
+    """Sums over all fixations; synaptic operations are messages times the neuron's own fan-out.
 
-    `forward` operations drive a soma, `delivered` ones an apical or retro compartment, `ignored`
+    That is `fan_out`, but for the neurons at the border of a map, which reach fewer. `forward`
+    messages and operations drive a soma, `delivered` ones an apical or retro compartment, `ignored`
     ones nothing. `trace_writes` are rows whose x1 was overwritten, for a projection on one core;
     `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
     row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
@@ -55,6 +56,7 @@ class ProjectionEvents:
     fan_out: int
     plastic: bool
     messages: int
+    forward_messages: int
     forward_operations: int
     graded_operations: int  # of the forward ones, those with a payload above one bit
     delivered_operations: int

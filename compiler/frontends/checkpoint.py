@@ -6,6 +6,7 @@ from clapp_neuro.checkpoint import Checkpoint
 from clapp_neuro.config import TrainConfig
 from clapp_neuro.config.modules import modules
 from clapp_neuro.errors import InputError
+from compiler.frontends.convolution import maps
 from compiler.ir import (
     Comparator,
     Compartment,
@@ -27,9 +28,11 @@ INTENSITY = 1 / 255  # an input's 8-bit intensity stands for 0..1
 
 
 def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> Network:
-    """The dense spiking network of a checkpoint, with the rule that it was trained by.
+    """The spiking network of a checkpoint, with the rule that it was trained by.
 
-    Raises InputError for what no chip program computes: rate neurons, split gates.
+    A convolutional layer `layer3` is a map and, where it is pooled, a map of relays `layer3.pool`
+    one level above. Raises InputError for what no chip program computes: rate neurons, split
+    gates, convolutions that learn.
     """
     experiment = checkpoint.experiment
     encoder, train = experiment.encoder, experiment.train
@@ -38,16 +41,19 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             f"encoder.neurons is '{encoder.neurons}': a chip has spiking neurons only; train with "
             "a spiking preset, for example fashion-dense"
         )
-    if encoder.architecture != "dense":
-        raise InputError(
-            f"encoder.architecture is '{encoder.architecture}': convolutions are not lowered yet; "
-            "train a dense preset, for example fashion-dense"
-        )
+    inputs = Population(INPUT, experiment.data.inputs, 0, scale=INTENSITY)
     learns = plastic and train.method != "random"
+    if encoder.architecture == "conv":
+        if learns:
+            raise InputError(
+                "encoder.architecture is 'conv': convolutions do not learn on a chip yet; compile "
+                "with learning left out (--static)"
+            )
+        populations, projections = maps(checkpoint, inputs)
+        return _network(checkpoint, populations, projections, [], learns)
     if learns:
         _require_chip_rule(len(encoder.layers), train)
-    populations = [Population(INPUT, experiment.data.inputs, 0, scale=INTENSITY)]
-    projections: list[Projection] = []
+    populations, projections = [inputs], []
     comparators: list[Comparator] = []
     for level, size in enumerate(encoder.layers, 1):
         name = f"layer{level}"
@@ -75,10 +81,21 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
                     Projection(title, source, name, compartment, tensors[role], rule)
                 )
         comparators += learning.comparators
+    return _network(checkpoint, populations, projections, comparators, learns)
+
+
+def _network(
+    checkpoint: Checkpoint,
+    populations: list[Population],
+    projections: list[Projection],
+    comparators: list[Comparator],
+    learns: bool,
+) -> Network:
+    experiment = checkpoint.experiment
     return Network(
         tuple(populations),
         tuple(projections),
-        Schedule(encoder.steps),
+        Schedule(experiment.encoder.steps),
         tuple(comparators),
         (Modulator(SACCADE),) if learns else (),
         dict(checkpoint.calibration),

@@ -1,29 +1,129 @@
-"""What populations and comparators ask of cores: neurons, state, and synaptic memory.
+"""What populations and comparators ask of cores: neurons, state, synaptic memory and axons.
 
-A list of n synapses of one source neuron takes, in blocks of at most `synapses_per_block`,
+A list of n synapses takes, in blocks of at most `synapses_per_block`,
 
     sum over blocks of ceil(n * (weight + delay + tag bits) + overhead bits, word bits)
 
-(nengo-loihi's formula; dense lists need no index bits, static ones no tag).
+(nengo-loihi's formula; the targets of a list follow a fixed pattern, so it needs no index bits,
+and static synapses need no tag). A source neuron has one list on each core that it reaches, and
+one axon leads to it. Where a machine shares kernels, a core stores each kernel once, one list for
+each channel of the source, and one axon leads to all channels of a position: the spike says which
+(population spikes, as in nengo-loihi).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
-from compiler.ir import Compartment
-from compiler.program import Program
-from compiler.targets import Limits
+import numpy as np
+
+from compiler.connectivity import Window, window
+from compiler.ir import Compartment, Connection, Map
+from compiler.program import Program, Soma
+from compiler.targets import Limits, NeuromorphicMachine
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neurons of one population on one core: some of its channels on some of its rows.
+
+    A population without a map has one channel a neuron, and one row.
+    """
+
+    first_channel: int
+    channels: int
+    first_row: int
+    rows: int
+    width: int
+
+    @property
+    def neurons(self) -> int:
+        """How many they are."""
+        return self.channels * self.rows * self.width
 
 
 @dataclass(frozen=True)
 class Incoming:
-    """Synapses that end on a population: `sources` axons in, each with one synapse a neuron."""
+    """Synapses that end on a population; `source` is the map of the neurons that they come from."""
 
     name: str
-    sources: int
+    source: Map
+    connection: Connection
+    kernel: int
     synapse_bits: int
     plastic: bool
+
+    @property
+    def along(self) -> Window | None:
+        """What a neuron reads along rows and columns; None: everything."""
+        return window(self.connection, self.kernel)
+
+    @property
+    def fan_in(self) -> int:
+        """Synapses of a neuron, away from the border."""
+        along, (channels, height, width) = self.along, self.source
+        if along is None:
+            return channels * height * width
+        return along.width**2 * (1 if self.connection is Connection.POOL else channels)
+
+    def axon_fan_in(self, shared: bool) -> int:
+        """Axons that end on a neuron; where kernels are shared, one brings all channels."""
+        along = self.along
+        return self.fan_in if along is None or not shared else along.width**2
+
+    def axons_in(self, part: Part, shared: bool) -> int:
+        """Axons that a core with these neurons receives."""
+        along, (channels, height, width) = self.along, self.source
+        if along is None:
+            return channels * height * width
+        first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
+        left, right = along.reads(0, part.width, width)
+        positions = (stop - first) * (right - left)
+        if shared:
+            return positions
+        return positions * (part.channels if self.connection is Connection.POOL else channels)
+
+    def synapses(self, part: Part) -> int:
+        """Synapses of these neurons; at the border of a map there are fewer."""
+        along = self.along
+        if along is None:
+            return part.neurons * prod(self.source)
+        rows, columns = self._readers(part, along)
+        pairs = 1 if self.connection is Connection.POOL else self.source[0]
+        return part.channels * pairs * int(rows.sum()) * int(columns.sum())
+
+    def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
+        """Synaptic memory on a core with these neurons."""
+        along, bits = self.along, self.synapse_bits
+        if along is None:
+            return prod(self.source) * list_bytes(part.neurons, bits, limits)
+        pooled = self.connection is Connection.POOL
+        if shared:  # a pool's kernel is one synapse for each place among the neighbours
+            lists = along.width**2 if pooled else self.source[0]
+            length = 1 if pooled else along.width**2 * part.channels
+            return lists * list_bytes(length, bits, limits)
+        total = 0
+        rows, columns = (np.unique(r, return_counts=True) for r in self._readers(part, along))
+        for tall, many in zip(*rows, strict=True):
+            for wide, often in zip(*columns, strict=True):
+                length = int(tall * wide) * (1 if pooled else part.channels)
+                total += int(many * often) * list_bytes(length, bits, limits)
+        return total * (part.channels if pooled else self.source[0])
+
+    def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
+        """How many of the part's rows read each source row, and the same of columns."""
+        rows = along.readers(self.source[1], part.first_row, part.first_row + part.rows)
+        return rows, along.readers(self.source[2], 0, part.width)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A projection or comparator that a population's neurons send to."""
+
+    target: str
+    along: Window | None
+    pooled: bool
 
 
 @dataclass(frozen=True)
@@ -31,15 +131,20 @@ class Demand:
     """What one population (or comparator) asks of cores."""
 
     name: str
-    neurons: int
+    map: Map
     state_words: int
     incoming: tuple[Incoming, ...]
-    targets: tuple[str, ...]  # one entry for each outgoing projection
+    outgoing: tuple[Outgoing, ...]
+
+    @property
+    def neurons(self) -> int:
+        """How many there are."""
+        return prod(self.map)
 
     @property
     def fan_in(self) -> int:
         """Synapses a neuron."""
-        return sum(i.sources for i in self.incoming)
+        return sum(i.fan_in for i in self.incoming)
 
     @property
     def plastic(self) -> bool:
@@ -51,6 +156,7 @@ def demands(program: Program) -> tuple[Demand, ...]:
     """What the populations on the chip and the comparators ask for, in the program's order."""
     weight_bits = program.weight_max.bit_length() + 1
     tag_bits = program.tag_max.bit_length() + 1
+    everything = Connection.ALL_TO_ALL
     asked = []
     for p in program.populations:
         if p.soma is None:
@@ -58,7 +164,9 @@ def demands(program: Program) -> tuple[Demand, ...]:
         incoming = [
             Incoming(
                 s.name,
-                s.weights.shape[1],
+                program.population(s.source).map,
+                s.connection,
+                s.weights.shape[-1],
                 weight_bits + (tag_bits if s.rule is not None else 0),
                 s.rule is not None,
             )
@@ -67,18 +175,34 @@ def demands(program: Program) -> tuple[Demand, ...]:
         ]
         own_gates = [g for g in program.gates if g.population == p.name]
         heard = dict.fromkeys([*(g.name for g in own_gates), *p.signals])
-        incoming += [Incoming(f"{name} broadcast", 1, weight_bits, False) for name in heard]
-        targets = [s.target for s in program.synapses if s.source == p.name]
-        targets += [g.name for g in own_gates]
+        incoming += [
+            Incoming(f"{name} broadcast", (1, 1, 1), everything, 0, weight_bits, False)
+            for name in heard
+        ]
+        outgoing = outgoing_of(program, p.name)
         words = _state_words(program, p.name)
-        asked.append(Demand(p.name, p.size, words, tuple(incoming), tuple(targets)))
+        asked.append(Demand(p.name, p.map, words, tuple(incoming), outgoing))
     for g in program.gates:
         size = program.population(g.population).size
         # Scores arrive from every neuron, the label from the modulator.
-        scores = Incoming(f"{g.name} scores", size + 1, weight_bits, False)
+        scores = Incoming(f"{g.name} scores", (size + 1, 1, 1), everything, 0, weight_bits, False)
         words = 1 + g.sums  # its sums, and the label
-        asked.append(Demand(g.name, 1, words, (scores,), (g.population,)))
+        back = Outgoing(g.population, None, False)
+        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), (back,)))
     return tuple(asked)
+
+
+def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
+    """What a population sends to: its projections, then its comparators."""
+    sent = [
+        Outgoing(
+            s.target, window(s.connection, s.weights.shape[-1]), s.connection is Connection.POOL
+        )
+        for s in program.synapses
+        if s.source == population
+    ]
+    gates = [g.name for g in program.gates if g.population == population]
+    return (*sent, *(Outgoing(name, None, False) for name in gates))
 
 
 def list_bytes(synapses: int, synapse_bits: int, limits: Limits) -> int:
@@ -96,21 +220,24 @@ def list_bytes(synapses: int, synapse_bits: int, limits: Limits) -> int:
     return (full * padded(block) + (padded(rest) if rest else 0)) // 8
 
 
-def memory_bytes(demand: Demand, neurons: int, limits: Limits) -> int:
-    """Synaptic memory of that many neurons of the population on one core."""
-    return sum(i.sources * list_bytes(neurons, i.synapse_bits, limits) for i in demand.incoming)
+def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> int:
+    """Synaptic memory of these neurons of the population on one core."""
+    shared = machine.capabilities.shared_kernels.value
+    return sum(i.memory_bytes(part, shared, machine.limits) for i in demand.incoming)
 
 
-def _state_words(program: Program, population: str) -> int:
+def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each other compartment, post values, both averages.
+    Membrane, both counts in one, one for each other compartment, post values, bias, both averages.
     """
+    population = program.population(name)
     compartments = {
         s.compartment
         for s in program.synapses
-        if s.target == population and s.compartment is not Compartment.SOMA
+        if s.target == name and s.compartment is not Compartment.SOMA
     }
-    p = program.population(population)
-    averages = 0 if p.averages is None else 2
-    return 2 + len(compartments) + int(bool(p.post_values)) + averages
+    biased = isinstance(population.soma, Soma) and bool(population.soma.bias)
+    averages = 0 if population.averages is None else 2
+    own = int(bool(population.post_values)) + int(biased)
+    return 2 + len(compartments) + own + averages

@@ -19,7 +19,7 @@ import math
 from dataclasses import replace
 
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Compartment, Projection, Quantity, Term
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Projection, Quantity, Term
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.quantize import Quantized
@@ -45,6 +45,7 @@ from compiler.program import (
     Product,
     Program,
     ProgramPopulation,
+    Soma,
     SumOfProducts,
     Synapses,
 )
@@ -92,6 +93,7 @@ def lower_learning(
             messages=_messages(quantized, plan, p.name),
             post_values=tuple(sorted(post_values[p.name], key=lambda v: (v.step, v.register))),
             averages=lower_averages(p, network.schedule.steps, notes),
+            shape=p.shape,
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
@@ -127,6 +129,11 @@ def _lower_rule(
     quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
 ) -> tuple[SumOfProducts, list[PostValue]]:
     assert projection.rule is not None
+    if projection.connection is not Connection.ALL_TO_ALL:
+        raise InputError(
+            f"projection {projection.name}: a {projection.connection.value} does not learn on a "
+            "chip yet; compile with learning left out (--static)"
+        )
     drop, lift = trace_lift(quantized, projection.source)
     unit = quantized.integers[projection.name].unit
     granularity = max(1, 2**PRODUCT_SHIFT >> lift)
@@ -237,7 +244,8 @@ def _synapses(
     listens: tuple[int, ...]
     shift = 0
     if projection.compartment is Compartment.SOMA:
-        latched = quantized.somas[projection.target].latched
+        soma = quantized.somas[projection.target]
+        latched = isinstance(soma, Soma) and soma.latched
         listens = (0,) if latched else tuple(range(timetable.steps))
     else:
         apical = projection.compartment is Compartment.APICAL
@@ -256,6 +264,7 @@ def _synapses(
         delivery_shift=shift,
         rule=rule,
         slots=slots,
+        connection=projection.connection,
     )
 
 

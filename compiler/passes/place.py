@@ -1,19 +1,21 @@
 """Places neurons and their synapses on cores, in closed form: no loop over neurons.
 
-Synapses live on the core of their target neuron. A source neuron has one axon list for each
-projection and receiving core (`compiler.passes.demand` gives its size). A population is split
-evenly over as few cores as its limits allow; slices of several populations share a core where they
-fit (first fit). Inputs are injected by the host and take no core.
+Synapses live on the core of their target neuron; `compiler.passes.demand` says what they take. A
+population is split evenly over as few cores as its limits allow (`compiler.passes.split`); slices
+of several populations share a core where they fit (first fit). Inputs are injected by the host and
+take no core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+import numpy as np
 
 from clapp_neuro.errors import InputError
-from compiler.passes.demand import Demand, demands, memory_bytes
+from compiler.passes.demand import Demand, Part, demands, memory_bytes, outgoing_of
+from compiler.passes.placement import Core, Placement, Slice
+from compiler.passes.split import Grid, best_grid, reached, slices_reached
 from compiler.program import Program
 from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
 
@@ -62,75 +64,6 @@ class CoreLimitError(InputError):
         self.misfits = misfits
 
 
-@dataclass(frozen=True)
-class Slice:
-    """Consecutive neurons `first` .. first + neurons - 1 of a population, on one core."""
-
-    population: str
-    first: int
-    neurons: int
-    synapses: int
-    memory_bytes: int
-    state_bytes: int
-    axons_in: int
-    axons_out: int
-    fan_in: int
-    plastic: bool
-
-
-@dataclass(frozen=True)
-class Core:
-    """One core: what lies on it, and which limit is nearest (`binds`, share of it in 0..1)."""
-
-    index: int
-    chip: int
-    slices: tuple[Slice, ...]
-    binds: str
-    share: float
-
-    def total(self, field: str) -> int:
-        """The sum of a slice's field over the core."""
-        return sum(int(getattr(s, field)) for s in self.slices)
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Neurons and synapses on cores; `on_host` names the populations that take no core."""
-
-    machine: str
-    cores: tuple[Core, ...]
-    chips: int
-    on_host: tuple[str, ...]
-
-    def slice_counts(self) -> dict[str, int]:
-        """Number of slices of each placed population."""
-        counts: dict[str, int] = {}
-        for core in self.cores:
-            for s in core.slices:
-                counts[s.population] = counts.get(s.population, 0) + 1
-        return counts
-
-    def rows(self) -> list[tuple[str, ...]]:
-        """Table rows: core, chip, what, neurons, synapses, memory, axons in/out, fan-in, binds."""
-        titles = "core|chip|population|neurons|synapses|memory|axons in|axons out|fan-in|binds"
-        rows: list[tuple[str, ...]] = [tuple(titles.split("|"))]
-        for core in self.cores:
-            names = ", ".join(
-                f"{s.population}[{s.first}:{s.first + s.neurons}]" for s in core.slices
-            )
-            fields = ("neurons", "synapses", "memory_bytes", "axons_in", "axons_out")
-            numbers = [f"{core.total(f):,}" for f in fields]
-            numbers[2] += " B"
-            fan_in = max(s.fan_in for s in core.slices)
-            binding = f"{core.binds} {core.share:.0%}"
-            rows.append((str(core.index), str(core.chip), names, *numbers, f"{fan_in:,}", binding))
-        return rows
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, for `--json`."""
-        return asdict(self)
-
-
 def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     """The placement on as many cores and chips as it takes.
 
@@ -150,13 +83,17 @@ def place_what_fits(
     machine = target.machine if isinstance(target, Target) else target
     limits = machine.limits
     asked = demands(program)
-    alone = {d.name: _exceeded(d, limits) for d in asked}
-    # One that fits nowhere counts as a single slice: its sources have at least that many axons.
-    parts = {d.name: 1 if alone[d.name] else _fewest_slices(d, limits) for d in asked}
-    axons = _split_for_axons_out(asked, parts, limits)
+    alone = {d.name: _exceeded(d, machine) for d in asked}
+    grids, axons = _split(asked, alone, machine)
     misfits = tuple(m for d in asked for m in (*alone[d.name], *axons.get(d.name, ())))
     unplaced = {m.node for m in misfits}
-    slices = [s for d in asked if d.name not in unplaced for s in _slices(d, parts, limits)]
+    slices = [
+        _slice(d, part, sent, machine)
+        for d in asked
+        if d.name not in unplaced
+        for sent in [reached(d, grids)]
+        for part in grids[d.name].parts()
+    ]
     apart = machine.capabilities.all_plastic_or_none.value
     cores = _first_fit(slices, limits, apart)
     per_chip = int(limits.usable_cores_per_chip.value)
@@ -166,7 +103,18 @@ def place_what_fits(
         placed.append(Core(index, index // per_chip, tuple(core), binds, share))
     on_host = tuple(p.name for p in program.populations if p.soma is None)
     chips = -(-len(placed) // per_chip)
-    return Placement(machine.name, tuple(placed), chips, on_host), misfits
+    receiving = _receiving(program, grids)
+    return Placement(machine.name, tuple(placed), chips, on_host, receiving), misfits
+
+
+def _receiving(program: Program, grids: dict[str, Grid]) -> dict[str, float]:
+    """Slices of its target that a message of each projection reaches on average."""
+    means = {}
+    for p in program.populations:
+        ends = [s.name for s in program.synapses if s.source == p.name]
+        for name, out in zip(ends, outgoing_of(program, p.name), strict=False):
+            means[name] = slices_reached(out, p.map, grids[out.target]) / p.size
+    return means
 
 
 def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:
@@ -176,7 +124,7 @@ def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:
         MEMORY: (sum(s.memory_bytes for s in core), limits.synaptic_bytes_per_core),
         AXONS_IN: (sum(s.axons_in for s in core), limits.axons_in_per_core),
         AXONS_OUT: (sum(s.axons_out for s in core), limits.axons_out_per_core),
-        FAN_IN: (max(s.fan_in for s in core), limits.fan_in_per_neuron),
+        FAN_IN: (max(s.axon_fan_in for s in core), limits.fan_in_per_neuron),
     }
     if limits.state_bytes_per_core is not None:
         state = sum(s.state_bytes for s in core)
@@ -189,18 +137,10 @@ def _shares(core: list[Slice], limits: Limits) -> dict[str, float]:
     return {name: used / figure.value for name, (used, figure) in _used(core, limits).items()}
 
 
-def _largest(fits: Callable[[int], bool], most: int) -> int:
-    """The largest n in 0..most that fits, where everything smaller fits too."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
-
-
-def _exceeded(demand: Demand, limits: Limits) -> tuple[Misfit, ...]:
-    """The limits that one neuron exceeds on a core of its own; axons out come later."""
-    used = _used([_slice(demand, 0, 1, {}, limits)], limits)
+def _exceeded(demand: Demand, machine: NeuromorphicMachine) -> tuple[Misfit, ...]:
+    """The limits that one position of one channel exceeds on a core; axons out come later."""
+    middle = Part(0, 1, demand.map[1] // 2, 1, 1)
+    used = _used([_slice(demand, middle, None, machine)], machine.limits)
     return tuple(
         Misfit(demand.name, limit, actual, figure)
         for limit, (actual, figure) in used.items()
@@ -208,65 +148,65 @@ def _exceeded(demand: Demand, limits: Limits) -> tuple[Misfit, ...]:
     )
 
 
-def _fewest_slices(demand: Demand, limits: Limits) -> int:
-    """Slices needed by neurons, state, synaptic memory and axons in; one neuron must fit."""
+def _split(
+    asked: tuple[Demand, ...],
+    alone: dict[str, tuple[Misfit, ...]],
+    machine: NeuromorphicMachine,
+) -> tuple[dict[str, Grid], dict[str, tuple[Misfit]]]:
+    """The split of every population, and those of which even one neuron has too many axons out.
 
-    def fits(neurons: int) -> bool:
-        used = _used([_slice(demand, 0, neurons, {}, limits)], limits)
-        return all(n <= figure.value for k, (n, figure) in used.items() if k != AXONS_OUT)
-
-    return -(-demand.neurons // _largest(fits, demand.neurons))
-
-
-def _split_for_axons_out(
-    asked: tuple[Demand, ...], parts: dict[str, int], limits: Limits
-) -> dict[str, tuple[Misfit]]:
-    """Splits further until no slice has too many axons out; more slices mean more axons.
-
-    Returns those where even one neuron has too many; they are split no further.
+    Axons out depend on how the targets are split, and more slices of one population are more axons
+    of those below it: split further until nothing changes. One that fits nowhere counts as a
+    single slice: its sources have at least that many axons.
     """
+    limits = machine.limits
     most = int(limits.axons_out_per_core.value)
+    grids = {d.name: Grid(d.map, 1, 1) for d in asked}
     beyond: dict[str, tuple[Misfit]] = {}
     changed = True
     while changed:
         changed = False
         for d in asked:
-            each = sum(parts[t] for t in d.targets)
+            sent = reached(d, grids)
+            each = int(sent.max())
             if each > most:
                 beyond[d.name] = (Misfit(d.name, AXONS_OUT, each, limits.axons_out_per_core),)
+                sent = np.zeros_like(sent)
+            if alone[d.name]:
                 continue
-            needed = -(-d.neurons // (most // each)) if each else 1
-            if needed > parts[d.name]:
-                parts[d.name] = needed
+
+            def fits(part: Part, d: Demand = d) -> bool:
+                used = _used([_slice(d, part, None, machine)], limits)
+                return all(n <= figure.value for n, figure in used.values())
+
+            grid = best_grid(d.map, fits, sent, most)
+            if grid.slices > grids[d.name].slices:
+                grids[d.name] = grid
                 changed = True
-    return beyond
-
-
-def _slices(demand: Demand, parts: dict[str, int], limits: Limits) -> list[Slice]:
-    """Even slices: sizes differ by at most one neuron."""
-    n = parts[demand.name]
-    small, larger = divmod(demand.neurons, n)
-    slices, first = [], 0
-    for i in range(n):
-        neurons = small + (1 if i < larger else 0)
-        slices.append(_slice(demand, first, neurons, parts, limits))
-        first += neurons
-    return slices
+    return grids, beyond
 
 
 def _slice(
-    demand: Demand, first: int, neurons: int, parts: dict[str, int], limits: Limits
+    demand: Demand, part: Part, sent: np.ndarray | None, machine: NeuromorphicMachine
 ) -> Slice:
+    """What a part uses; its neurons in each row send to `sent` (H,) slices, or to none."""
+    shared = machine.capabilities.shared_kernels.value
+    rows = slice(part.first_row, part.first_row + part.rows)
+    axons = 0 if sent is None else int(sent[rows].sum()) * part.channels * part.width
     return Slice(
         population=demand.name,
-        first=first,
-        neurons=neurons,
-        synapses=neurons * demand.fan_in,
-        memory_bytes=memory_bytes(demand, neurons, limits),
-        state_bytes=neurons * demand.state_words * STATE_WORD_BYTES,
-        axons_in=demand.fan_in,
-        axons_out=neurons * sum(parts.get(t, 1) for t in demand.targets),
+        first_channel=part.first_channel,
+        channels=part.channels,
+        first_row=part.first_row,
+        rows=part.rows,
+        neurons=part.neurons,
+        synapses=sum(i.synapses(part) for i in demand.incoming),
+        memory_bytes=memory_bytes(demand, part, machine),
+        state_bytes=part.neurons * demand.state_words * STATE_WORD_BYTES,
+        axons_in=sum(i.axons_in(part, shared) for i in demand.incoming),
+        axons_out=axons,
         fan_in=demand.fan_in,
+        axon_fan_in=sum(i.axon_fan_in(shared) for i in demand.incoming),
         plastic=demand.plastic,
     )
 

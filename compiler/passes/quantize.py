@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir import Compartment, Network, Population, Projection
-from compiler.program import TAG_UNITS, Soma
+from compiler.connectivity import fan_in
+from compiler.ir import Compartment, Connection, Network, Neuron, Population, Projection
+from compiler.program import TAG_UNITS, Relay, Soma
 from compiler.report import Note
 
 DECAY_ONE = 4096  # a decay of 1 in 12-bit fixed point
@@ -36,7 +37,7 @@ class Quantized:
 
     network: Network
     integers: dict[str, IntegerWeights]
-    somas: dict[str, Soma]
+    somas: dict[str, Soma | Relay]
 
 
 def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, ...]]:
@@ -48,12 +49,18 @@ def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, 
     units = _units(network, weight_max)
     integers = {}
     for p in network.projections:
-        integers[p.name] = _round_weights(p, units[p.target, p.compartment], weight_max, notes)
-    somas = {}
+        if p.connection is Connection.POOL:  # bits, which nothing scales
+            integers[p.name] = IntegerWeights(p.weights.astype(np.int8), None, 1.0)
+        else:
+            integers[p.name] = _round_weights(p, units[p.target, p.compartment], weight_max, notes)
+    somas: dict[str, Soma | Relay] = {}
     for population in network.populations:
-        if population.neuron is not None:
+        if isinstance(population.neuron, Neuron):
             unit = units[population.name, Compartment.SOMA]
             somas[population.name] = _round_soma(network, population, unit, weight_max, notes)
+        elif population.neuron is not None:
+            pool = next(p for p in network.projections if p.target == population.name)
+            somas[population.name] = Relay(pool.weights.size)
     return Quantized(network, integers, somas), tuple(notes)
 
 
@@ -65,11 +72,13 @@ def largest_message(network: Network, source: str) -> int:
 def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], float]:
     ranges: dict[tuple[str, Compartment], float] = {}
     for p in network.projections:
+        if p.connection is Connection.POOL:
+            continue
         peak = float(np.abs(p.weights).max(initial=0.0))
         if p.rule is not None:
             neuron = network.population(p.target).neuron
             floor = PLASTIC_RANGE
-            if p.compartment is Compartment.SOMA and neuron is not None:
+            if p.compartment is Compartment.SOMA and isinstance(neuron, Neuron):
                 floor *= neuron.threshold / largest_message(network, p.source)
             peak = max(PLASTIC_HEADROOM * peak, floor)
         key = (p.target, p.compartment)
@@ -78,7 +87,7 @@ def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], f
     units = {key: (peak if peak > 0 else 1.0) / weight_max for key, peak in ranges.items()}
     for name, compartment in units:
         neuron = network.population(name).neuron
-        if compartment is Compartment.SOMA and neuron is not None:
+        if compartment is Compartment.SOMA and isinstance(neuron, Neuron):
             # A threshold beyond the membrane's 24 bits could not be crossed: weights that small
             # get a coarser unit, whose rounding error the notes show.
             coarsest = neuron.threshold / (MEMBRANE_MAX - 1)
@@ -113,7 +122,7 @@ def _round_soma(
     network: Network, population: Population, unit: float, weight_max: int, notes: list[Note]
 ) -> Soma:
     neuron = population.neuron
-    assert neuron is not None
+    assert isinstance(neuron, Neuron)
     driving = [
         p
         for p in network.projections
@@ -121,19 +130,29 @@ def _round_soma(
     ]
     latched = any(network.population(p.source).neuron is None for p in driving)
     peak = sum(
-        p.weights.shape[1] * weight_max * largest_message(network, p.source) for p in driving
+        fan_in(p.connection, p.weights.shape) * weight_max * largest_message(network, p.source)
+        for p in driving
     )
     room = MEMBRANE_BITS - max(1, peak).bit_length()
-    spare = math.floor(math.log2(MEMBRANE_MAX / (neuron.threshold / unit)))  # for the threshold
+    constant = max((abs(b) for b in population.bias), default=0.0)
+    largest = max(neuron.threshold, constant) / unit
+    spare = math.floor(math.log2(MEMBRANE_MAX / largest))  # for threshold and bias
     shift = int(np.clip(min(room, spare), 0, INPUT_SHIFT_MAX))
     threshold = neuron.threshold / unit * 2**shift
     decay = round(min(max(neuron.decay, 0.0), 1.0) * DECAY_ONE)
-    soma = Soma(decay, round(threshold), neuron.reset, shift, latched)
+    exact = [b / unit * 2**shift for b in population.bias]
+    bias = tuple(min(max(round(b), -MEMBRANE_MAX), MEMBRANE_MAX) for b in exact)
+    soma = Soma(decay, round(threshold), neuron.reset, shift, latched, bias)
     error = abs(soma.threshold / threshold - 1) if threshold else 0.0
     text = (
         f"threshold {soma.threshold} (error {error:.1e}), decay {decay}/4096 "
         f"(error {abs(decay / DECAY_ONE - neuron.decay):.1e}), current << {shift}"
     )
+    if bias:
+        norm = math.hypot(*exact)
+        lost = math.dist(exact, bias) / norm if norm else 0.0
+        clipped = sum(abs(b) > MEMBRANE_MAX for b in exact)
+        text += f", bias (error {lost:.1e} of the norm, {clipped} clipped)"
     if room < 0:
         text += f"; currents beyond 2^{MEMBRANE_BITS} are clipped and counted"
     notes.append(Note("quantize", population.name, text, error))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from clapp_neuro.errors import InputError
 from compiler.averages import DEVIATION_BITS
+from compiler.connectivity import fan_in
 from compiler.ir import PRE_QUANTITIES, Compartment, Network, Projection, Quantity, Term
 from compiler.passes.quantize import MEMBRANE_MAX, Quantized
 from compiler.program import NORM_BITS, RECIPROCAL_BITS
@@ -201,5 +202,6 @@ def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
         return float(MEMBRANE_MAX)
     if quantity in _COMPARTMENT:
         arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
-        return float(sum(LARGEST_WEIGHT * steps * p.weights.shape[1] for p in arriving))
+        inputs = sum(fan_in(p.connection, p.weights.shape) for p in arriving)
+        return float(LARGEST_WEIGHT * steps * inputs)
     return 1.0

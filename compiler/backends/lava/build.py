@@ -9,6 +9,7 @@ import numpy as np
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.conv.process import Conv
 from lava.proc.dense.models import PyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 from lava.utils.weightutils import SignMode
@@ -20,6 +21,7 @@ from compiler.backends.lava.processes.comparator import (
     modulator_model,
 )
 from compiler.backends.lava.processes.input import InputPopulation, InputPopulationModel
+from compiler.backends.lava.processes.kernels import SharedKernelsModel
 from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
 from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
 from compiler.backends.lava.recording import Recording
@@ -30,6 +32,7 @@ from compiler.backends.lava.wiring import (
     projections,
     wire_population,
 )
+from compiler.ir import Connection, Map
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 from compiler.trace import Stimulus
 
@@ -130,8 +133,11 @@ class Network:
             self._add(process, ProgramLearningDenseModel)
             register = synapses.rule.register
             self._connect(target, f"s_out_{register}", process, f"s_in_{register}")
-        else:
+        elif synapses.connection is Connection.ALL_TO_ALL:
             process = self._add(static_synapses(synapses), PyDenseModelBitAcc)
+        else:
+            shape = self._program.population(synapses.source).map
+            process = self._add(shared_kernels(synapses, shape), SharedKernelsModel)
         self._connect(source, "s_out", process, "s_in")
         self._connect(process, "a_out", target, arrival_port(synapses))
 
@@ -183,6 +189,25 @@ def static_synapses(synapses: Synapses) -> Dense:
         weight_exp=-1,
         num_message_bits=8,
         sign_mode=SignMode.MIXED,
+    )
+
+
+def shared_kernels(synapses: Synapses, source: Map) -> Conv:
+    """Lava's own convolution; it turns kernels round, and takes (C_out, width, height, C_in).
+
+    A pool is one kernel for every channel on its own, with a stride of its width.
+    """
+    kernels, how = synapses.weights.astype(np.int32), {"padding": synapses.weights.shape[-1] // 2}
+    if synapses.connection is Connection.POOL:
+        kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
+        how = {"stride": kernels.shape[-1], "groups": source[0]}
+    turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
+    return Conv(
+        weight=np.ascontiguousarray(turned),
+        input_shape=source[::-1],
+        num_message_bits=8,
+        name=synapses.name,
+        **how,
     )
 
 

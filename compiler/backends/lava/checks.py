@@ -8,13 +8,15 @@ from collections.abc import Iterator
 
 from clapp_neuro.errors import InputError
 from compiler.backends.lava.wiring import projections, signal_phase
-from compiler.ir import Compartment, Quantity
+from compiler.connectivity import fan_in
+from compiler.ir import Compartment, Connection, Quantity
 from compiler.program import (
     EXPONENTS,
     TRACE_MAX,
     Gate,
     Program,
     ProgramPopulation,
+    Soma,
     Synapses,
 )
 from compiler.trace import Stimulus
@@ -84,12 +86,20 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
             yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
     elif source.level + 1 != target.level:
         yield f"{synapses.name} does not climb one level"
-    elif source.soma is None and not target.soma.latched:
+    elif source.soma is None and not target.latched:
         yield f"{synapses.name} drives {target.name} by spikes, which an input does not send"
-    elif source.soma is not None and target.soma.latched:
+    elif source.soma is not None and target.latched:
         yield f"{synapses.name} sends spikes to {target.name}, which latches one message"
-    if target.soma.reset not in ("subtract", "zero"):
+    if isinstance(target.soma, Soma) and target.soma.reset not in ("subtract", "zero"):
         yield f"{target.name} resets by '{target.soma.reset}'"
+    if synapses.connection is Connection.ALL_TO_ALL:
+        if not (source.shape is None and target.shape is None):
+            yield f"{synapses.name} connects all of a map, which Lava's Dense takes flat only"
+        return
+    largest = INTENSITY_MAX if source.soma is None else 1
+    inputs = fan_in(synapses.connection, synapses.weights.shape)
+    if inputs * program.weight_max * largest > ACCUMULATOR_MAX:
+        yield f"the sums of {synapses.name} may need more than the 24 bits of Lava's Conv"
 
 
 def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.averages import DEVIATION_BITS, Averages
 from compiler.ir import Quantity
-from compiler.program import Message, PostValue, Soma
+from compiler.program import Message, PostValue, ProgramPopulation, Soma
 from compiler.rounding import round_stochastically
 
 MEMBRANE_MAX = (1 << 23) - 1  # 24 bits with sign
@@ -29,6 +29,13 @@ ARRAYS = (
     *("membrane", "spiked", "held", "count", "previous", "apical", "retro"),
     *("mean", "variance", "deviation"),
 )
+
+
+def biases(population: ProgramPopulation) -> np.ndarray:
+    """The constant current of each neuron, int64 (N,)."""
+    soma, (channels, height, width) = population.soma, population.map
+    values = soma.bias if isinstance(soma, Soma) and soma.bias else (0,) * channels
+    return np.repeat(np.array(values, np.int64), height * width)
 
 
 @dataclass
@@ -57,10 +64,10 @@ class NeuronState:
         for state in (self.membrane, self.spiked, self.held, self.count):
             state[:] = 0
 
-    def integrate(self, soma: Soma, current: np.ndarray) -> None:
+    def integrate(self, soma: Soma, current: np.ndarray, bias: np.ndarray) -> None:
         """One step of the presentation: leak, input, reset of the last spike, new spikes.
 
-        int64 throughout: |v| * decay does not fit 32 bits.
+        int64 throughout: |v| * decay does not fit 32 bits. `bias` has a value for each neuron.
         """
         v = self.membrane
         leaked = np.sign(v) * (np.abs(v) * soma.decay >> DECAY_BITS)
@@ -68,8 +75,15 @@ class NeuronState:
             leaked = np.where(self.spiked > 0, 0, leaked)
         else:
             leaked = leaked - self.spiked * soma.threshold
-        self.membrane = clip_24_bits(leaked + (current << soma.input_shift))
+        self.membrane = clip_24_bits(leaked + (current << soma.input_shift) + bias)
         self.spiked = (self.membrane > soma.threshold).astype(np.int64)
+        self.count += self.spiked
+
+    def relay(self, mask: np.ndarray) -> None:
+        """One step of relays: the first neighbour to spike is the winner, and only it passes."""
+        first = mask & ~(mask - 1)  # of several, the lowest bit
+        self.membrane = np.where(self.membrane > 0, self.membrane, first)
+        self.spiked = ((mask & self.membrane) > 0).astype(np.int64)
         self.count += self.spiked
 
     def quantity(self, quantity: Quantity) -> np.ndarray:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from compiler.ir import Compartment
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Timetable
 
@@ -58,6 +60,21 @@ class PopulationWiring:
     arrivals: tuple[Arrival, ...]
     signals: tuple[SignalInput, ...]
     scores: tuple[ScoreOutput, ...]
+
+
+def wire_shape(population: ProgramPopulation) -> tuple[int, ...]:
+    """The shape of a population's ports: flat, or width, height, channels, as of Lava's Conv."""
+    return (population.size,) if population.shape is None else population.shape[::-1]
+
+
+def to_wire(population: ProgramPopulation, values: np.ndarray) -> np.ndarray:
+    """Values (N,) in the program's order, in the shape of the population's ports."""
+    return values if population.shape is None else values.reshape(population.shape).T
+
+
+def from_wire(values: np.ndarray) -> np.ndarray:
+    """What arrived at a port, (N,) in the program's order."""
+    return values.T.ravel()
 
 
 def projections(program: Program, learn: bool) -> tuple[Synapses, ...]:

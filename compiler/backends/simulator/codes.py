@@ -22,6 +22,12 @@ CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
 GATE, CLEAR, DELIVER, SATURATE = int(Op.GATE), int(Op.CLEAR), int(Op.DELIVER), int(Op.SATURATE)
 POST, LEARN, CARRY = int(Op.POST), int(Op.LEARN), int(Op.CARRY)
 END, PRESENT, AVERAGE = int(Op.END), int(Op.PRESENT), int(Op.AVERAGE)
+CONVOLVE_GRADED, CONVOLVE_SPIKES, POOL, RELAY = (
+    int(Op.CONVOLVE_GRADED),
+    int(Op.CONVOLVE_SPIKES),
+    int(Op.POOL),
+    int(Op.RELAY),
+)
 MEMBRANE, COUNT, PREVIOUS, FIRED = (
     int(Field.MEMBRANE),
     int(Field.COUNT),
@@ -55,6 +61,7 @@ W_CLIPPED, CARRY_VISITS, EPOCHS = (
     int(SynapseCount.CARRY_VISITS),
     int(SynapseCount.EPOCHS),
 )
+OPERATIONS = int(SynapseCount.OPERATIONS)
 POSITIVE, NEGATIVE, U_CLIPPED = (
     int(GateCount.POSITIVE),
     int(GateCount.NEGATIVE),

@@ -13,6 +13,7 @@ from clapp_neuro.errors import InputError
 from compiler.averages import Averages
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
 from compiler.backends.simulator.memory import Field, Layout, lay_out
+from compiler.backends.simulator.order import weight_matrix
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
 from compiler.program import Program, ProgramPopulation
@@ -74,9 +75,9 @@ class Machine:
             self.working.gate_counts[:] = state.gate_counts
 
     @property
-    def first_input(self) -> int:
-        """Where the intensities go in the state array."""
-        return self.layout.offsets[self.layout.inputs[0].name]
+    def inputs(self) -> np.ndarray:
+        """(inputs,) where the intensities go in the state array."""
+        return np.concatenate([self.layout.places[p.name] for p in self.layout.inputs])
 
     def run(self, intensities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Runs fixations; intensities uint8 (F, inputs), labels int8 (F, modulators)."""
@@ -88,7 +89,7 @@ class Machine:
             self.clock,
             intensities,
             labels,
-            self.first_input,
+            self.inputs,
             self.working,
             scores,
             gates,
@@ -103,9 +104,9 @@ class Machine:
     def matrix(self, flat: np.ndarray, name: str) -> np.ndarray:
         """A projection's weights or tags out of the flat array, (N_target, N_source), a copy."""
         synapses = next(s for s in self.program.synapses if s.name == name)
-        n_post, n_pre = synapses.weights.shape
         start = self.layout.starts[name]
-        return flat[start : start + n_post * n_pre].reshape(n_pre, n_post).T.copy()
+        rows = flat[start : start + synapses.weights.size]
+        return weight_matrix(self.program, synapses, rows)
 
     def learned(self) -> Program:
         """The program with the weights, tags and averages that it has now."""
@@ -218,42 +219,55 @@ def simulate(
 
 
 def infer(
-    program: Program, stimulus: Stimulus, *, threads: int | None = None
+    program: Program,
+    stimulus: Stimulus,
+    *,
+    threads: int | None = None,
+    keep: tuple[str, ...] | None = None,
 ) -> tuple[dict[str, np.ndarray], Events]:
     """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events.
 
+    Only the populations that `keep` names have counts in the result (default: all but the inputs).
     The fixations are shared out over `threads` (default: all processors); the result does not
     depend on how many.
     """
     intensities, _ = stimulus_arrays(program, stimulus)
     workers = max(1, min(threads or os.cpu_count() or 1, len(intensities)))
     machines = [Machine(program, learn=False) for _ in range(workers)]
-    layout = machines[0].layout
-    counts = np.zeros((len(intensities), layout.neurons), np.uint8)
+    places = machines[0].layout.places
+    names = [p.name for p in program.populations if p.soma is not None]
+    if keep is not None:
+        names = [name for name in names if name in keep]
+    kept = np.concatenate([np.zeros(0, np.int64), *(places[name] for name in names)])
+    counts = np.zeros((len(intensities), len(kept)), np.uint8)
     bounds = np.linspace(0, len(intensities), workers + 1).astype(int)
     with ThreadPoolExecutor(workers) as pool:
         parts = [slice(bounds[i], bounds[i + 1]) for i in range(workers)]
         list(
             pool.map(
-                _infer_part, machines, [intensities[p] for p in parts], [counts[p] for p in parts]
+                lambda machine, part: _infer_part(machine, intensities[part], kept, counts[part]),
+                machines,
+                parts,
             )
         )
     for other in machines[1:]:
         machines[0].working.population_counts[:] += other.working.population_counts
-    spans = {
-        p.name: counts[:, layout.offsets[p.name] : layout.offsets[p.name] + p.size]
-        for p in program.populations
-        if p.soma is not None
-    }
+        machines[0].working.synapse_counts[:] += other.working.synapse_counts
+    ends = np.cumsum([len(places[name]) for name in names])
+    spans = {name: counts[:, end - len(places[name]) : end]
+             for name, end in zip(names, ends, strict=True)}  # fmt: skip
     return spans, machines[0].events(len(intensities))
 
 
-def _infer_part(machine: Machine, intensities: np.ndarray, counts: np.ndarray) -> None:
+def _infer_part(
+    machine: Machine, intensities: np.ndarray, kept: np.ndarray, counts: np.ndarray
+) -> None:
     run_inference(
         machine.layout.operations,
         machine.clock,
         intensities,
-        machine.first_input,
+        machine.inputs,
         machine.working,
+        kept,
         counts,
     )

@@ -53,6 +53,8 @@ def integrate(w, op, steps, log):
     fired[:] = 0
     count[:] = 0
     held = w.current[steps, :size]
+    for j in range(size):
+        held[j] = np.int32(np.int32(held[j] * scale) + w.bias[start + j])
     counts = w.population_counts[population]
     for tau in range(steps):
         drive = w.current[tau, :size]
@@ -64,6 +66,12 @@ def integrate(w, op, steps, log):
         counts[c.SPIKES] += n
         if log:
             w.membrane_log[tau, start : start + size] = v
+    count_population(counts, count, size, steps)
+
+
+@compiled(inline="always")
+def count_population(counts, count, size, steps):
+    """Counts the silent, the saturated and the rest once a fixation is over."""
     silent = count_equal(count, np.int32(0))
     counts[c.SILENT] += silent
     counts[c.COUNT_SENT] += size - silent

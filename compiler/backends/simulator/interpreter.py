@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.backends.simulator import adapt, forward
+from compiler.backends.simulator import adapt, forward, maps
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 
@@ -42,24 +42,32 @@ def execute(operations, fixation, clock, w, log):
             forward.end(w, op)
         elif code == c.PRESENT:
             forward.present(w, op)
+        elif code == c.CONVOLVE_GRADED:
+            maps.convolve_graded(w, op, steps)
+        elif code == c.CONVOLVE_SPIKES:
+            maps.convolve_spikes(w, op, steps)
+        elif code == c.POOL:
+            maps.pool(w, op, steps)
+        elif code == c.RELAY:
+            maps.relay(w, op, steps, log)
 
 
 @compiled
-def show(w, stimulus, first):
-    """Puts one fixation's intensities where the input populations' counts lie."""
+def show(w, stimulus, inputs):
+    """Puts one fixation's intensities where the input neurons' counts lie."""
     for j in range(stimulus.shape[0]):
-        w.state[c.COUNT, first + j] = stimulus[j]
+        w.state[c.COUNT, inputs[j]] = stimulus[j]
 
 
 @compiled
-def run_learning(operations, first_fixation, clock, intensities, labels, first, w, scores, gates):
+def run_learning(operations, first_fixation, clock, intensities, labels, inputs, w, scores, gates):
     """Fixation after fixation with everything on; intensities (F, N), labels (F, modulators).
 
-    Scores and gates (F, gates) are filled in.
+    `inputs` (N,) are the input neurons' places. Scores and gates (F, gates) are filled in.
     """
     modulators = labels.shape[1]
     for f in range(intensities.shape[0]):
-        show(w, intensities[f], first)
+        show(w, intensities[f], inputs)
         for m in range(modulators):
             w.signals[m] = labels[f, m]
         execute(operations, first_fixation + f, clock, w, False)
@@ -68,10 +76,13 @@ def run_learning(operations, first_fixation, clock, intensities, labels, first, 
 
 
 @compiled
-def run_inference(operations, clock, intensities, first, w, counts):
-    """The forward pass of independent fixations; counts (F, neurons) uint8 is filled in."""
+def run_inference(operations, clock, intensities, inputs, w, kept, counts):
+    """The forward pass of independent fixations.
+
+    The counts of the neurons whose places are `kept` (K,) fill counts (F, K) uint8.
+    """
     for f in range(intensities.shape[0]):
-        show(w, intensities[f], first)
+        show(w, intensities[f], inputs)
         execute(operations, 0, clock, w, False)
-        for j in range(w.state.shape[1]):
-            counts[f, j] = w.state[c.COUNT, j]
+        for j in range(kept.shape[0]):
+            counts[f, j] = w.state[c.COUNT, kept[j]]

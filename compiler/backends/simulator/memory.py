@@ -14,8 +14,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from compiler.ir import Compartment, Quantity
-from compiler.program import Message, Program, ProgramPopulation, Synapses
+from compiler.backends.simulator.order import places
+from compiler.ir import Compartment, Connection, Quantity
+from compiler.program import Message, Program, ProgramPopulation, Relay, Synapses
 
 
 class Op(IntEnum):
@@ -38,12 +39,16 @@ class Op(IntEnum):
     END = 11  # offset, size, population: counts become previous counts
     PRESENT = 12  # offset, size, population: counts the input neurons that send anything
     AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
+    CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel
+    CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel
+    POOL = 16  # synapses, start, source population, channels, height, width of the source
+    RELAY = 17  # population, offset, size
 
 
 class Field(IntEnum):
     """Rows of the state array (fields x neurons, int32)."""
 
-    MEMBRANE = 0
+    MEMBRANE = 0  # of a relay: the bit of its winner
     COUNT = 1
     PREVIOUS = 2
     APICAL = 3
@@ -99,6 +104,7 @@ class SynapseCount(IntEnum):
     WEIGHT_CLIPPED = 3
     CARRY_VISITS = 4
     EPOCHS = 5
+    OPERATIONS = 6  # of maps, where a neuron's fan-out depends on its position
 
 
 class GateCount(IntEnum):
@@ -111,9 +117,13 @@ class GateCount(IntEnum):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies, and the operations of one fixation."""
+    """Where everything lies, and the operations of one fixation.
+
+    `places` are where each population's neurons lie, in the program's order.
+    """
 
     offsets: dict[str, int]
+    places: dict[str, np.ndarray]
     neurons: int
     starts: dict[str, int]
     synapses: int
@@ -157,6 +167,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
         operations[i, : len(row)] = row
     return Layout(
         offsets=offsets,
+        places={p.name: offsets[p.name] + places(p) for p in program.populations},
         neurons=sum(p.size for p in program.populations),
         starts=starts,
         synapses=sum(s.weights.size for s in program.synapses),
@@ -199,16 +210,38 @@ def _presentation(
         return [(time, [Op.PRESENT, *place, index])]
     rows: list[tuple[float, list[int]]] = [(time, [Op.CURRENT, population.size])]
     for s in _into(program, population.name, Compartment.SOMA):
-        source = program.population(s.source)
-        if soma.latched:
-            message = source.message(0)
-            where = [starts[s.name], population.size, offsets[s.source], source.size]
-            rows.append((time, [Op.DRIVE_GRADED, *where, *_message_operands(message)]))
-        else:
-            spiking = program.populations.index(source)
-            rows.append((time, [Op.DRIVE_SPIKES, starts[s.name], population.size, spiking]))
+        rows.append((time, _drive(program, population, s, offsets, starts)))
+    if isinstance(soma, Relay):
+        return [*rows, (time, [Op.RELAY, index, *place])]
     neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
     return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
+
+
+def _drive(
+    program: Program,
+    population: ProgramPopulation,
+    s: Synapses,
+    offsets: dict[str, int],
+    starts: dict[str, int],
+) -> list[int]:
+    """The operation that adds up what a projection brings to the soma."""
+    source = program.population(s.source)
+    spiking = program.populations.index(source)
+    channels, *sides = source.map
+    if s.connection is Connection.POOL:
+        index = program.synapses.index(s)
+        return [Op.POOL, index, starts[s.name], spiking, channels, *sides]
+    if s.connection is Connection.CONVOLUTION:
+        head = [program.synapses.index(s), starts[s.name], population.map[0]]
+        window = [*sides, s.weights.shape[-1]]
+        if not population.latched:
+            return [Op.CONVOLVE_SPIKES, *head, spiking, channels, *window]
+        sent = _message_operands(source.message(0))
+        return [Op.CONVOLVE_GRADED, *head, offsets[s.source], channels, *sent, *window]
+    if not population.latched:
+        return [Op.DRIVE_SPIKES, starts[s.name], population.size, spiking]
+    where = [starts[s.name], population.size, offsets[s.source], source.size]
+    return [Op.DRIVE_GRADED, *where, *_message_operands(source.message(0))]
 
 
 def _end(

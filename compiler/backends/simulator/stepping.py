@@ -16,9 +16,9 @@ def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
     machine = Machine(program, learn=learn)
     intensities, labels = stimulus_arrays(program, stimulus)
-    first = machine.first_input
+    inputs = machine.inputs
     for f in range(len(intensities)):
-        machine.working.state[Field.COUNT, first : first + intensities.shape[1]] = intensities[f]
+        machine.working.state[Field.COUNT, inputs] = intensities[f]
         machine.working.signals[: labels.shape[1]] = labels[f]
         yield _one_fixation(machine)
         machine.fixation += 1
@@ -57,26 +57,22 @@ def _look_at_population(
 ) -> None:
     timetable, index = machine.program.timetable, machine.program.populations.index(population)
     w = machine.working
-    start = machine.layout.offsets[population.name]
-    span = slice(start, start + population.size)
+    places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:
-        spikes = np.zeros((timetable.steps, population.size), bool)
+        lying = np.zeros((timetable.steps, population.size), bool)  # in the order of the engine
         for step in range(timetable.steps):
-            spikes[
-                step,
-                w.rows_fired[index, step, : w.n_fired[index, step]],
-            ] = True
-        seen.spikes[population.name] = spikes
-        seen.membrane[population.name] = w.membrane_log[:, span].copy()
-        seen.counts[population.name] = w.state[Field.COUNT, span].copy()
+            lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
+        seen.spikes[population.name] = lying[:, places - machine.layout.offsets[population.name]]
+        seen.membrane[population.name] = w.membrane_log[:, places]
+        seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
         return
     if tau == timetable.predict - 1:  # the last step before the next prediction overwrites d
-        seen.apical[population.name] = w.state[Field.APICAL, span].copy()
-        seen.retro[population.name] = w.state[Field.RETRO, span].copy()
+        seen.apical[population.name] = w.state[Field.APICAL, places]
+        seen.retro[population.name] = w.state[Field.RETRO, places]
     if tau == timetable.predict and population.averages is not None:
         kept = machine.averages(population)
         seen.averages[population.name] = np.stack([kept.mean, kept.variance])
     for i, value in enumerate(population.post_values):
         if value.step == tau:
-            seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, span]
+            seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, places]

@@ -14,7 +14,8 @@ from compiler.backends.simulator.memory import (
     PopulationCount,
     SynapseCount,
 )
-from compiler.program import Program
+from compiler.backends.simulator.order import weight_rows
+from compiler.program import Program, Soma
 
 
 class Clock(NamedTuple):
@@ -35,12 +36,15 @@ class Working(NamedTuple):
     signals: np.ndarray  # modulators, then gates, int64
     scores: np.ndarray  # (gates,) int64
     maxima: np.ndarray  # (2,) int64: of tags and of weights
+    bias: np.ndarray  # (N,) int32
     current: np.ndarray  # (T + 1, widest) int32; the last row holds for all steps
     rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
     n_fired: np.ndarray  # (P, T) int32: how many of them
     membrane_log: np.ndarray  # (T, N) int32, written where `log` is set
+    runs: np.ndarray  # (kernel, 3) int64: rows of weights that one position needs
     payload: np.ndarray  # (widest,) int32, and three more pieces of scratch
     rows: np.ndarray  # (widest,) int32
+    begins: np.ndarray  # (T, positions + 1) int32: where each position's spikes begin in a list
     words: np.ndarray  # (widest,) uint32: random words of post values
     noise: np.ndarray  # uint32: random bits of a row of synapses
     population_counts: np.ndarray  # (P, PopulationCount) int64
@@ -58,25 +62,28 @@ def allocate(program: Program, layout: Layout) -> Working:
     state = np.zeros((len(Field), layout.neurons), np.int32)
     for p in program.populations:
         if p.averages is not None:
-            span = slice(layout.offsets[p.name], layout.offsets[p.name] + p.size)
-            state[Field.MEAN, span] = p.averages.mean
-            state[Field.VARIANCE, span] = p.averages.variance
-    tags = [np.zeros(s.weights.shape) if s.tags is None else s.tags for s in program.synapses]
+            state[Field.MEAN, layout.places[p.name]] = p.averages.mean
+            state[Field.VARIANCE, layout.places[p.name]] = p.averages.variance
+    positions = max(p.map[1] * p.map[2] for p in program.populations)
+    kernel = max((s.weights.shape[-1] for s in program.synapses if s.weights.ndim == 4), default=0)
     gates = len(program.gates)
     return Working(
         state=state,
-        weights=_flat([s.weights for s in program.synapses], np.int8),
-        tags=_flat(tags, np.int16),
+        weights=_flat(program, layout, {s.name: s.weights for s in program.synapses}, np.int8),
+        tags=_flat(program, layout, {s.name: s.tags for s in program.synapses}, np.int16),
         registers=np.zeros((3, layout.neurons), np.int16),
         signals=np.zeros(len(program.modulators) + gates, np.int64),
         scores=np.zeros(gates, np.int64),
         maxima=np.array([program.tag_max, program.weight_max], np.int64),
+        bias=_biases(program, layout),
         current=np.zeros((steps + 1, widest), np.int32),
         rows_fired=np.zeros((populations, steps, widest + GROUP), np.int32),
         n_fired=np.zeros((populations, steps), np.int32),
         membrane_log=np.zeros((steps, layout.neurons), np.int32),
+        runs=np.zeros((kernel, 3), np.int64),
         payload=np.zeros(widest, np.int32),
         rows=np.zeros(widest, np.int32),
+        begins=np.zeros((steps, positions + 1), np.int32),
         words=np.zeros(widest, np.uint32),
         noise=np.zeros((widest + 3) // 4, np.uint32),
         population_counts=np.zeros((populations, len(PopulationCount)), np.int64),
@@ -85,8 +92,22 @@ def allocate(program: Program, layout: Layout) -> Working:
     )
 
 
-def _flat(matrices: list[np.ndarray], dtype: type) -> np.ndarray:
-    """Rows of the presynaptic neuron, one projection behind the other."""
-    if not matrices:
-        return np.zeros(1, dtype)
-    return np.concatenate([np.ascontiguousarray(m.T, dtype).ravel() for m in matrices])
+def _flat(
+    program: Program, layout: Layout, values: dict[str, np.ndarray | None], dtype: type
+) -> np.ndarray:
+    """All projections behind one another as `order.weight_rows`; zero where there is nothing."""
+    flat: np.ndarray = np.zeros(max(1, layout.synapses), dtype)
+    for s in program.synapses:
+        matrix, start = values[s.name], layout.starts[s.name]
+        if matrix is not None:
+            flat[start : start + matrix.size] = weight_rows(program, s, matrix)
+    return flat
+
+
+def _biases(program: Program, layout: Layout) -> np.ndarray:
+    """The constant current of every neuron, each channel's at all its positions."""
+    bias = np.zeros(layout.neurons, np.int32)
+    for p in program.populations:
+        if isinstance(p.soma, Soma) and p.soma.bias:
+            bias[layout.places[p.name]] = np.repeat(p.soma.bias, p.map[1] * p.map[2])
+    return bias

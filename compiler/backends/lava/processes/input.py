@@ -13,7 +13,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from compiler.backends.lava.soma import NeuronState
-from compiler.backends.lava.wiring import Clock
+from compiler.backends.lava.wiring import Clock, to_wire, wire_shape
 from compiler.program import ProgramPopulation
 
 
@@ -24,7 +24,7 @@ class InputPopulation(AbstractProcess):
         self, *, population: ProgramPopulation, clock: Clock, intensities: np.ndarray
     ) -> None:
         super().__init__(population=population, clock=clock, intensities=intensities)
-        self.s_out = OutPort(shape=(population.size,))
+        self.s_out = OutPort(shape=wire_shape(population))
 
 
 @implements(proc=InputPopulation, protocol=LoihiProtocol)
@@ -37,6 +37,7 @@ class InputPopulationModel(PyLoihiProcessModel):
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
         population: ProgramPopulation = proc_params["population"]
+        self._population = population
         self._clock: Clock = proc_params["clock"]
         self._intensities: np.ndarray = proc_params["intensities"]
         self._messages = {m.step: m for m in population.messages}
@@ -51,6 +52,7 @@ class InputPopulationModel(PyLoihiProcessModel):
             known = 0 <= fixation < len(self._intensities)
             state.count[:] = self._intensities[fixation] if known else 0
         message = self._messages.get(tau)
-        self.s_out.send(self._silence if message is None else state.payload(message))
+        payload = self._silence if message is None else state.payload(message)
+        self.s_out.send(to_wire(self._population, payload))
         if tau == self._clock.timetable.predict:
             state.end_fixation()

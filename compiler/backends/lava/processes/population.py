@@ -17,10 +17,17 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from compiler.backends.lava.recording import PopulationRecord
-from compiler.backends.lava.soma import NeuronState, clip_24_bits
-from compiler.backends.lava.wiring import Arrival, Clock, PopulationWiring
+from compiler.backends.lava.soma import NeuronState, biases, clip_24_bits
+from compiler.backends.lava.wiring import (
+    Arrival,
+    Clock,
+    PopulationWiring,
+    from_wire,
+    to_wire,
+    wire_shape,
+)
 from compiler.ir import Compartment
-from compiler.program import ProgramPopulation
+from compiler.program import ProgramPopulation, Relay
 
 STATES = ("membrane", "count", "previous", "apical", "retro", "mean", "variance")
 
@@ -47,9 +54,9 @@ class LifPopulation(LearningNeuronProcess, AbstractProcess):
             seed=seed,
             record=record,
         )
-        self.s_out = OutPort(shape=shape)
+        self.s_out = OutPort(shape=wire_shape(population))
         for arrival in wiring.arrivals:
-            setattr(self, arrival.port, InPort(shape=shape))
+            setattr(self, arrival.port, InPort(shape=wire_shape(population)))
         for signal in wiring.signals[1:]:  # the first one has Lava's own port
             setattr(self, signal.port, InPort(shape=shape))
         for score in wiring.scores:
@@ -83,6 +90,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._wiring: PopulationWiring = proc_params["wiring"]
         self._seed: int = proc_params["seed"]
         self._record: PopulationRecord = proc_params["record"]
+        self._bias = biases(self._population)
         self._messages = {m.step: m for m in self._population.messages}
         self._state = NeuronState(self._population.size, self._clock.timetable.steps)
         if self._population.averages is not None:
@@ -98,7 +106,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
     def run_spk(self) -> None:
         """One time step."""
         fixation, tau = self._clock.at(self.time_step)
-        received = {a.port: getattr(self, a.port).recv() for a in self._wiring.arrivals}
+        received = {a.port: from_wire(getattr(self, a.port).recv()) for a in self._wiring.arrivals}
         for signal in self._wiring.signals:
             value = getattr(self, signal.port).recv()
             if tau == signal.step:
@@ -146,15 +154,18 @@ class LifPopulationModel(LearningNeuronModelFixed):
 
     def _integrate(self, received: dict[str, Any], tau: int) -> None:
         soma, state = self._population.soma, self._state
-        assert soma is not None
         current = np.zeros(self._population.size, np.int64)
         for arrival in self._compartments[Compartment.SOMA]:
             if tau in arrival.steps:
                 current += received[arrival.port].astype(np.int64) >> arrival.shift
+        if isinstance(soma, Relay):
+            state.relay(current)
+            return
+        assert soma is not None
         if soma.latched:
             state.held += current
             current = state.held
-        state.integrate(soma, current)
+        state.integrate(soma, current, self._bias)
 
     def _send(self, fixation: int, tau: int) -> None:
         state, timetable = self._state, self._clock.timetable
@@ -164,7 +175,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
             payload = state.payload(self._messages[tau])
         else:
             payload = state.spiked if tau < timetable.steps else self._silence
-        self.s_out.send(payload)
+        self.s_out.send(to_wire(self._population, payload))
         for score in self._wiring.scores:
             gate, message = score.gate, self._silence
             if fixation >= 0 and tau == timetable.steps:

@@ -13,7 +13,7 @@ from compiler.backends.simulator.kernels.vectors import GROUP, PLACES, list_grou
 def lif_step(v, current, held, fired, count, decay, threshold, scale, zero):
     """One step of `compiler.program.Soma`; v, fired and count (int32) are changed in place.
 
-    The current is (`current` + `held`) * `scale`. `fired` is a mask: all bits set where the
+    The current is `current` * `scale` + `held`. `fired` is a mask: all bits set where the
     neuron spiked in the step before, and then where it spikes now. `zero` is such a mask too: set
     for reset to zero, clear for reset by subtraction. (|v| * decay) >> 12 is formed in two halves
     so that it fits 32-bit lanes; every cast keeps them. Returns the numbers of active neurons (any
@@ -25,7 +25,7 @@ def lif_step(v, current, held, fired, count, decay, threshold, scale, zero):
     low = np.int32(-MEMBRANE_MAX)
     fall = np.int32(threshold & ~zero)
     for j in range(v.shape[0]):
-        drive = np.int32(np.int32(current[j] + held[j]) * scale)
+        drive = np.int32(np.int32(current[j] * scale) + held[j])
         old = v[j]
         before = fired[j]
         idle = np.int32(idle + np.int32((old | drive) == np.int32(0)))
@@ -44,6 +44,26 @@ def lif_step(v, current, held, fired, count, decay, threshold, scale, zero):
         fired[j] = now
         count[j] = np.int32(count[j] - now)
     return v.shape[0] - idle, v.shape[0] - unclipped
+
+
+@compiled
+def relay_step(winner, arrived, fired, count):
+    """One step of `compiler.program.Relay`, int32 arrays, changed in place; `fired` as above.
+
+    Returns the number of active relays (something arrived, or there is a winner).
+    """
+    idle = np.int32(0)
+    for j in range(winner.shape[0]):
+        mask = arrived[j]
+        old = winner[j]
+        idle = np.int32(idle + np.int32((old | mask) == np.int32(0)))
+        lowest = np.int32(mask & np.int32(-mask))
+        kept = np.int32(old | np.int32(lowest & np.int32(-np.int32(old == np.int32(0)))))
+        now = np.int32(-np.int32((mask & kept) != np.int32(0)))
+        winner[j] = kept
+        fired[j] = now
+        count[j] = np.int32(count[j] - now)
+    return winner.shape[0] - idle
 
 
 @compiled

@@ -10,8 +10,11 @@ import numpy as np
 
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.vectors import (
+    NARROW,
     TILE,
     add_graded_tile,
+    add_narrow_graded_tile,
+    add_narrow_tile,
     add_tile,
 )
 
@@ -34,11 +37,18 @@ def add_rows(out, weights, start, n_post, rows, n_rows):
             for first in range(0, n_rows[t], ROWS_IN_16_BITS):
                 some = min(ROWS_IN_16_BITS, n_rows[t] - first)
                 add_tile(out, to, weights, start + j, n_post, rows, t * most + first, some)
-    if whole < n_post:
+    narrow = n_post - n_post % NARROW
+    for j in range(whole, narrow, NARROW):
+        for t in range(steps):
+            to = t * wide + j
+            for first in range(0, n_rows[t], ROWS_IN_16_BITS):
+                some = min(ROWS_IN_16_BITS, n_rows[t] - first)
+                add_narrow_tile(out, to, weights, start + j, n_post, rows, t * most + first, some)
+    if narrow < n_post:
         for t in range(steps):
             for r in range(n_rows[t]):
                 place = start + rows[t, r] * n_post
-                for j in range(whole, n_post):
+                for j in range(narrow, n_post):
                     out[t, j] = np.int32(out[t, j] + np.int32(weights[place + j]))
 
 
@@ -55,11 +65,14 @@ def add_graded(out, weights, start, n_post, payload, rows):
     whole = n_post - n_post % TILE
     for j in range(0, whole, TILE):
         add_graded_tile(out, j, weights, start + j, n_post, rows, payload, n)
-    if whole < n_post:
+    narrow = n_post - n_post % NARROW
+    for j in range(whole, narrow, NARROW):
+        add_narrow_graded_tile(out, j, weights, start + j, n_post, rows, payload, n)
+    if narrow < n_post:
         for r in range(n):
             place = start + rows[r] * n_post
             sent = payload[rows[r]]
-            for j in range(whole, n_post):
+            for j in range(narrow, n_post):
                 out[j] = np.int32(out[j] + np.int32(sent * np.int32(weights[place + j])))
 
 

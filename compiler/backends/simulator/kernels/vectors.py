@@ -1,4 +1,4 @@
-"""Three inner loops in LLVM's portable vector types, where numba's own vectorizer gives too little.
+"""Inner loops in LLVM's portable vector types, where numba's own vectorizer gives too little.
 
 It would write sums to memory after every few rows; here a tile of sums stays in registers while
 all rows go by. LLVM makes the vectors fit the processor, whatever its width: any machine computes
@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 TILE = 64  # columns of a row that are summed at a time
+NARROW = 16  # and where so many are not left
 GROUP = 8  # neurons whose spikes are listed at a time
 
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
@@ -51,79 +52,146 @@ def _everywhere(builder: Any, value: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, lanes), None))
 
 
-@intrinsic
-def add_tile(
-    typing: Any,
-    out: Any,
-    to: Any,
-    weights: Any,
-    start: Any,
-    stride: Any,
-    rows: Any,
-    first: Any,
-    n: Any,
-) -> Any:
-    """out[to + j] += sum of weights[start + row * stride + j] over rows[first : first + n].
+def _adding(lanes: int) -> Any:
+    """`add_tile` for so many columns."""
 
-    For j < TILE; out int32, weights int8, rows int32, whose indices count through the flattened
-    arrays. At most 256 rows, whose sums fit 16 bits.
-    """
+    @intrinsic
+    def add(
+        typing: Any,
+        out: Any,
+        to: Any,
+        weights: Any,
+        start: Any,
+        stride: Any,
+        rows: Any,
+        first: Any,
+        n: Any,
+    ) -> Any:
+        """out[to + j] += sum of weights[start + row * stride + j] over rows[first : first + n].
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        sums, weight, row_of = (_data(context, builder, signature, args, i) for i in (0, 2, 5))
-        to, start, stride, first, n = args[1], args[3], args[4], args[6], args[7]
-        wide = ir.VectorType(I16, TILE)
-        total = cgutils.alloca_once_value(builder, ir.Constant(wide, None))
-        with cgutils.for_range(builder, n) as loop:
-            listed = builder.gep(row_of, [builder.add(first, loop.index)])
-            row = builder.sext(builder.load(listed), I64)
-            place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
-            part = builder.sext(_load(builder, place, I8, TILE), wide)
-            builder.store(builder.add(builder.load(total), part), total)
-        found = builder.sext(builder.load(total), ir.VectorType(I32, TILE))
-        place = builder.gep(sums, [to])
-        _store(builder, builder.add(_load(builder, place, I32, TILE), found), place)
-        return context.get_dummy_value()
+        For j < lanes; out int32, weights int8, rows int32, whose indices count through the
+        flattened arrays. At most 256 rows, whose sums fit 16 bits.
+        """
 
-    number = types.int64
-    taken = (out, number, weights, number, number, rows, number, number)
-    return types.void(*taken), generate
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            sums, weight, row_of = (_data(context, builder, signature, args, i) for i in (0, 2, 5))
+            to, start, stride, first, n = args[1], args[3], args[4], args[6], args[7]
+            wide = ir.VectorType(I16, lanes)
+            total = cgutils.alloca_once_value(builder, ir.Constant(wide, None))
+            with cgutils.for_range(builder, n) as loop:
+                listed = builder.gep(row_of, [builder.add(first, loop.index)])
+                row = builder.sext(builder.load(listed), I64)
+                place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
+                part = builder.sext(_load(builder, place, I8, lanes), wide)
+                builder.store(builder.add(builder.load(total), part), total)
+            found = builder.sext(builder.load(total), ir.VectorType(I32, lanes))
+            place = builder.gep(sums, [to])
+            _store(builder, builder.add(_load(builder, place, I32, lanes), found), place)
+            return context.get_dummy_value()
+
+        number = types.int64
+        taken = (out, number, weights, number, number, rows, number, number)
+        return types.void(*taken), generate
+
+    return add
 
 
-@intrinsic
-def add_graded_tile(
-    typing: Any,
-    out: Any,
-    to: Any,
-    weights: Any,
-    start: Any,
-    stride: Any,
-    rows: Any,
-    payload: Any,
-    n: Any,
-) -> Any:
-    """`add_tile` for j < TILE and rows[:n], with each row times payload[row], in 32 bits."""
+def _adding_runs(lanes: int) -> Any:
+    """`add_runs_tile` for so many columns."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        sums, weight, row_of, payloads = (
-            _data(context, builder, signature, args, i) for i in (0, 2, 5, 6)
-        )
-        to, start, stride, n = args[1], args[3], args[4], args[7]
-        wide = ir.VectorType(I32, TILE)
-        out = builder.gep(sums, [to])
-        total = cgutils.alloca_once_value(builder, _load(builder, out, I32, TILE))
-        with cgutils.for_range(builder, n) as loop:
-            row = builder.sext(builder.load(builder.gep(row_of, [loop.index])), I64)
-            place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
-            part = builder.sext(_load(builder, place, I8, TILE), wide)
-            sent = builder.load(builder.gep(payloads, [row]))
-            product = builder.mul(_everywhere(builder, sent, TILE), part)
-            builder.store(builder.add(builder.load(total), product), total)
-        _store(builder, builder.load(total), out)
-        return context.get_dummy_value()
+    @intrinsic
+    def add_runs(
+        typing: Any,
+        out: Any,
+        to: Any,
+        weights: Any,
+        column: Any,
+        stride: Any,
+        rows: Any,
+        runs: Any,
+        n: Any,
+    ) -> Any:
+        """`add_tile` for n runs, the sums of all of them in registers; 256 rows in all at most.
 
-    number = types.int64
-    return types.void(out, number, weights, number, number, rows, payload, number), generate
+        runs int64 (n, 3), flattened: first and number of the rows of a run, and the place that its
+        row 0 would have in `weights`, of which `column` is added.
+        """
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            sums, weight, row_of, run_of = (
+                _data(context, builder, signature, args, i) for i in (0, 2, 5, 6)
+            )
+            to, column, stride, n = args[1], args[3], args[4], args[7]
+            wide = ir.VectorType(I16, lanes)
+            total = cgutils.alloca_once_value(builder, ir.Constant(wide, None))
+            with cgutils.for_range(builder, n) as run:
+                at = builder.mul(run.index, I64(3))
+                first, number, start = (
+                    builder.load(builder.gep(run_of, [builder.add(at, I64(i))])) for i in range(3)
+                )
+                start = builder.add(start, column)
+                with cgutils.for_range(builder, number) as loop:
+                    listed = builder.gep(row_of, [builder.add(first, loop.index)])
+                    row = builder.sext(builder.load(listed), I64)
+                    place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
+                    part = builder.sext(_load(builder, place, I8, lanes), wide)
+                    builder.store(builder.add(builder.load(total), part), total)
+            found = builder.sext(builder.load(total), ir.VectorType(I32, lanes))
+            place = builder.gep(sums, [to])
+            _store(builder, builder.add(_load(builder, place, I32, lanes), found), place)
+            return context.get_dummy_value()
+
+        number = types.int64
+        taken = (out, number, weights, number, number, rows, runs, number)
+        return types.void(*taken), generate
+
+    return add_runs
+
+
+def _adding_graded(lanes: int) -> Any:
+    """`add_graded_tile` for so many columns."""
+
+    @intrinsic
+    def add_graded(
+        typing: Any,
+        out: Any,
+        to: Any,
+        weights: Any,
+        start: Any,
+        stride: Any,
+        rows: Any,
+        payload: Any,
+        n: Any,
+    ) -> Any:
+        """`add_tile` for rows[:n], with each row times payload[row], in 32 bits."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            sums, weight, row_of, payloads = (
+                _data(context, builder, signature, args, i) for i in (0, 2, 5, 6)
+            )
+            to, start, stride, n = args[1], args[3], args[4], args[7]
+            wide = ir.VectorType(I32, lanes)
+            out = builder.gep(sums, [to])
+            total = cgutils.alloca_once_value(builder, _load(builder, out, I32, lanes))
+            with cgutils.for_range(builder, n) as loop:
+                row = builder.sext(builder.load(builder.gep(row_of, [loop.index])), I64)
+                place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
+                part = builder.sext(_load(builder, place, I8, lanes), wide)
+                sent = builder.load(builder.gep(payloads, [row]))
+                product = builder.mul(_everywhere(builder, sent, lanes), part)
+                builder.store(builder.add(builder.load(total), product), total)
+            _store(builder, builder.load(total), out)
+            return context.get_dummy_value()
+
+        number = types.int64
+        return types.void(out, number, weights, number, number, rows, payload, number), generate
+
+    return add_graded
+
+
+add_tile, add_narrow_tile = _adding(TILE), _adding(NARROW)
+add_runs_tile, add_narrow_runs_tile = _adding_runs(TILE), _adding_runs(NARROW)
+add_graded_tile, add_narrow_graded_tile = _adding_graded(TILE), _adding_graded(NARROW)
 
 
 @intrinsic

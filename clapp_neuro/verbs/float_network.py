@@ -1,0 +1,83 @@
+"""A compiled program's integers as the float network that they stand for."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clapp_neuro.encoders.activity import as_maps
+from clapp_neuro.encoders.layers import answer, forward
+from clapp_neuro.encoders.parts import parts
+from clapp_neuro.verbs.sight import experiment_of, readout_populations
+from compiler.backends import simulator
+from compiler.ir import Compartment, Connection
+from compiler.program import Program, ProgramPopulation, Soma
+from compiler.trace import Stimulus
+
+
+def float_weights(program: Program) -> dict[str, Tensor]:
+    """Weights and biases by the reference's names, float32; pools have none."""
+    weights = {
+        s.name: torch.from_numpy(s.weights * weight_unit(program, s.name)).float()
+        for s in program.synapses
+        if s.connection is not Connection.POOL
+    }
+    for p in program.populations:
+        if isinstance(p.soma, Soma) and p.soma.bias:
+            bias = np.array(p.soma.bias) * membrane_unit(program, p)
+            weights[f"{p.name}.bias"] = torch.from_numpy(bias).float()
+    return weights
+
+
+def float_maps(program: Program, stimulus: Stimulus, weights: dict[str, Tensor]) -> list[Tensor]:
+    """Activity of each layer of the float network in every fixation (F, N, ...), after pooling."""
+    experiment = experiment_of(program)
+    inputs = torch.from_numpy(stimulus.intensities["input"].astype(np.float32) / 255)
+    found: list[list[Tensor]] = [[] for _ in experiment.encoder.layers]
+    with torch.inference_mode():
+        for some in parts(len(inputs), inputs.device):
+            answers = forward(weights, as_maps(inputs[some], experiment), experiment.encoder)
+            for maps, seen in zip(found, answers, strict=True):
+                maps.append(seen.map)
+    return [torch.cat(maps) for maps in found]
+
+
+def maps_on_chip_spikes(
+    program: Program, stimulus: Stimulus, weights: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Activity (F, N, ...) of each float layer above the first, given the chip's spikes below.
+
+    By the population that the layer stands for. Layers are looked at one by one: in a deep network
+    one spike more or less is answered by many others further up.
+    """
+    experiment = experiment_of(program)
+    steps, read = program.timetable.steps, list(readout_populations(program).values())
+    found: dict[str, list[Tensor]] = {name: [] for name in read[1:]}
+    for some in parts(stimulus.fixations, torch.device("cpu")):
+        shown = list(simulator.trace(program, stimulus.part(some.start, some.stop), learn=False))
+        for number, (below, name) in enumerate(pairwise(read), 2):
+            fired = np.stack([t.spikes[below] for t in shown], axis=1)
+            shape = program.population(below).shape or (program.population(below).size,)
+            spikes = torch.from_numpy(fired.astype(np.float32)).view(steps, len(shown), *shape)
+            with torch.inference_mode():
+                seen = answer(number, weights, spikes.mean(0), spikes, experiment.encoder)
+            found[name].append(seen.map)
+    return {name: torch.cat(maps) for name, maps in found.items()}
+
+
+def weight_unit(program: Program, name: str) -> float:
+    """The real value of one weight unit of a projection, in the source's own scale of inputs."""
+    s = next(s for s in program.synapses if s.name == name)
+    # the first weights took over the input's scale of 1/255 an intensity
+    return s.unit * (255.0 if program.population(s.source).soma is None else 1.0)
+
+
+def membrane_unit(program: Program, population: ProgramPopulation) -> float:
+    """The real value of one unit of a membrane potential, and so of a bias."""
+    assert isinstance(population.soma, Soma)
+    ends = (population.name, Compartment.SOMA)
+    driving = next(s for s in program.synapses if (s.target, s.compartment) == ends)
+    return driving.unit / 2**population.soma.input_shift

@@ -1,0 +1,89 @@
+"""Operations of maps: convolutions and pools; compiled.
+
+Each takes one row of the operation table; `memory.Op` names the operands.
+"""
+
+from __future__ import annotations
+
+from compiler.backends.simulator import codes as c
+from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.forward import count_population
+from compiler.backends.simulator.kernels.maps import (
+    add_graded_map,
+    add_map,
+    add_neighbours,
+    count_reached,
+    list_positions,
+)
+from compiler.backends.simulator.kernels.neurons import list_spikes, relay_step
+from compiler.connectivity import NEIGHBOURS
+
+
+@compiled(inline="always")
+def convolve_graded(w, op, steps):
+    """A graded message's current through shared kernels, which holds for the whole fixation."""
+    synapses, start, n_post, source, channels = op[1], op[2], op[3], op[4], op[5]
+    field, drop, lift, height, width, kernel = op[6], op[7], op[8], op[9], op[10], op[11]
+    size = channels * height * width
+    sent, begins, n = w.payload[:size], w.begins[0], 0
+    for i in range(size):
+        sent[i] = (w.state[field, source + i] >> drop) << lift
+        w.rows[n] = i
+        n += sent[i] != 0
+    list_positions(w.rows, n, channels, begins, height * width)
+    held = w.current[steps]
+    add_graded_map(
+        held, w.weights, start, n_post, w.rows, begins, sent, channels, height, width, kernel
+    )
+    reached = count_reached(begins, height, width, kernel)
+    w.synapse_counts[synapses, c.OPERATIONS] += reached * n_post
+
+
+@compiled(inline="always")
+def convolve_spikes(w, op, steps):
+    """The current of the source's spikes through shared kernels, step by step."""
+    synapses, start, n_post, source, channels = op[1], op[2], op[3], op[4], op[5]
+    height, width, kernel = op[6], op[7], op[8]
+    for t in range(steps):
+        rows, n = w.rows_fired[source, t], w.n_fired[source, t]
+        list_positions(rows, n, channels, w.begins[t], height * width)
+    out, rows, runs = w.current[:steps], w.rows_fired[source], w.runs[:kernel]
+    added = add_map(
+        out, w.weights, start, n_post, rows, w.begins, runs, channels, height, width, kernel
+    )
+    w.synapse_counts[synapses, c.OPERATIONS] += added * n_post
+
+
+@compiled(inline="always")
+def pool(w, op, steps):
+    """Masks of who spikes among the neighbours of each relay, step by step."""
+    synapses, start, source, channels, height, width = op[1], op[2], op[3], op[4], op[5], op[6]
+    heard = 0
+    for t in range(steps):
+        rows, begins = w.rows_fired[source, t], w.begins[t]
+        list_positions(rows, w.n_fired[source, t], channels, begins, height * width)
+        heard += add_neighbours(
+            w.current[t], w.weights, start, NEIGHBOURS, rows, begins, channels, height, width
+        )
+    w.synapse_counts[synapses, c.OPERATIONS] += heard
+
+
+@compiled(inline="always")
+def relay(w, op, steps, log):
+    """All steps of a population of relays: winners in place of potentials, spikes, counts."""
+    population, start, size = op[1], op[2], op[3]
+    winner = w.state[c.MEMBRANE, start : start + size]
+    fired = w.state[c.FIRED, start : start + size]
+    count = w.state[c.COUNT, start : start + size]
+    winner[:] = 0
+    fired[:] = 0
+    count[:] = 0
+    counts = w.population_counts[population]
+    for tau in range(steps):
+        counts[c.ACTIVE] += relay_step(winner, w.current[tau, :size], fired, count)
+        n = list_spikes(fired, w.rows_fired[population, tau])
+        w.n_fired[population, tau] = n
+        counts[c.SPIKES] += n
+        if log:
+            w.membrane_log[tau, start : start + size] = winner
+    count_population(counts, count, size, steps)

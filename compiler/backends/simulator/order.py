@@ -1,0 +1,43 @@
+"""How the simulator numbers the neurons of a map, and lays out weights.
+
+A program numbers them by channel, row, column, as the reference does, and so do stimuli, results
+and traces. Inside the simulator they lie by row, column, channel: the channels of one position are
+neighbours, and one spike adds contiguous rows of weights, all channels of a position at a time.
+Everything that goes in or comes out passes `places`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.ir import Connection
+from compiler.program import Program, ProgramPopulation, Synapses
+
+
+def places(population: ProgramPopulation) -> np.ndarray:
+    """(N,) where the simulator keeps each neuron of the program, counted from the first."""
+    channels, height, width = population.map
+    inside = np.arange(population.size).reshape(height, width, channels)
+    return inside.transpose(2, 0, 1).ravel()
+
+
+def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray:
+    """A projection's weights or tags, flat: a row of targets for each presynaptic neuron.
+
+    Kernels: (k, k, C_in, C_out), a row for each neuron that an output position sees.
+    """
+    if s.connection is Connection.CONVOLUTION:
+        return np.ascontiguousarray(values.transpose(2, 3, 1, 0)).ravel()
+    if s.connection is Connection.POOL:
+        return values.ravel()
+    rows = np.empty(values.shape[::-1], values.dtype)
+    source, target = (places(program.population(name)) for name in (s.source, s.target))
+    rows[source[:, np.newaxis], target] = values.T
+    return rows.ravel()
+
+
+def weight_matrix(program: Program, s: Synapses, rows: np.ndarray) -> np.ndarray:
+    """The inverse of `weight_rows` for all-to-all synapses: (N_target, N_source), a copy."""
+    source, target = (places(program.population(name)) for name in (s.source, s.target))
+    n_post, n_pre = s.weights.shape
+    return rows.reshape(n_pre, n_post)[source[:, np.newaxis], target].T.copy()
