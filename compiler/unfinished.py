@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from compiler.backends.simulator import State
-from compiler.backends.simulator.memory import Field, lay_out
+from compiler.backends.simulator.memory import Field, SynapseCount, lay_out
 from compiler.backends.simulator.working import allocate
 from compiler.program import Program
 
@@ -35,6 +35,9 @@ def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfini
     kept = {name: arrays[PREFIX + name] for name in ARRAYS}
     if len(kept["fields"]) == Field.MEAN:  # written before there were running averages
         kept["fields"] = np.pad(kept["fields"], ((0, len(Field) - Field.MEAN), (0, 0)))
+    missing = len(SynapseCount) - kept["synapse_counts"].shape[-1]
+    if missing == len(SynapseCount) - SynapseCount.OPERATIONS:  # ... or maps
+        kept["synapse_counts"] = np.pad(kept["synapse_counts"], ((0, 0), (0, missing)))
     state = State(fixation=_count(numbers["fixation"]), **kept)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
 

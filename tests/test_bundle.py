@@ -118,16 +118,21 @@ def with_document(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> P
 
 
 def test_a_program_of_the_first_version_is_read(tmp_path: Path) -> None:
-    """It knew comparators with one margin and no norm, and no averages."""
+    """It knew comparators with one margin and no norm, no averages and no maps."""
 
     def older(document: dict[str, Any]) -> None:
         document["version"] = 1
         for gate in document["program"]["gates"]:
             del gate["left"], gate["norm"]
         for population in document["program"]["populations"]:
-            del population["averages"]
+            del population["averages"], population["shape"]
+            if population["soma"] is not None:
+                del population["soma"]["bias"]
             for value in population["post_values"]:
                 del value["rectified"]
+
+        for synapses in document["program"]["synapses"]:
+            del synapses["connection"]
 
     assert read_bundle(with_document(tmp_path, older))[0] == compiled()
 
@@ -136,22 +141,6 @@ def test_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
     path = with_document(tmp_path, lambda d: d.update(version=99))
     with pytest.raises(InputError, match=r"version 99.*upgrade"):
         read_bundle(path)
-
-
-def test_version_1_is_read_as_it_is(tmp_path: Path) -> None:
-    """It had no maps: no shapes, no biases, and only one kind of connection."""
-
-    def older(document: dict[str, Any]) -> None:
-        document["version"] = 1
-        for population in document["program"]["populations"]:
-            del population["shape"]
-            if population["soma"] is not None:
-                del population["soma"]["bias"]
-        for synapses in document["program"]["synapses"]:
-            del synapses["connection"]
-
-    program, _ = read_bundle(with_document(tmp_path, older))
-    assert program == compiled()
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import ctrl_c
+import numpy as np
 import pytest
 
 import clapp_neuro
 from clapp_neuro.errors import InputError
+from compiler.backends.simulator.memory import SynapseCount
 from compiler.bundle import read_bundle, read_unfinished, write_bundle
 from compiler.unfinished import Unfinished, from_parts, to_parts
 
@@ -90,6 +92,9 @@ def test_damaged_states_are_refused(bundle: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=fault):
             read_unfinished(tmp_path / "b.clapp")
 
+    older = {"run.synapse_counts": run.state.synapse_counts[:, : SynapseCount.OPERATIONS]}
+    without_maps = from_parts(numbers, {**arrays, **older}).state
+    assert np.array_equal(without_maps.synapse_counts, run.state.synapse_counts)
     refused("fields is int32", fields=run.state.fields[:, 1:])
     refused("scores is int64", scores=run.state.scores[1:])
     refused("gates is float64", gates=run.state.gates.astype(float))
