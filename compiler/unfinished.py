@@ -7,8 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from compiler.backends.simulator import State
-from compiler.backends.simulator.memory import Field, SynapseCount, lay_out
+from compiler.backends.simulator.memory import Field, lay_out
 from compiler.backends.simulator.working import allocate
+from compiler.events.columns import SynapseCount
 from compiler.program import Program
 
 PREFIX = "run."  # of the arrays' names; projections are named after their layers

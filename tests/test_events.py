@@ -10,8 +10,8 @@ import pytest
 from compiled_program import compiled
 
 from compiler.backends.simulator import infer, simulate
-from compiler.backends.simulator.memory import GateCount, PopulationCount, SynapseCount
 from compiler.events import count_events, deliveries, neurobench, per_core
+from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.passes.place import place
 from compiler.targets import load_target
 from compiler.trace import Stimulus

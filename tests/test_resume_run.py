@@ -13,8 +13,8 @@ import pytest
 
 import clapp_neuro
 from clapp_neuro.errors import InputError
-from compiler.backends.simulator.memory import SynapseCount
 from compiler.bundle import read_bundle, read_unfinished, write_bundle
+from compiler.events.columns import SynapseCount
 from compiler.unfinished import Unfinished, from_parts, to_parts
 
 IMAGES = 3000  # 27,000 fixations, several blocks

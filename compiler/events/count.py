@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.connectivity import fan_in, largest_fan_out
+from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
@@ -24,12 +25,9 @@ def count_events(
     """Names the simulator's counters and derives the rest from the program.
 
     Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 7), gates
-    (G, 3), columns as in `compiler.backends.simulator.memory`. Without `learn` only the forward
+    (G, 3), columns as in `compiler.events.columns`. Without `learn` only the forward
     pass is counted. ValueError where a shape does not belong to the program.
     """
-    # Imported here: the simulator's package imports this module to name its own counters.
-    from compiler.backends.simulator.memory import GateCount, PopulationCount, SynapseCount
-
     shapes = (
         (population_counters, len(program.populations), PopulationCount),
         (synapse_counters, len(program.synapses), SynapseCount),

@@ -5,13 +5,8 @@ numba folds module constants into compiled code; enum members there would be loo
 
 from __future__ import annotations
 
-from compiler.backends.simulator.memory import (
-    Field,
-    GateCount,
-    Op,
-    PopulationCount,
-    SynapseCount,
-)
+from compiler.backends.simulator.memory import Field, Op
+from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 
 CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
     int(Op.CURRENT),

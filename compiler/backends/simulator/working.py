@@ -7,14 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.backends.simulator.kernels.vectors import GROUP
-from compiler.backends.simulator.memory import (
-    Field,
-    GateCount,
-    Layout,
-    PopulationCount,
-    SynapseCount,
-)
+from compiler.backends.simulator.memory import Field, Layout
 from compiler.backends.simulator.order import weight_rows
+from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.program import Program, Soma
 
 

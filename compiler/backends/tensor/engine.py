@@ -1,0 +1,137 @@
+"""Runs a program on tensors: `infer` many fixations, `simulate` many networks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from clapp_neuro.errors import InputError
+from compiler.backends.tensor.machine import Machine, on_device
+from compiler.events import Events
+from compiler.program import Program, Relay
+from compiler.trace import Stimulus
+
+AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one network: what it has learned, scores and gates (F, gates) int64, and what happened."""
+
+    program: Program
+    scores: np.ndarray
+    gates: np.ndarray
+    events: Events
+
+
+def infer(
+    program: Program, stimulus: Stimulus, *, device: str = "cpu"
+) -> tuple[dict[str, np.ndarray], Events]:
+    """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events."""
+    _require_dense(program)
+    parts: dict[str, list[np.ndarray]] = {p.name: [] for p in program.populations if p.soma}
+    events = None
+    for start in range(0, max(stimulus.fixations, 1), AT_ONCE):
+        shown = stimulus.part(start, start + AT_ONCE)
+        machine = Machine([program], torch.device(device), learn=False, rows=shown.fixations)
+        machine.show(
+            {name: on_device(values, device) for name, values in shown.intensities.items()}
+        )
+        machine.forward()
+        for name, counts in parts.items():
+            counts.append(machine.state[name]["count"].to(torch.uint8).cpu().numpy())
+        found = machine.counters.totals()
+        events = found if events is None else events + found
+    assert events is not None
+    counted = events.events(program, stimulus.fixations, learn=False)
+    return {name: np.concatenate(counts) for name, counts in parts.items()}, counted
+
+
+def simulate(
+    programs: Sequence[Program],
+    stimuli: Sequence[Stimulus],
+    *,
+    device: str = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> list[Outcome]:
+    """Every fixation in order with scores, gates and on-chip learning, of all networks at once.
+
+    The programs differ in nothing but weights, tags, averages and seeds. Raises InputError where
+    they do, where stimuli are not equally long, or where a rule is not made for this engine.
+    """
+    _require_alike(programs, stimuli)
+    machine = Machine(programs, torch.device(device), learn=True, rows=len(programs))
+    program, fixations = programs[0], stimuli[0].fixations
+    shown = {
+        p.name: on_device(np.stack([s.intensities[p.name] for s in stimuli], 1), device)
+        for p in program.populations
+        if p.soma is None
+    }
+    signals = {
+        name: on_device(np.stack([s.signals[name] for s in stimuli], 1).astype(np.int64), device)
+        for name in program.modulators
+    }
+    scores = torch.zeros(fixations, len(programs), len(program.gates), dtype=torch.int64)
+    gates = torch.zeros_like(scores)
+    for fixation in range(fixations):
+        machine.show({name: values[fixation] for name, values in shown.items()})
+        machine.signals |= {name: values[fixation] for name, values in signals.items()}
+        machine.fixation(fixation)
+        for number, gate in enumerate(program.gates):
+            scores[fixation, :, number] = machine.scores[gate.name]
+            gates[fixation, :, number] = machine.signals[gate.name]
+        if progress is not None:
+            progress(fixation + 1)
+    return [
+        Outcome(
+            machine.learned(row),
+            scores[:, row].numpy(),
+            gates[:, row].numpy(),
+            machine.counters.of(row).events(program, fixations, learn=True),
+        )
+        for row in range(len(programs))
+    ]
+
+
+def _require_dense(program: Program) -> None:
+    for population in program.populations:
+        if population.shape is not None or isinstance(population.soma, Relay):
+            raise InputError(
+                f"population {population.name} is a map: the engine on tensors runs dense "
+                "networks; run this one on the simulator, on a processor"
+            )
+
+
+def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
+    if not programs or len(programs) != len(stimuli):
+        raise InputError(f"{len(programs)} programs and {len(stimuli)} stimuli: give one for each")
+    if len({s.fixations for s in stimuli}) > 1:
+        raise InputError("stimuli of networks that run side by side must be equally long")
+    _require_dense(programs[0])
+    first = _bare(programs[0])
+    for number, program in enumerate(programs):
+        if _bare(program) != first:
+            raise InputError(
+                f"program {number} differs from the first in more than its weights and its seed: "
+                "networks that run side by side are compiled alike"
+            )
+
+
+def _bare(program: Program) -> Program:
+    """The program without what may differ."""
+    empty = np.zeros((0, 0), np.int8)
+    return replace(
+        program,
+        seed=0,
+        provenance={},
+        synapses=tuple(replace(s, weights=empty, tags=None, unit=1.0) for s in program.synapses),
+        populations=tuple(
+            p
+            if p.averages is None
+            else replace(p, averages=replace(p.averages, mean=empty, variance=empty))
+            for p in program.populations
+        ),
+    )
