@@ -44,13 +44,14 @@ class Counters:
         self.populations = zeros(len(program.populations), PopulationCount)
         self.synapses = zeros(len(program.synapses), SynapseCount)
         self.gates = zeros(max(len(program.gates), 1), GateCount)
-        self.number = {p.name: i for i, p in enumerate(program.populations)}
-        self.number |= {s.name: i for i, s in enumerate(program.synapses)}
-        self.number |= {g.name: i for i, g in enumerate(program.gates)}
+        # apart, since a population and what ends on it may have the same name
+        self.population = {p.name: i for i, p in enumerate(program.populations)}
+        self.projection = {s.name: i for i, s in enumerate(program.synapses)}
+        self.gate = {g.name: i for i, g in enumerate(program.gates)}
 
     def add(self, population: ProgramPopulation, column: str, counts: Tensor) -> None:
         """Adds counts (R,) of a population."""
-        self.populations[:, self.number[population.name], PopulationCount[column]] += counts
+        self.populations[:, self.population[population.name], PopulationCount[column]] += counts
 
     def present(self, population: ProgramPopulation, intensity: Tensor) -> None:
         """An input sends what is not zero."""
@@ -67,13 +68,17 @@ class Counters:
         self.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
         self.add(population, "SATURATED", (count == steps).sum(1))
 
+    def operations(self, s: Synapses, operations: Tensor) -> None:
+        """Adds synaptic operations (R,) of a map, where fan-out depends on the position."""
+        self.synapses[:, self.projection[s.name], SynapseCount.OPERATIONS] += operations
+
     def end(self, population: ProgramPopulation, previous: Tensor) -> None:
         """The end of a fixation."""
         self.add(population, "PREVIOUS_MESSAGES", (previous != 0).sum(1))
 
     def decide(self, gate: Gate, opened: Tensor, clipped: Tensor) -> None:
         """A decision of a comparator, (R,)."""
-        row = self.gates[:, self.number[gate.name]]
+        row = self.gates[:, self.gate[gate.name]]
         row[:, GateCount.POSITIVE] += opened > 0
         row[:, GateCount.NEGATIVE] += opened < 0
         row[:, GateCount.SCORE_CLIPPED] += clipped
@@ -81,14 +86,14 @@ class Counters:
     def learn(self, s: Synapses, x1: Tensor, y: Tensor, clipped: Tensor) -> None:
         """A learning epoch; networks without any post value have none."""
         there = (y != 0).any(1)
-        row = self.synapses[:, self.number[s.name]]
+        row = self.synapses[:, self.projection[s.name]]
         row[:, SynapseCount.ROWS_LEARNED] += (x1 != 0).sum(1) * there
         row[:, SynapseCount.TAG_CLIPPED] += clipped
         row[:, SynapseCount.EPOCHS] += there
 
     def carry(self, s: Synapses, moved: Tensor, clipped: Tensor) -> None:
         """A carry of all synapses."""
-        row = self.synapses[:, self.number[s.name]]
+        row = self.synapses[:, self.projection[s.name]]
         row[:, SynapseCount.CARRIED] += moved
         row[:, SynapseCount.WEIGHT_CLIPPED] += clipped
         row[:, SynapseCount.CARRY_VISITS] += s.weights.size

@@ -11,10 +11,11 @@ import torch
 from clapp_neuro.errors import InputError
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.events import Events
-from compiler.program import Program, Relay
+from compiler.program import Program
 from compiler.trace import Stimulus
 
-AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number
+AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number ...
+CURRENTS = 1 << 26  # ... nor with the network: at most so many currents of one population
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ def infer(
     program: Program, stimulus: Stimulus, *, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], Events]:
     """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events."""
-    _require_dense(program)
     parts: dict[str, list[np.ndarray]] = {p.name: [] for p in program.populations if p.soma}
     events = None
-    for start in range(0, max(stimulus.fixations, 1), AT_ONCE):
-        shown = stimulus.part(start, start + AT_ONCE)
+    widest = max(p.size for p in program.populations)
+    at_once = max(1, min(AT_ONCE, CURRENTS // (widest * program.timetable.steps)))
+    for start in range(0, max(stimulus.fixations, 1), at_once):
+        shown = stimulus.part(start, start + at_once)
         machine = Machine([program], torch.device(device), learn=False, rows=shown.fixations)
         machine.show(
             {name: on_device(values, device) for name, values in shown.intensities.items()}
@@ -96,21 +98,11 @@ def simulate(
     ]
 
 
-def _require_dense(program: Program) -> None:
-    for population in program.populations:
-        if population.shape is not None or isinstance(population.soma, Relay):
-            raise InputError(
-                f"population {population.name} is a map: the engine on tensors runs dense "
-                "networks; run this one on the simulator, on a processor"
-            )
-
-
 def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
     if not programs or len(programs) != len(stimuli):
         raise InputError(f"{len(programs)} programs and {len(stimuli)} stimuli: give one for each")
     if len({s.fixations for s in stimuli}) > 1:
         raise InputError("stimuli of networks that run side by side must be equally long")
-    _require_dense(programs[0])
     first = _bare(programs[0])
     for number, program in enumerate(programs):
         if _bare(program) != first:

@@ -1,8 +1,8 @@
 """Networks side by side on tensors, and what each of their populations does in a fixation.
 
-Levels run one behind the other and nothing flows back from a level to the one below within a
-fixation, so a fixation is executed level by level; within a population in the order of its own
-time tau, as `compiler.program` has it.
+Levels run one behind the other, and what a population does it does at its own time tau, as
+`compiler.program` has it: a fixation is executed in the order of time = tau + level. Nothing flows
+against that order, so whole fixations are executed one after the other.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compiler.backends.tensor import rounding, somata, synapses
+from compiler.backends.tensor import maps, rounding, somata, synapses
 from compiler.backends.tensor.counters import Counters
 from compiler.backends.tensor.exact import number_type, summed
-from compiler.ir import Compartment
-from compiler.program import Gate, PostValue, Program, ProgramPopulation, Soma, Synapses
+from compiler.connectivity import window
+from compiler.ir import Compartment, Connection
+from compiler.program import Gate, PostValue, Program, ProgramPopulation, Relay, Synapses
 
 LARGEST_PAYLOAD = 255
 
 Todo = tuple[float, Callable[[], None]]
-"""When in a population's own time, and what. Fractions order what happens in one step: received,
-gated, averaged, written, sent, learned, carried."""
+"""When, and what. Fractions order what happens in one step: received, gated, averaged, written,
+sent, learned, carried, ended."""
 
 
 class Machine:
@@ -35,15 +36,22 @@ class Machine:
     """
 
     def __init__(
-        self, programs: Sequence[Program], device: torch.device, *, learn: bool, rows: int
+        self,
+        programs: Sequence[Program],
+        device: torch.device,
+        *,
+        learn: bool,
+        rows: int,
+        logs: bool = False,
     ) -> None:
         self.programs, self.program = programs, programs[0]
-        self.device, self.learn, self.rows = device, learn, rows
+        self.device, self.learn, self.rows, self.logs = device, learn, rows, logs
         self.steps = self.program.timetable.steps
         self.seeds = rounding.seeds([p.seed for p in programs], device)
         self.counters = Counters(self.program, rows, device)
         self.state = {p.name: self._rest(p) for p in self.program.populations}
         self.spikes: dict[str, Tensor] = {}
+        self.membrane: dict[str, list[Tensor]] = {}  # after each step, where `logs` is set
         self.signals: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
         self.post: dict[tuple[str, str], Tensor] = {}
@@ -66,13 +74,17 @@ class Machine:
 
     def fixation(self, number: int) -> None:
         """One fixation of every network, with all that they learn from it."""
-        for population in self._by_level():
-            for _, what in sorted(self._agenda(population, number), key=lambda item: item[0]):
-                what()
-        for population in self.program.populations:
-            state = self.state[population.name]
-            self.counters.end(population, state["previous"])
-            state["previous"] = state["count"]
+        for _, what in self.agenda(number):
+            what()
+
+    def agenda(self, fixation: int) -> list[Todo]:
+        """All that a fixation with learning takes, in the order of time within the fixation."""
+        todo = [
+            (population.level + tau, what)
+            for population in self._by_level()
+            for tau, what in self._todo(population, fixation)
+        ]
+        return sorted(todo, key=lambda item: item[0])
 
     def learned(self, row: int) -> Program:
         """Network `row` with the weights, tags and averages that it has now."""
@@ -108,21 +120,30 @@ class Machine:
         return state
 
     def _load(self, s: Synapses) -> None:
-        """Weights and tags of a projection, of all networks, by presynaptic rows."""
+        """Weights and tags of a projection, of all networks, by presynaptic rows.
+
+        Kernels lie as (R, k, k, C_in, C_out), of which each offset is such a matrix.
+        """
         own = [next(o for o in p.synapses if o.name == s.name) for p in self.programs]
-        weights = np.stack([np.ascontiguousarray(o.weights.T) for o in own])
-        self.weights[s.name] = on_device(weights, self.device)
+        kernels = s.connection is Connection.CONVOLUTION
+        axes = (2, 3, 1, 0) if kernels else (1, 0)
+        if s.connection is Connection.POOL:
+            axes = (0, 1)
+        self.weights[s.name] = on_device(
+            np.stack([o.weights.transpose(axes) for o in own]), self.device
+        )
         source = self.program.population(s.source)
         graded = source.soma is None or s.compartment is not Compartment.SOMA
-        kind = number_type(source.size, LARGEST_PAYLOAD if graded else 1)
+        summands = source.map[0] if kernels else source.size
+        kind = number_type(summands, LARGEST_PAYLOAD if graded else 1)
         self.numbers[s.name] = self.weights[s.name].to(kind)
         if self.learn and s.rule is not None:
             tags = [np.zeros(o.weights.shape) if o.tags is None else o.tags for o in own]
             stacked = np.stack([np.ascontiguousarray(t.T, np.int16) for t in tags])
             self.tags[s.name] = on_device(stacked, self.device)
 
-    def _agenda(self, population: ProgramPopulation, fixation: int) -> Iterator[Todo]:
-        """All that a population does in a fixation, in any order."""
+    def _todo(self, population: ProgramPopulation, fixation: int) -> Iterator[Todo]:
+        """All that a population does in a fixation, at its own time, in any order."""
         program, steps = self.program, self.steps
         began = fixation * program.timetable.period + 1 + population.level
         yield steps - 1, partial(self._present, population)
@@ -148,6 +169,7 @@ class Machine:
             tau = (program.timetable.period - 1 - population.level) % program.timetable.period
             if (began + tau) % (1 << s.rule.carry_exponent) == 0:
                 yield tau + 0.5, partial(self._carry, s)
+        yield program.timetable.predict + 0.9, partial(self._end, population)
 
     def _present(self, population: ProgramPopulation) -> None:
         state, soma = self.state[population.name], population.soma
@@ -156,27 +178,39 @@ class Machine:
             return
         current: Tensor | int = 0
         for s in self.program.synapses:
-            if s.target != population.name or s.compartment is not Compartment.SOMA:
-                continue
-            source = self.program.population(s.source)
-            if source.soma is None:
-                message = somata.payload(self.state[s.source], source.message(0), self.steps)
-                arrived = message[:, None]
-            else:
-                arrived = self.spikes[s.source]
-            if len(self.numbers[s.name]) == 1:
-                flat = summed(arrived.flatten(0, 1)[None], self.numbers[s.name])[0]
-                current = current + flat.unflatten(0, arrived.shape[:2])
-            else:
-                current = current + summed(arrived, self.numbers[s.name])
+            if s.target == population.name and s.compartment is Compartment.SOMA:
+                current = current + self._current(s, population)
         if isinstance(current, int):
             shape = (self.rows, 1, population.size)
             current = torch.zeros(shape, dtype=torch.int32, device=self.device)
-        assert isinstance(soma, Soma), "maps are refused"
-        spikes, updates = somata.integrate(soma, current, self.steps)
+        log = self.membrane.setdefault(population.name, []) if self.logs else None
+        if isinstance(soma, Relay):
+            spikes, updates = somata.relay(current, log)
+        else:
+            positions = population.map[1] * population.map[2]
+            spikes, updates = somata.integrate(soma, current, self.steps, positions, log)
         self.spikes[population.name] = spikes
         state["count"] = spikes.sum(1, dtype=torch.int32)
         self.counters.integrate(population, state["count"], updates, self.steps)
+
+    def _current(self, s: Synapses, population: ProgramPopulation) -> Tensor:
+        """What a projection brings to the soma, int32 (R, T, N); T = 1 where it is held."""
+        source = self.program.population(s.source)
+        if source.soma is None:
+            message = somata.payload(self.state[s.source], source.message(0), self.steps)
+            sent = message[:, None]
+        else:
+            sent = self.spikes[s.source]
+        along = window(s.connection, s.weights.shape[-1])
+        if along is None:
+            return summed(sent, self.numbers[s.name])
+        pooled = s.connection is Connection.POOL
+        channels = 1 if pooled else population.map[0]
+        operations = maps.reached(sent, along, source.map, population.map, channels)
+        self.counters.operations(s, operations)
+        if pooled:
+            return maps.neighbours(sent, self.weights[s.name][0], source.map)
+        return maps.convolve(sent, self.numbers[s.name], source.map)
 
     def _deliver(
         self, population: ProgramPopulation, compartment: Compartment, arriving: list[Synapses]
@@ -245,6 +279,11 @@ class Machine:
         self.weights[s.name], self.tags[s.name] = weights, tags
         self.numbers[s.name] = weights.to(self.numbers[s.name].dtype)
         self.counters.carry(s, moved, clipped)
+
+    def _end(self, population: ProgramPopulation) -> None:
+        state = self.state[population.name]
+        self.counters.end(population, state["previous"])
+        state["previous"] = state["count"]
 
 
 def on_device(values: np.ndarray, device: torch.device | str) -> Tensor:

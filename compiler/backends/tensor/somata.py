@@ -29,17 +29,21 @@ State = dict[str, Tensor]
 """count, previous, apical, retro, deviation: int32 (R, N); mean, variance: int64."""
 
 
-def integrate(soma: Soma, current: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+def integrate(
+    soma: Soma, current: Tensor, steps: int, positions: int = 1, log: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
     """Spikes bool (R, T, N) from currents int32 (R, T, N), or (R, 1, N) for a held current.
 
-    A bias is one of each neuron: without a map, a neuron is a channel of a single position.
+    A bias is one of a channel, the same at all its `positions`.
 
     Second, the numbers (2, R) of active updates (any current or potential) and of clipped
-    potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits.
+    potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits. The potential
+    (R, N) after each step is appended to `log`.
     """
     v = torch.zeros_like(current[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
     bias = torch.tensor(soma.bias or (0,), dtype=torch.int32, device=v.device)
+    bias = bias.repeat_interleave(positions) if soma.bias else bias
     spikes, updates = [], torch.zeros(2, len(v), dtype=torch.int64, device=v.device)
     for step in range(steps):
         drive = current[:, min(step, current.shape[1] - 1)]
@@ -59,6 +63,25 @@ def integrate(soma: Soma, current: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         updates[1] += (moved != v).sum(1)
         fired = v > soma.threshold
         spikes.append(fired)
+        if log is not None:
+            log.append(v)
+    return torch.stack(spikes, 1), updates
+
+
+def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """Spikes of relays, as `integrate`, from the masks int32 (R, T, N) of who spikes.
+
+    The first to spike wins: its mask, the lowest bit of the first mask that is not 0, is logged in
+    place of a potential. A relay with a winner, or with anything arriving, is active.
+    """
+    winner = torch.zeros_like(masks[:, 0])
+    spikes, updates = [], torch.zeros(2, len(masks), dtype=torch.int64, device=masks.device)
+    for mask in masks.unbind(1):
+        updates[0] += ((mask | winner) != 0).sum(1)
+        winner = torch.where(winner == 0, mask & -mask, winner)
+        spikes.append((mask & winner) != 0)
+        if log is not None:
+            log.append(winner)
     return torch.stack(spikes, 1), updates
 
 
