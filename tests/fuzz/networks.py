@@ -1,0 +1,189 @@
+"""Strategies for source networks: layers of any width and kind, maps, several inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from conv_network import conv_network
+from hypothesis import strategies as st
+
+from clapp_neuro.config import TrainConfig
+from compiler.frontends.checkpoint import RULES
+from compiler.ir import (
+    Comparator,
+    Compartment,
+    LearningRule,
+    Modulator,
+    Network,
+    Neuron,
+    Population,
+    Projection,
+    Quantity,
+    Schedule,
+    Term,
+)
+from compiler.local_rules.layer import Layer, Learning
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+# Few neurons, and the widths at which vector kernels change from one tile to the next.
+WIDTHS = st.integers(1, 5) | st.sampled_from([1, 2, 8, 15, 16, 17, 31, 33, 64, 65])
+STEPS = st.integers(1, 9) | st.sampled_from([16, 31, 64, 127])
+DECAYS = st.sampled_from([0.9, 0.0, 1.0, 0.5]) | st.floats(0, 1)
+# From a neuron that every input saturates to one that nothing reaches; most are in between, as
+# below most weights are neither all zero nor all the same: silence is quickly explored.
+THRESHOLDS = st.sampled_from([0.5, 0.25, 1.0, 0.1, 0.5, 2.0, 0.25, 0.1, 1e-6, 1e-3, 30.0, 1e6])
+RESETS = st.sampled_from(["subtract", "zero"])
+SEEDS = st.integers(0, 2**32 - 1)
+METHODS = ("static", "clapp", "espp", "lpl", "modulated", "clapp without retrodiction", "clapp")
+ROLES = {
+    "forward": Compartment.SOMA,
+    "prediction": Compartment.APICAL,
+    "retrodiction": Compartment.RETRO,
+}
+
+
+@st.composite
+def weights(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
+    """Real weights, from all zero to all the same."""
+    kind = draw(st.sampled_from([*["normal"] * 5, "equal", "sparse", "zero"]))
+    scale = draw(st.sampled_from([1.0, 1.0, 4.0, 0.2]))
+    random = np.random.default_rng(draw(SEEDS))
+    values = random.normal(0.5, 1.0, shape) / np.sqrt(shape[-1])
+    if kind == "zero":
+        return np.zeros(shape)
+    if kind == "equal":
+        return np.full(shape, scale)
+    if kind == "sparse":
+        values *= random.random(shape) < 0.3
+    return values * scale
+
+
+@st.composite
+def dense(draw: Draw) -> Network:
+    """One to three levels of one or two populations, and what each learns by."""
+    inputs = draw(st.integers(1, 2))
+    populations = [
+        Population(f"input{i}", draw(WIDTHS), 0, scale=draw(st.sampled_from([1 / 255, 1 / 100])))
+        for i in range(inputs)
+    ]
+    projections: list[Projection] = []
+    comparators: list[Comparator] = []
+    below = populations[:]
+    for level in range(1, draw(st.integers(1, 3)) + 1):
+        here = []
+        for i in range(draw(st.sampled_from([1, 1, 2]))):
+            name = f"layer{level}" + "ab"[i]
+            neuron = Neuron(draw(DECAYS), draw(THRESHOLDS), draw(RESETS))
+            size = draw(WIDTHS)
+            sources = [p for p in below if p is below[0] or draw(st.booleans())]
+            learning, tensors = draw(_learning(name, size, sources[0], neuron.threshold))
+            bias = tuple(draw(weights((size,)))) if draw(st.booleans()) else ()
+            averages = learning.averages
+            here.append(Population(name, size, level, neuron, averages=averages, bias=bias))
+            projections += [
+                Projection(
+                    f"{name}.{role}",
+                    sources[0].name if role == "forward" else name,
+                    name,
+                    compartment,
+                    tensors[role],
+                    learning.rules.get(role),
+                )
+                for role, compartment in ROLES.items()
+                if role == "forward" or role in learning.rules
+            ]
+            projections += [
+                Projection(
+                    f"{name}.from.{p.name}",
+                    p.name,
+                    name,
+                    Compartment.SOMA,
+                    draw(weights((size, p.size))),
+                )
+                for p in sources[1:]
+            ]
+            comparators += learning.comparators
+        # a neighbour's apical dendrite hears predictions, too, where there is one that learns
+        if len(here) == 2 and any(p.target == here[0].name and p.compartment is Compartment.APICAL
+                                  for p in projections) and draw(st.booleans()):  # fmt: skip
+            shape = (here[0].size, here[1].size)
+            projections.append(
+                Projection(
+                    f"{here[0].name}.lateral",
+                    here[1].name,
+                    here[0].name,
+                    Compartment.APICAL,
+                    draw(weights(shape)),
+                )
+            )
+        populations += here
+        below = here
+    return Network(
+        tuple(populations),
+        tuple(projections),
+        Schedule(draw(STEPS)),
+        tuple(comparators),
+        (Modulator("saccade"), Modulator("reward")),
+    )
+
+
+@st.composite
+def _learning(
+    draw: Draw, name: str, size: int, source: Population, threshold: float
+) -> tuple[Learning, dict[str, np.ndarray]]:
+    """How a layer learns, and its weights by role."""
+    method = draw(st.sampled_from(METHODS))
+    wide = {"forward": source.size, "prediction": size, "retrodiction": size}
+    tensors = {role: draw(weights((size, n))) for role, n in wide.items()}
+    # in proportion to what a weight is worth, since the compiler refuses a rate that no tag holds
+    worth = max(2 * np.abs(tensors["forward"]).max(), threshold / (510 if source.level == 0 else 2))
+    rate = min(1.0, float(worth)) * 2.0 ** -draw(st.integers(6, 12))
+    rate /= {"lpl": 128, "espp": 4}.get(method, 2)
+    if method == "static":
+        return Learning({}), tensors
+    if method == "modulated":
+        gate = draw(st.sampled_from(["reward", None]))
+        hebbian = Term(rate, Quantity.COUNT, (Quantity.PREVIOUS_COUNT,), gate)
+        decay = Term(-rate / 4, Quantity.PREVIOUS_COUNT, (Quantity.PREVIOUS_SURROGATE,))
+        return Learning({"forward": LearningRule(method, (hebbian, decay))}), tensors
+    random = np.random.default_rng(draw(SEEDS))
+    averages = {"mean": random.uniform(0, 1, size), "variance": random.uniform(0, 0.3, size)}
+    train = TrainConfig(
+        method=method.split()[0],
+        sgd_rate=rate,
+        margin=draw(st.sampled_from([1.0, 0.1, 20.0])),
+        retro="none" if "without" in method else None,
+    )
+    layer = Layer(name, "saccade", train, {**tensors, **averages})
+    return RULES[train.method].learning(layer), tensors
+
+
+@st.composite
+def maps(draw: Draw) -> Network:
+    """One to three convolutions on maps of any sides, pooled where something is left to pool."""
+    sides = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    channels = tuple(
+        draw(st.lists(st.integers(1, 4) | st.sampled_from([16, 17, 33]), min_size=2, max_size=4))
+    )
+    most = 0
+    while min(sides) >> (most + 1):
+        most += 1
+    pools = tuple(layer for layer in range(1, len(channels)) if draw(st.booleans()))[:most]
+    return conv_network(
+        sides,
+        channels,
+        pools,
+        kernel=draw(st.sampled_from([1, 3, 5])),
+        steps=draw(st.integers(1, 9)),
+        seed=draw(SEEDS),
+        gain=draw(st.sampled_from([1.0, 0.0, 3.0, 50.0])),
+        reset=draw(RESETS),
+    )
+
+
+def networks() -> st.SearchStrategy[Network]:
+    """Any of them."""
+    return st.one_of(dense(), dense(), maps())

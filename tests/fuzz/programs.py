@@ -1,0 +1,188 @@
+"""Strategies for programs: compiled ones, and such with numbers that no compiler chose.
+
+A change of a program is kept where `soundness` has nothing against it, so engines must agree on
+whatever this draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from fuzz.networks import SEEDS, Draw, networks
+from hypothesis import strategies as st
+
+from clapp_neuro.errors import InputError
+from compiler.averages import VARIANCE_BITS
+from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
+from compiler.pipeline import compile_network
+from compiler.program import EXPONENTS, Program, ProgramPopulation, Soma, Synapses
+from compiler.soundness import LARGEST, fault
+from compiler.targets import load_target
+
+TARGET = load_target("loihi2-sim")
+Refused = Callable[[str], None]
+
+
+@st.composite
+def programs(draw: Draw, refused: Refused = lambda reason: None) -> Program | None:
+    """A compiled program, changed or not; None where the compiler refuses the network.
+
+    `refused` is told why.
+    """
+    network: Network = draw(networks())
+    try:
+        program = compile_network(network, TARGET, draw(SEEDS)).program
+    except InputError as error:
+        refused(str(error))
+        return None
+    if draw(st.booleans()):
+        program = draw(carrying_often(program))
+    return draw(changed(program)) if draw(st.booleans()) else program
+
+
+@st.composite
+def carrying_often(draw: Draw, program: Program) -> Program:
+    """The same with whole units carried after every few fixations, so that short runs see it."""
+    whole = (program.timetable.period - 1).bit_length()
+    every = draw(st.integers(whole, max(whole, 9)))
+
+    def often(s: Synapses) -> Synapses:
+        if s.rule is None:
+            return s
+        old = f"u{s.rule.carry_exponent}"
+        products = (
+            tuple(
+                replace(p, factors=tuple(f"u{every}" if f == old else f for f in p.factors))
+                for p in some
+            )
+            for some in (s.rule.dw, s.rule.dt)
+        )
+        dw, dt = products
+        return replace(s, rule=replace(s.rule, dw=dw, dt=dt))
+
+    return _sound(program, replace(program, synapses=tuple(map(often, program.synapses))))
+
+
+@st.composite
+def changed(draw: Draw, program: Program) -> Program:
+    """The same with numbers of any legal size in any place."""
+    for number in range(len(program.synapses)):
+        program = draw(_changed_synapses(program, number))
+    for number in range(len(program.populations)):
+        if draw(st.booleans()):
+            for name, value in _of_population(draw, program, program.populations[number]):
+                program = _with(program, "populations", number, {name: value})
+    for number, gate in enumerate(program.gates):
+        if draw(st.booleans()):
+            wide = st.integers(-LARGEST, LARGEST)
+            parts = {
+                "margin": draw(st.integers(-9, 9) | wide),
+                "left": draw(st.none() | wide),
+                "score_shift": draw(st.integers(0, 31)),
+                "score": draw(_some(program.population(gate.population), 2)),
+                "norm": draw(st.none() | st.sampled_from(PRE_QUANTITIES)),
+            }
+            for name, value in parts.items():
+                program = _with(program, "gates", number, {name: value})
+    return program
+
+
+@st.composite
+def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
+    s = program.synapses[number]
+    if s.connection is not Connection.POOL and draw(st.booleans()):
+        values = draw(_integers(s.weights.shape, program.weight_max)).astype(np.int8)
+        program = _with(program, "synapses", number, {"weights": values})
+    if s.tags is not None and draw(st.booleans()):
+        tags = draw(_integers(s.tags.shape, program.tag_max)).astype(np.int16)
+        program = _with(program, "synapses", number, {"tags": tags})
+    if draw(st.booleans()):
+        shift = draw(st.integers(0, 31))
+        program = _with(program, "synapses", number, {"delivery_shift": shift})
+    if s.rule is not None and draw(st.booleans()):
+        exponent = draw(st.sampled_from(EXPONENTS))
+        dt = tuple(replace(p, exponent=exponent) if p.sign > 0 else p for p in s.rule.dt)
+        program = _with(program, "synapses", number, {"rule": replace(s.rule, dt=dt)})
+    return program
+
+
+@st.composite
+def _integers(draw: Draw, shape: tuple[int, ...], largest: int) -> np.ndarray:
+    """Any values up to the largest, or all at a limit, or none."""
+    kind = draw(st.sampled_from(["any", "high", "low", "limits", "zero"]))
+    random = np.random.default_rng(draw(SEEDS))
+    if kind == "any":
+        return random.integers(-largest, largest + 1, shape)
+    if kind == "limits":
+        return random.choice([-largest, largest], shape)
+    return np.full(shape, {"high": largest, "low": -largest, "zero": 0}[kind])
+
+
+def _of_population(
+    draw: Draw, program: Program, population: ProgramPopulation
+) -> Iterator[tuple[str, Any]]:
+    """Fields and their new values, each judged alone."""
+    if isinstance(population.soma, Soma):
+        high = st.sampled_from([0, 1, 100, LARGEST]) | st.integers(0, LARGEST)
+        wide = st.integers(-9, 9) | st.integers(-LARGEST, LARGEST)
+        for name, strategy in (
+            ("decay", st.sampled_from([0, 1, 4095, 4096]) | st.integers(0, 4096)),
+            ("threshold", high),
+            ("input_shift", st.integers(0, 23)),
+            ("reset", st.sampled_from(["subtract", "zero"])),
+            ("bias", st.lists(wide, min_size=population.map[0], max_size=population.map[0])),
+        ):
+            if draw(st.booleans()):
+                value = draw(strategy)
+                value = tuple(value) if name == "bias" else value
+                yield "soma", replace(population.soma, **{name: value})
+    if population.averages is not None and draw(st.booleans()):
+        own, size = population.averages, (population.size,)
+        random = np.random.default_rng(draw(SEEDS))
+        mean, variance = random.integers(0, 1 << draw(st.integers(1, VARIANCE_BITS)), (2, *size))
+        whole = {"mean": mean.astype(np.int32), "variance": variance.astype(np.int32)}
+        epsilon = draw(st.sampled_from([1, own.epsilon]))
+        yield "averages", replace(own, **whole, epsilon=epsilon)
+    for i, value in enumerate(population.post_values):
+        if draw(st.booleans()):
+            new = replace(
+                value,
+                factors=draw(_some(population, 3)),
+                gate=draw(st.sampled_from([None, *_signals(program), value.gate])),
+                multiplier=draw(st.sampled_from([value.multiplier, 1, -1, 2**15])),
+                shift=draw(st.sampled_from([value.shift, 0, 31]) | st.integers(0, 31)),
+                granularity=draw(st.sampled_from([1, 2, 4, 8, 128])),
+                rectified=draw(st.sampled_from(["", "half", "full"])),
+            )
+            values = population.post_values
+            yield "post_values", (*values[:i], new, *values[i + 1 :])
+    for i, message in enumerate(population.messages):
+        if draw(st.booleans()):
+            new_message = replace(
+                message, drop=draw(st.integers(0, 8)), lift=draw(st.integers(0, 8))
+            )
+            sent = population.messages
+            yield "messages", (*sent[:i], new_message, *sent[i + 1 :])
+
+
+def _signals(program: Program) -> list[str]:
+    return [*program.modulators, *(g.name for g in program.gates)]
+
+
+def _some(population: ProgramPopulation, most: int) -> st.SearchStrategy[tuple[Quantity, ...]]:
+    known = [q for q in Quantity if q is not Quantity.DEVIATION or population.averages is not None]
+    return st.lists(st.sampled_from(known), min_size=1, max_size=most).map(tuple)
+
+
+def _with(program: Program, kind: str, number: int, changes: dict[str, Any]) -> Program:
+    """The program with one of its populations, synapses or gates changed, if that is sound."""
+    parts = list(getattr(program, kind))
+    parts[number] = replace(parts[number], **changes)
+    return _sound(program, replace(program, **{kind: tuple(parts)}))
+
+
+def _sound(program: Program, other: Program) -> Program:
+    return program if fault(other) is not None else other
