@@ -31,7 +31,7 @@ def infer(
     program: Program, stimulus: Stimulus, *, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], Events]:
     """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events."""
-    _require_dense(program)
+    require_dense(program)
     parts: dict[str, list[np.ndarray]] = {p.name: [] for p in program.populations if p.soma}
     events = None
     for start in range(0, max(stimulus.fixations, 1), AT_ONCE):
@@ -96,7 +96,8 @@ def simulate(
     ]
 
 
-def _require_dense(program: Program) -> None:
+def require_dense(program: Program) -> None:
+    """InputError where there is a map."""
     for population in program.populations:
         if population.shape is not None or isinstance(population.soma, Relay):
             raise InputError(
@@ -110,7 +111,7 @@ def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> 
         raise InputError(f"{len(programs)} programs and {len(stimuli)} stimuli: give one for each")
     if len({s.fixations for s in stimuli}) > 1:
         raise InputError("stimuli of networks that run side by side must be equally long")
-    _require_dense(programs[0])
+    require_dense(programs[0])
     first = _bare(programs[0])
     for number, program in enumerate(programs):
         if _bare(program) != first:

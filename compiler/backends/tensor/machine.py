@@ -43,6 +43,7 @@ class Machine:
         self.seeds = rounding.seeds([p.seed for p in programs], device)
         self.counters = Counters(self.program, rows, device)
         self.state = {p.name: self._rest(p) for p in self.program.populations}
+        self.potentials: list[Tensor] | None = None  # set, it takes those of every step
         self.spikes: dict[str, Tensor] = {}
         self.signals: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
@@ -61,14 +62,18 @@ class Machine:
 
     def forward(self) -> None:
         """The presentation alone."""
-        for population in self._by_level():
+        for population in self.by_level():
             self._present(population)
 
     def fixation(self, number: int) -> None:
         """One fixation of every network, with all that they learn from it."""
-        for population in self._by_level():
-            for _, what in sorted(self._agenda(population, number), key=lambda item: item[0]):
+        for population in self.by_level():
+            for _, what in self.agenda(population, number):
                 what()
+        self.end()
+
+    def end(self) -> None:
+        """Counts become previous counts."""
         for population in self.program.populations:
             state = self.state[population.name]
             self.counters.end(population, state["previous"])
@@ -95,7 +100,8 @@ class Machine:
             populations.append(p)
         return replace(self.programs[row], synapses=tuple(changed), populations=tuple(populations))
 
-    def _by_level(self) -> list[ProgramPopulation]:
+    def by_level(self) -> list[ProgramPopulation]:
+        """Populations in the order in which a fixation reaches them."""
         return sorted(self.program.populations, key=lambda p: p.level)
 
     def _rest(self, population: ProgramPopulation) -> somata.State:
@@ -121,8 +127,11 @@ class Machine:
             stacked = np.stack([np.ascontiguousarray(t.T, np.int16) for t in tags])
             self.tags[s.name] = on_device(stacked, self.device)
 
-    def _agenda(self, population: ProgramPopulation, fixation: int) -> Iterator[Todo]:
-        """All that a population does in a fixation, in any order."""
+    def agenda(self, population: ProgramPopulation, fixation: int) -> list[Todo]:
+        """All that a population does in a fixation, in order."""
+        return sorted(self._todo(population, fixation), key=lambda item: item[0])
+
+    def _todo(self, population: ProgramPopulation, fixation: int) -> Iterator[Todo]:
         program, steps = self.program, self.steps
         began = fixation * program.timetable.period + 1 + population.level
         yield steps - 1, partial(self._present, population)
@@ -173,7 +182,7 @@ class Machine:
             shape = (self.rows, 1, population.size)
             current = torch.zeros(shape, dtype=torch.int32, device=self.device)
         assert isinstance(soma, Soma), "maps are refused"
-        spikes, updates = somata.integrate(soma, current, self.steps)
+        spikes, updates = somata.integrate(soma, current, self.steps, self.potentials)
         self.spikes[population.name] = spikes
         state["count"] = spikes.sum(1, dtype=torch.int32)
         self.counters.integrate(population, state["count"], updates, self.steps)

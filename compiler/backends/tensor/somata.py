@@ -29,10 +29,13 @@ State = dict[str, Tensor]
 """count, previous, apical, retro, deviation: int32 (R, N); mean, variance: int64."""
 
 
-def integrate(soma: Soma, current: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+def integrate(
+    soma: Soma, current: Tensor, steps: int, potentials: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
     """Spikes bool (R, T, N) from currents int32 (R, T, N), or (R, 1, N) for a held current.
 
-    A bias is one of each neuron: without a map, a neuron is a channel of a single position.
+    `potentials` takes those after each step, int32 (R, N). A bias is one of each neuron: without a
+    map, a neuron is a channel of a single position.
 
     Second, the numbers (2, R) of active updates (any current or potential) and of clipped
     potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits.
@@ -58,6 +61,8 @@ def integrate(soma: Soma, current: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         v = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
         updates[1] += (moved != v).sum(1)
         fired = v > soma.threshold
+        if potentials is not None:
+            potentials.append(v)
         spikes.append(fired)
     return torch.stack(spikes, 1), updates
 
