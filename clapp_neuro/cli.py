@@ -236,6 +236,7 @@ def run(
     train_images: Annotated[int | None, typer.Option(help="labelled images to fit it on")] = None,
     data: Data = None,
     seed: Annotated[int | None, typer.Option(help="seed of the gaze (default 0)")] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda without --learn")] = "cpu",
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
@@ -252,6 +253,7 @@ def run(
             seed=seed,
             probe=probe,
             train_images=train_images,
+            device=device,
             report=report,
         )
     dump(json, result)
@@ -276,10 +278,11 @@ def run(
 @command("clapp-neuro verify model.clapp --against lava --learn")
 def verify(
     bundle: Bundle,
-    against: Annotated[str, typer.Option(help="lava or reference")] = "lava",
+    against: Annotated[str, typer.Option(help="lava, tensor or reference")] = "lava",
     learn: Annotated[bool, typer.Option("--learn", help="with on-chip learning")] = False,
     fixations: Annotated[int, typer.Option(help="how many")] = 20,
     timeout: Annotated[float, typer.Option(help="seconds that Lava may take")] = 600.0,
+    device: Annotated[str, typer.Option(help="cpu or cuda, for the engine on tensors")] = "cpu",
     data: Data = None,
     seed: Seed = 0,
     json: Json = None,
@@ -294,6 +297,7 @@ def verify(
             data=data,
             seed=seed,
             timeout=timeout,
+            device=device,
             report=report,
         )
     dump(json, result)

@@ -18,6 +18,7 @@ from clapp_neuro.config import Experiment
 from clapp_neuro.data.augmentation import augmentation, augmented
 from clapp_neuro.data.images import load_images
 from clapp_neuro.data.patches import image_inputs
+from clapp_neuro.device import find_device
 from clapp_neuro.encoders.activity import activities
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.errors import InputError
@@ -62,7 +63,7 @@ def layer_features(
 
     Images (B, H, W) are seen in their centre crop. Computed on a GPU where there is one.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = find_device(None)
     weights = {name: weight.to(device) for name, weight in weights.items()}
     parts: list[list[npt.NDArray[np.float64]]] = [[] for _ in experiment.encoder.layers]
     for start in range(0, len(images), IMAGES_AT_ONCE):

@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 import torch
 from compiled_program import compiled
+from conv_network import conv_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import clapp_neuro
+from clapp_neuro.cli import app
+from clapp_neuro.config import read_experiment
 from clapp_neuro.errors import InputError
 from compiler import rounding as reference
 from compiler.backends import simulator, tensor
 from compiler.backends.tensor import exact, rounding
+from compiler.pipeline import compile_network
+from compiler.targets import load_target
 from compiler.trace import Stimulus
+from compiler.verify import compare
 
 RATES = {"clapp": 2**-6, "espp": 2**-6, "lpl": 2**-10}
 
@@ -78,6 +86,17 @@ def test_random_networks_learn_alike(widths, steps, seed, method):
     np.testing.assert_array_equal(found.scores, alone.scores)
     same_program(found.program, alone.program)
     assert found.events == alone.events
+
+
+@pytest.mark.parametrize("method", RATES)
+@pytest.mark.parametrize("learn", [True, False])
+def test_every_step_is_the_same(method, learn):
+    program = compiled((11, 9, 5), method=method, rate=RATES[method])
+    shown = stimulus(program, 9, seed=4)
+    ours, theirs = (engine.trace(program, shown, learn) for engine in (tensor, simulator))
+    *_, total = compare(program, ours, theirs)
+    assert total.equal, total.first_difference
+    assert total.fixations == 9 and (total.weights_compared > 0) == learn
 
 
 @settings(max_examples=25, deadline=None)
@@ -170,3 +189,50 @@ def test_a_membrane_that_saturates_and_one_with_a_bias(change):
     _, theirs = simulator.infer(program, shown)
     assert events == theirs
     assert (events.populations[1].membrane_clipped > 0) == ("input_shift" in change)
+
+
+@pytest.mark.parametrize("sides", [(6, 6), (5, 7), (2, 3)])
+def test_maps(sides):
+    network = conv_network(sides, (2, 5, 3), (1,), steps=5)
+    program = compile_network(network, load_target("loihi2-sim")).program
+    shown = stimulus(program, 9)
+    counts, events = tensor.infer(program, shown)
+    theirs, their_events = simulator.infer(program, shown)
+    for name in counts:
+        np.testing.assert_array_equal(counts[name], theirs[name], err_msg=name)
+    assert events == their_events
+    for outcome in tensor.simulate([program, program], [shown, shown]):
+        assert outcome.events == simulator.simulate(program, shown).events
+    assert counts["layer1.pool"].any()
+
+
+def test_memory_of_inference_is_bounded_by_the_currents_of_a_layer(monkeypatch):
+    network = conv_network((6, 6), (2, 5), steps=5)
+    program = compile_network(network, load_target("loihi2-sim")).program
+    shown = stimulus(program, 7)
+    whole, events = tensor.infer(program, shown)
+    monkeypatch.setattr("compiler.backends.tensor.engine.CURRENTS", 2 * 5 * 180)
+    parts, their_events = tensor.infer(program, shown)
+    np.testing.assert_array_equal(whole["layer1"], parts["layer1"])
+    assert events == their_events
+
+
+def test_verify_by_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("clapp_neuro.data.fashion.DEBIAN_FOLDER", tmp_path / "not-there")
+    values = {"encoder": {"layers": [20, 12]}, "train": {"batch_size": 16, "steps": 2}}
+    clapp_neuro.train(read_experiment(values, "test"), tmp_path / "model.pt")
+    bundle = clapp_neuro.compile(tmp_path / "model.pt").path
+    found = clapp_neuro.verify(bundle, against="tensor", learn=True, fixations=6)
+    assert found.equal and found.fixations == 6 and found.weights_compared > 0
+    told = CliRunner().invoke(
+        app, ["verify", str(bundle), "--against", "tensor", "--fixations", "3"]
+    )
+    assert told.exit_code == 0 and "equal: 3 fixations" in told.output
+    with pytest.raises(InputError, match="unknown device 'gpu'"):
+        clapp_neuro.verify(bundle, against="tensor", device="gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="no CUDA GPU"):
+        clapp_neuro.run(bundle, images=2, device="cuda")
+    with pytest.raises(InputError, match="runs on the processor"):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        clapp_neuro.run(bundle, images=2, device="cuda", learn=True)

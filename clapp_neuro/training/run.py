@@ -14,6 +14,7 @@ from clapp_neuro.calibration import calibrate
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from clapp_neuro.config import Experiment
 from clapp_neuro.data.images import ImageSet, load_images
+from clapp_neuro.device import find_device
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.shapes import modules_of
 from clapp_neuro.errors import InputError
@@ -179,10 +180,4 @@ def _device(name: str | None, experiment: Experiment) -> torch.device:
         if name not in (None, "cpu"):
             raise InputError(f"online training runs on the CPU, not on {name}: leave device out")
         return torch.device("cpu")
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name not in ("cpu", "cuda"):
-        raise InputError(f"unknown device '{name}': known are cpu, cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("PyTorch finds no CUDA GPU on this machine: use the device cpu")
-    return torch.device(name)
+    return find_device(name)

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from clapp_neuro.data.images import ImageSet
+from clapp_neuro.device import find_device
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
+from compiler.backends import tensor
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
@@ -48,7 +50,7 @@ class RunResult:
     accuracy: dict[str, float]
     events: Events
     out: Path | None
-    engine: str = "simulator"  # whatever backend the target names: Lava runs in `verify`
+    engine: str  # whatever backend the target names: Lava runs in `verify`
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -68,6 +70,7 @@ def run(
     seed: int | None = None,
     probe: bool = False,
     train_images: int | None = None,
+    device: str = "cpu",
     report: Report = silent,
 ) -> RunResult:
     """Run a compiled program on the simulator.
@@ -78,7 +81,8 @@ def run(
     (default 0) are that run's, and the result is, to the bit, that of an uninterrupted run. out:
     where to write the learned program; then the first Ctrl-C writes what was learned so far and
     returns. probe: linear readout of the counts, fitted on the first `train_images` labelled
-    images (default: at most 20,000).
+    images (default: at most 20,000). device: with `cuda` the engine on tensors looks at the
+    images, the same to the bit; one network learns fastest on the processor.
     Raises InputError for files or data that do not fit.
     """
     if out is not None:
@@ -88,6 +92,12 @@ def run(
     if started is not None and (images is not None or seed is not None):
         raise InputError("images and seed of a run that is resumed are those it began with")
     learn = learn or resume
+    where = find_device(device).type
+    if learn and where != "cpu":
+        raise InputError(
+            f"one network that learns runs on the processor, not on {device}: leave --device out "
+            "(many side by side: compiler.backends.tensor.simulate)"
+        )
     if out is not None and not learn:
         raise InputError("nothing to write: give --learn together with --out")
     if learn and not resume and carries_run(path):
@@ -110,7 +120,10 @@ def run(
         result, seed = None, 0
         count = _at_most(images, len(seen.test_images), "test images")
         stimulus = scan(program, seen.test_images[:count])
-        _, events = infer(program, stimulus, keep=())
+        if where == "cpu":
+            _, events = infer(program, stimulus, keep=())
+        else:
+            _, events = tensor.infer(program, stimulus, device=where)
         fixations = stimulus.fixations
     unfinished = None
     if result is not None and fixations < stimulus.fixations:
@@ -129,6 +142,7 @@ def run(
         accuracy=readout(program, seen, labelled) if probe and unfinished is None else {},
         events=events,
         out=written,
+        engine="simulator" if where == "cpu" else f"tensor ({where})",
     )
 
 

@@ -1,4 +1,4 @@
-"""`verify`: the simulator against Lava, bit by bit, or against the float reference."""
+"""`verify`: the simulator against another engine, bit by bit, or against the float reference."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 
 from clapp_neuro.config import Experiment, with_training
 from clapp_neuro.data.images import ImageSet
+from clapp_neuro.device import find_device
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.training.online import OnlineTrainer
@@ -23,13 +24,13 @@ from clapp_neuro.verbs.float_network import (
     weight_unit,
 )
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_populations
-from compiler.backends import lava, simulator
+from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
 from compiler.program import TAG_UNITS, Program
 from compiler.trace import Stimulus
 from compiler.verify import Difference, compare
 
-ENGINES = ("lava", "reference")
+ENGINES = ("lava", "tensor", "reference")
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,12 @@ def verify(
     data: str | os.PathLike[str] | None = None,
     seed: int = 0,
     timeout: float = 600.0,
+    device: str = "cpu",
     report: Report = silent,
 ) -> VerifyResult:
     """Run a program on two engines and compare.
 
+    device: cpu or cuda, where the engine on tensors runs; timeout: seconds for Lava.
     Raises InputError for an unknown engine, a file that is none, or Lava missing.
     """
     if against not in ENGINES:
@@ -92,7 +95,10 @@ def verify(
         learning = images if learn else None
         return _against_reference(program, stimulus, learning, seed)
     ours = simulator.trace(program, stimulus, learn)
-    theirs = lava.trace(program, stimulus, learn, timeout)
+    if against == "tensor":
+        theirs = tensor.trace(program, stimulus, learn, device=find_device(device).type)
+    else:
+        theirs = lava.trace(program, stimulus, learn, timeout)
     for total in compare(program, ours, theirs):
         report(total.fixations, fixations, f"{total.mismatches} differences")
     return VerifyResult(
