@@ -22,12 +22,13 @@ ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
 
-.PHONY: help setup demo test slow lint format bench clean distclean
+.PHONY: help setup demo test slow fuzz lint format bench clean distclean
 
 help:
 	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
 	@echo 'make test       the tests'
 	@echo 'make slow       the tests that take minutes each'
+	@echo 'make fuzz       random networks on all engines: FUZZ=3000 of them; a find is written to found/'
 	@echo 'make lint       linter, formatter check, type checker'
 	@echo 'make format     let the formatter rewrite the sources'
 	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
@@ -47,6 +48,11 @@ test: setup
 
 slow: setup
 	@$(RUN) -m pytest -m slow
+
+# What failed is kept in .hypothesis and tried first the next time.
+FUZZ := 3000
+fuzz: setup
+	@FUZZ=$(FUZZ) $(RUN) -m pytest -q -m fuzz -s --durations=2 tests/test_fuzz.py
 
 lint: $(INSTALLED)
 	@$(RUN) -m ruff check .

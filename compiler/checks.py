@@ -32,9 +32,9 @@ from compiler.targets import (
     load_machine,
     machine_names,
 )
+from compiler.widths import largest_payload
 
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
-INTENSITY_MAX = 255  # an input's 8 bits
 SCORE_BITS = 24  # scores are clipped to 24 bits
 # What one neuron exceeds, as placing names it: the words of a refusal and the unit.
 CORE_LIMITS = {
@@ -291,5 +291,4 @@ def _trace_steps(program: Program, name: str) -> set[int]:
 def _largest_payload(program: Program, population: ProgramPopulation, message: Message) -> int:
     if message.quantity not in PRE_QUANTITIES:
         raise InputError(f"{population.name} sends {message.quantity.value}, which is no count")
-    most = INTENSITY_MAX if population.soma is None else program.timetable.steps
-    return (most >> message.drop) << message.lift
+    return largest_payload(program, population, message)

@@ -26,6 +26,8 @@ from compiler.program import (
     SumOfProducts,
     Synapses,
 )
+from compiler.timing import untimely
+from compiler.widths import overflowing
 
 LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
 LARGEST = (1 << 23) - 1  # 24 bits with sign
@@ -106,6 +108,8 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
             if value.rectified not in ("", "half", "full"):
                 yield f"{population.name} has a gate rectified '{value.rectified}'"
+            if population.shape is not None:
+                yield f"no engine writes post values of a map, as {population.name} would"
             if Quantity.DEVIATION in value.factors and population.averages is None:
                 yield f"{population.name} reads a deviation, but keeps no averages"
         yield from _of_averages(program, population)
@@ -114,8 +118,12 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"{gate.name} names what does not exist"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
+        if gate.population in sizes and program.population(gate.population).soma is None:
+            yield f"{gate.name} compares the input {gate.population}"
     for s in program.synapses:
         yield from _of_synapses(program, s, sizes)
+    yield from untimely(program)
+    yield from overflowing(program)
 
 
 def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[str]:
@@ -201,7 +209,6 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{s.rule.carry_exponent} steps between carries of {s.name}"
             )
-    yield from _timing(program, s)
 
 
 def executable(rule: SumOfProducts) -> bool:
@@ -224,17 +231,3 @@ def executable(rule: SumOfProducts) -> bool:
         and accumulate.exponent in EXPONENTS
         and int(carry[1:]) < 64
     )
-
-
-def _timing(program: Program, s: Synapses) -> Iterator[str]:
-    """Every message that a synapse needs is sent."""
-    source, target = program.population(s.source), program.population(s.target)
-    if s.compartment is Compartment.SOMA and target.latched and source.soma is not None:
-        yield f"{s.name} sends spikes to {s.target}, which latches one message"
-    sent = {m.step for m in source.messages}
-    needed = {slot + target.level - source.level for slot in s.slots}
-    spikes = source.soma is not None and s.compartment is Compartment.SOMA
-    if not spikes:
-        needed |= set(s.listens)
-    if not needed <= sent:
-        yield f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it"

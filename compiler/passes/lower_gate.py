@@ -6,14 +6,17 @@ import math
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator
-from compiler.passes.quantize import Quantized
+from compiler.passes.quantize import MEMBRANE_MAX, Quantized
 from compiler.passes.units import bound, post_unit
 from compiler.program import NORM_BITS, SCORE_BITS, Gate
 from compiler.report import Note
 
 
 def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
-    """The hinge margin as an integer threshold on the summed score."""
+    """The hinge margin as an integer threshold on the summed score.
+
+    InputError where it exceeds the score's 24 bits, or where a norm is not one of counts.
+    """
     population = quantized.network.population(comparator.population)
     unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
     peak = float(population.size)
@@ -32,6 +35,12 @@ def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) 
     margins, errors, texts = [], [], []
     for margin in comparator.margins:
         margins.append(round(margin / unit))
+        if abs(margins[-1]) > MEMBRANE_MAX:
+            raise InputError(
+                f"comparator {comparator.name}: the margin {margin:g} is {margins[-1]} in units of "
+                f"the score, which has 24 bits; make the margin smaller by a factor of "
+                f"{abs(margins[-1]) / MEMBRANE_MAX:.1f}, or show a fixation for fewer time steps"
+            )
         errors.append(abs(margins[-1] * unit / margin - 1) if margin else 0.0)
         texts.append(f"{margin:g} is {margins[-1]} (error {errors[-1]:.1e})")
     split = margins[0] != margins[1]

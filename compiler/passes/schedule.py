@@ -102,7 +102,7 @@ def _try(
         for choice in permutations(free, len(terms)):
             if all(
                 sent[tau + climbs - first] is term.pre
-                and tau >= _ready(network, term, steps, retro)
+                and tau >= _ready(network, term, steps, retro, level[projection.target])
                 for tau, term in zip(choice, terms, strict=True)
             ):
                 slots[projection.name] = choice
@@ -112,12 +112,14 @@ def _try(
     return retro, predict, slots
 
 
-def _ready(network: Network, term: Term, steps: int, retro: int) -> int:
-    """The first tau at which the post value of the term is known."""
+def _ready(network: Network, term: Term, steps: int, retro: int, level: int) -> int:
+    """The first tau at which the post value of the term is known to a population of that level."""
     ready = steps + 1
     for comparator in network.comparators:
         if comparator.name == term.gate:
-            ready = steps + comparator.sums + 1  # sums sent from steps on, then it decides
+            later = network.population(comparator.population).level - level
+            # sums are sent from `steps` on, then it decides, by its own layer's time
+            ready = max(ready, steps + comparator.sums + 1 + later)
     if Quantity.RETRO in term.post:
         ready = max(ready, retro + 1)
     return ready

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
-from fuzz.cases import Case
 
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator, tensor
@@ -15,6 +14,7 @@ from compiler.program import Program
 from compiler.soundness import fault
 from compiler.trace import FixationTrace
 from compiler.verify import compare
+from fuzz.cases import Case
 
 TIMEOUT = 60.0
 
@@ -143,9 +143,7 @@ def _handed_over(case: Case) -> Ran:
     return Ran(ran.program, {}, ran.scores, ran.gates, ran.events)
 
 
-def _inferred(
-    case: Case, infer: Callable[..., tuple[dict[str, np.ndarray], Events]]
-) -> Ran:
+def _inferred(case: Case, infer: Callable[..., tuple[dict[str, np.ndarray], Events]]) -> Ran:
     counts, events = infer(case.program, case.stimulus)
     none = np.zeros((0, len(case.program.gates)), np.int64)
     return Ran(case.program, counts, none, none, events)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fuzz.networks import SEEDS, Draw
-from fuzz.programs import Refused, programs
 from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
 from compiler.bundle import read_bundle, write_bundle
 from compiler.program import Program
 from compiler.trace import Stimulus
+from fuzz.networks import SEEDS, Draw
+from fuzz.programs import Refused, programs
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuzz.agreement import difference
-from fuzz.cases import Case, cases, write_case
 from hypothesis import HealthCheck, given, settings
 from hypothesis.database import ExampleDatabase
+
+from fuzz.agreement import difference
+from fuzz.cases import Case, cases, write_case
 
 FOUND = Path(__file__).parents[2] / "found"
 REPORT_EVERY = 100  # draws
@@ -45,7 +47,7 @@ class Hunt:
             path = write_case(self.folder / f"{self.against}.clapp", case)
             raise EnginesDisagreeError(
                 f"simulator and {self.against} disagree on {case}\n  {found}\n"
-                f"reproduce with: python tests/rerun_case.py {path} --against {self.against}"
+                f"reproduce with: python tests/rerun_case.py {shlex.quote(str(path))} --against {self.against}"
             )
 
     def refuse(self, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,9 @@ def dense(draw: Draw) -> Network:
             )
         populations += here
         below = here
+    if comparators and draw(st.sampled_from([False, False, True])):  # one gate for all layers
+        only = draw(st.sampled_from(comparators)).name
+        projections = [_gated_by(p, only) for p in projections]
     return Network(
         tuple(populations),
         tuple(projections),
@@ -128,6 +132,13 @@ def dense(draw: Draw) -> Network:
         tuple(comparators),
         (Modulator("saccade"), Modulator("reward")),
     )
+
+
+def _gated_by(projection: Projection, gate: str) -> Projection:
+    if projection.rule is None:
+        return projection
+    terms = tuple(replace(t, gate=gate) for t in projection.rule.terms)
+    return replace(projection, rule=replace(projection.rule, terms=terms))
 
 
 @st.composite

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from fuzz.networks import SEEDS, Draw, networks
 from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
@@ -21,6 +20,7 @@ from compiler.pipeline import compile_network
 from compiler.program import EXPONENTS, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import LARGEST, fault
 from compiler.targets import load_target
+from fuzz.networks import SEEDS, Draw, networks
 
 TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]

@@ -27,7 +27,9 @@ def convolve(sent: Tensor, kernels: Tensor, shape: Map) -> Tensor:
     half = side // 2
     seen = sent.unflatten(2, shape).permute(0, 1, 3, 4, 2).to(kernels.dtype)
     seen = pad(seen, (0, 0, half, half, half, half))
-    current = torch.zeros(rows, steps * height * width, count, dtype=torch.int32, device=sent.device)
+    current = torch.zeros(
+        rows, steps * height * width, count, dtype=torch.int32, device=sent.device
+    )
     for dy in range(side):
         for dx in range(side):
             window = seen[:, :, dy : dy + height, dx : dx + width]
