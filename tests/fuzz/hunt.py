@@ -45,9 +45,10 @@ class Hunt:
         found = difference(self.against, case)
         if found is not None:
             path = write_case(self.folder / f"{self.against}.clapp", case)
+            again = f"{shlex.quote(str(path))} --against {self.against}"
             raise EnginesDisagreeError(
                 f"simulator and {self.against} disagree on {case}\n  {found}\n"
-                f"reproduce with: python tests/rerun_case.py {shlex.quote(str(path))} --against {self.against}"
+                f"reproduce with: python tests/rerun_case.py {again}"
             )
 
     def refuse(self, reason: str) -> None:

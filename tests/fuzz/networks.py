@@ -165,7 +165,7 @@ def _learning(
     train = TrainConfig(
         method=method.split()[0],
         sgd_rate=rate,
-        margin=draw(st.sampled_from([1.0, 0.1, 20.0])),
+        margin=draw(st.sampled_from([1.0, 0.1, 3.0])),
         retro="none" if "without" in method else None,
     )
     layer = Layer(name, "saccade", train, {**tensors, **averages})
