@@ -15,6 +15,11 @@ from compiler.report import Note
 def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
     """The hinge margin as an integer threshold on the summed score."""
     population = quantized.network.population(comparator.population)
+    if comparator.classes:
+        text = f"rewards {population.name} for naming one of {comparator.classes} classes"
+        notes.append(Note("learning", comparator.name, text))
+        heard = comparator.modulator, 0, 0, comparator.score
+        return Gate(comparator.name, population.name, *heard, classes=comparator.classes)
     unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
     peak = float(population.size)
     for quantity in comparator.score:

@@ -11,6 +11,7 @@ import torch
 from clapp_neuro.errors import InputError
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.events import Events
+from compiler.products import general
 from compiler.program import Program, Relay
 from compiler.trace import Stimulus
 
@@ -97,13 +98,22 @@ def simulate(
 
 
 def require_dense(program: Program) -> None:
-    """InputError where there is a map."""
+    """InputError where there is a map, or what learns from spike times."""
     for population in program.populations:
         if population.shape is not None or isinstance(population.soma, Relay):
             raise InputError(
                 f"population {population.name} is a map: the engine on tensors runs dense "
                 "networks; run this one on the simulator, on a processor"
             )
+
+    timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
+    timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
+    timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]
+    if timed:
+        raise InputError(
+            f"{timed[0]}: the engine on tensors goes through whole presentations; run this network "
+            "on the simulator"
+        )
 
 
 def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
