@@ -43,8 +43,9 @@ setup: $(WARMED)
 demo: setup
 	@$(RUN) examples/demo.py
 
+# Two tests at a time, one thread each; tests of one file share what they set up.
 test: setup
-	@$(RUN) -m pytest
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 
 slow: setup
 	@$(RUN) -m pytest -m slow

@@ -267,7 +267,7 @@ def run(
         loss = f"{result.loss[name]:.3f}" if name in result.loss else "–"
         opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
         rows.append((name, f"{rate:.1%}", loss, opened, accuracy))
-    table(("layer", "firing rate", "hinge loss", "gate open", "readout"), rows)
+    table(("layer", "firing rate", "loss", "gate open", "readout"), rows)
     if result.out is not None:
         lines(f"{result.out}: what the chip learned")
     if result.interrupted:

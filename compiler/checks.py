@@ -12,7 +12,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in, fan_in
-from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Network
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, LearningRule, Network
 from compiler.passes.place import (
     AXONS_IN,
     AXONS_OUT,
@@ -23,7 +23,9 @@ from compiler.passes.place import (
     STATE,
     place_what_fits,
 )
-from compiler.program import Message, Program, ProgramPopulation, Relay
+from compiler.products import carries, decimations, has_tag, post_registers
+from compiler.program import TRACE_MAX, Message, Program, ProgramPopulation, Relay
+from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
     Figure,
     Limits,
@@ -187,29 +189,37 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
             largest, remedy = int(s.weights.max()), "use a machine with wider weights"
             most = program.weight_max
             yield from _over(s.name, "a neighbour's bit", largest, most, "units", remedy)
-        if s.rule is not None and any("t" in "".join(p.factors) for p in s.rule.dw):
+        if s.rule is not None and has_tag(s.rule):
             remedy = "use a machine with wider tags, or compile without learning (--static)"
             yield from _over(s.name, "tag", tag_bits, limits.tag_bits, "bits", remedy)
+        for trace in s.rule.traces if s.rule is not None else ():
+            bits = TRACE_MAX.bit_length()
+            remedy = "use a machine with wider traces, or compile without learning (--static)"
+            yield from _over(s.name, f"trace {trace.name}", bits, limits.trace_bits, "bits", remedy)
 
 
 def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
     plastic = [s for s in program.synapses if s.rule is not None]
     for p in program.populations:
-        registers = {s.rule.register for s in plastic if s.target == p.name and s.rule is not None}
+        read = [
+            post_registers(s.rule) for s in plastic if s.rule is not None and s.target == p.name
+        ]
+        registers = set().union(*read)
         remedy = "make some of its projections static"
         figure = limits.post_registers
         yield from _over(p.name, "post registers", len(registers), figure, "registers", remedy)
     for s in plastic:
         assert s.rule is not None
-        k, period = s.rule.carry_exponent, program.timetable.period
-        remedy = "carry more often"
-        figure = limits.decimation_exponent
-        yield from _over(s.name, "exponent of the carry", k, figure, "log2 steps", remedy)
-        # The carry comes every 2^k steps and must fall on the same step of each fixation.
-        if 2**k % period:
-            remedy = "choose a period that is a power of two and at most 2^k"
-            limit = f"2^{k} steps between carries modulo the period of a fixation,"
-            yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)
+        period, figure = program.timetable.period, limits.decimation_exponent
+        for k in decimations(s.rule):
+            remedy = "learn more often" if s.rule.traces else "carry more often"
+            limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
+            yield from _over(s.name, limit, k, figure, "log2 steps", remedy)
+            # A carry comes every 2^k steps and must fall on the same step of each fixation.
+            if carries(s.rule) and 2**k % period:
+                remedy = "choose a period that is a power of two and at most 2^k"
+                limit = f"2^{k} steps between carries modulo the period of a fixation,"
+                yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)
         figure = limits.learning_epoch
         yield from _over(
             s.name, "learning epoch", LEARNING_EPOCH, figure, "steps", "use a machine that learns"
@@ -255,26 +265,34 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
     for p in network.populations:
         arriving = [q for q in network.projections if q.target == p.name]
         plastic = [q for q in arriving if q.rule is not None]
+        counting = [q for q in plastic if isinstance(q.rule, LearningRule)]
+        rewarded = [
+            q for q in plastic if isinstance(q.rule, SpikeTimingRule) and q.rule.eligibility
+        ]
         needs = [("plastic synapses", "learning")] if plastic else []
-        if plastic:
+        if counting:
             needs.append(("graded spikes (counts or intensities as payload)", "graded_spikes"))
+        if counting or rewarded:
             needs.append(("a soma that writes post values", "programmable_soma"))
         if p.averages is not None:
             needs.append(("a soma that averages and divides", "programmable_soma"))
-        if any(t.gate for q in plastic if q.rule is not None for t in q.rule.terms):
+        gated = any(
+            t.gate for q in counting if isinstance(q.rule, LearningRule) for t in q.rule.terms
+        )
+        if gated or rewarded:
             needs.append(("a third factor sent by another neuron", "third_factor"))
         for limit, key in needs:
             missing = _capability(p.name, limit, machine, key)
             if missing is not None:
                 yield missing
-        registers, figure = len(plastic), limits.post_registers
+        registers, figure = len(counting), limits.post_registers
         remedy = "make some of its projections static"
         yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
         shared = machine.capabilities.shared_kernels.value
         total = sum(axon_fan_in(q.connection, q.weights.shape, shared) for q in arriving)
         remedy = SMALLER_SOURCES
         yield from _over(p.name, "fan-in", total, limits.fan_in_per_neuron, "synapses", remedy)
-    if any(q.rule is not None for q in network.projections):
+    if any(isinstance(q.rule, LearningRule) for q in network.projections):
         steps = network.schedule.steps
         remedy = "show a fixation for fewer time steps"
         most = 2.0**limits.trace_bits.value - 1

@@ -16,6 +16,8 @@ from enum import Enum
 
 import numpy as np
 
+from compiler.spike_timing import SpikeTimingRule
+
 
 class Quantity(str, Enum):
     """What a neuron knows about itself at the end of a fixation, in the units of the source."""
@@ -106,7 +108,9 @@ class Population:
     """Neurons of one kind.
 
     `neuron=None` marks an input, which sends 8-bit intensities; `scale` is the real value of one
-    unit of what it sends. `level` counts layers from the input: level l runs l steps behind.
+    unit of what it sends. With `spikes` an input turns each intensity i into spikes instead, evenly
+    spread: in step t it spikes where (i * (t + 1) + 128) >> 8 exceeds (i * t + 128) >> 8. `level`
+    counts layers from the input: level l runs l steps behind.
     `shape` arranges the neurons of a convolutional layer as channels of a map. `bias` is a
     constant current of every step of the presentation: one a channel (a neuron where there is no
     map), or empty. `averages` where a rule needs them.
@@ -120,6 +124,12 @@ class Population:
     averages: Averages | None = None
     shape: Map | None = None
     bias: tuple[float, ...] = ()
+    spikes: bool = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether it drives its targets by a graded message instead of by spikes."""
+        return self.neuron is None and not self.spikes
 
     @property
     def map(self) -> Map:
@@ -171,7 +181,7 @@ class Projection:
     target: str
     compartment: Compartment
     weights: np.ndarray
-    rule: LearningRule | None = None
+    rule: LearningRule | SpikeTimingRule | None = None
     connection: Connection = Connection.ALL_TO_ALL
 
     def __eq__(self, other: object) -> bool:
@@ -199,7 +209,10 @@ class Projection:
 
 @dataclass(frozen=True)
 class Modulator:
-    """A broadcast signal from outside the network, one value in {-1, 0, +1} per fixation."""
+    """A signal from outside the network, one value a fixation: -1, 0, +1, for a critic a class.
+
+    Rules may name it where it is a sign that is known as the fixation begins.
+    """
 
     name: str
 
@@ -214,6 +227,11 @@ class Comparator:
     `left` is the margin where y = -1 (None: the same). With `norm`, the interneuron also sums the
     squares of that quantity, and both u and the gate are divided by its Euclidean norm over the
     population; the gate is closed where that is zero.
+
+    With `classes` C it is a critic, which rewards the population for naming the right class: its
+    neurons take turns in standing for the classes, neuron j for class j mod C; the sum of each
+    class is formed, and the gate is C-1 where the first of the largest is that of class y, -1 where
+    it is not, and 0 where y < 0: nothing on average for who guesses. There is no margin then.
     """
 
     name: str
@@ -223,6 +241,12 @@ class Comparator:
     score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
     left: float | None = None
     norm: Quantity | None = None
+    classes: int = 0
+
+    @property
+    def largest(self) -> int:
+        """The largest magnitude of a critic's gate."""
+        return max(1, self.classes - 1)
 
     @property
     def margins(self) -> tuple[float, float]:
@@ -237,9 +261,13 @@ class Comparator:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long one fixation is shown, in time steps."""
+    """How long one fixation is shown, in time steps, and how long nothing is, before the next.
+
+    Rules that learn once a fixation find the rest that they need themselves.
+    """
 
     steps: int
+    rest: int = 0
 
 
 @dataclass(frozen=True)

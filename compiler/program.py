@@ -105,8 +105,10 @@ class PostValue:
 class ProgramPopulation:
     """One population with its place in the timetable; an input has no soma.
 
-    `messages` are its graded messages; spikes (payload 1) are sent at tau < steps beside them.
-    Neurons of a map are numbered by channel, row, column; engines may keep them otherwise.
+    `messages` are its graded messages; spikes (payload 1) are sent at tau < steps beside them. An
+    input spikes only with `spikes`: where (i * (tau + 1) + 128) >> 8 exceeds (i * tau + 128) >> 8,
+    for the intensity i. Neurons of a map are numbered by channel, row, column; engines may keep
+    them otherwise.
     """
 
     name: str
@@ -117,6 +119,12 @@ class ProgramPopulation:
     post_values: tuple[PostValue, ...] = ()
     averages: Averages | None = None
     shape: Map | None = None
+    spikes: bool = False
+
+    @property
+    def spiking(self) -> bool:
+        """Whether it sends spikes during the presentation."""
+        return self.soma is not None or self.spikes
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -143,28 +151,48 @@ class ProgramPopulation:
 
 @dataclass(frozen=True)
 class Product:
-    """sign * 2^exponent * factors: one product of a Loihi learning rule."""
+    """sign * mantissa * 2^exponent * factors: one product of a Loihi learning rule.
+
+    `compiler.products` says which factors there are, and what the engine does with them.
+    """
 
     exponent: int
     factors: tuple[str, ...]
     sign: int = 1
+    mantissa: int = 1
 
     def __str__(self) -> str:
-        text = "*".join((f"2^{self.exponent}", *self.factors))
+        scale = f"2^{self.exponent}" if self.mantissa == 1 else f"{self.mantissa}*2^{self.exponent}"
+        text = "*".join((scale, *self.factors))
         return text if self.sign > 0 else f"- {text}"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """An exponential trace of a synapse: x1, x2 of presynaptic spikes, y1 to y3 of postsynaptic.
+
+    At every time step  x <- (x * decay + random) >> 12,  random uniform in [0, 2^12), and then,
+    where the neuron spiked,  x <- min(x + ((impulse + random) >> 8), 127),  random in [0, 2^8).
+    """
+
+    name: str
+    decay: int
+    impulse: int
 
 
 @dataclass(frozen=True)
 class SumOfProducts:
     """What the learning engine applies to each synapse at every step: dw and dt.
 
-    Learning accumulates in the tag t (one unit = 2^-6 of a weight unit) where the presynaptic
-    neuron sent something (x0), and whole weight units are carried from t to w every 2^k steps
-    (u_k). Pre and post values are zero outside the learning slots.
+    A rule that learns once a fixation accumulates in the tag t (one unit = 2^-6 of a weight unit)
+    where the presynaptic neuron sent something (x0), and whole weight units are carried from t to
+    w every 2^k steps (u_k). Its pre and post values are zero outside the learning slots. A rule
+    that learns from spike times has exponential `traces` instead, and learns at any step.
     """
 
     dw: tuple[Product, ...]
     dt: tuple[Product, ...]
+    traces: tuple[Trace, ...] = ()
 
     @property
     def register(self) -> str:
@@ -237,6 +265,10 @@ class Gate:
 
     with u = gate = 0 where N = 0. Root and quotients come one digit after the other, by shift,
     compare and subtract: a soma needs no instruction that divides.
+
+    With `classes` C it is a critic: there is a sum for each class c, of the neurons j = c mod C;
+    the gate is C-1 (at least 1) where the first of the largest sums is that of class y, else -1,
+    and 0 where y is no class; u is the sum of class y less the largest of the others.
     """
 
     name: str
@@ -247,6 +279,7 @@ class Gate:
     score: tuple[Quantity, ...] = (Quantity.COUNT, Quantity.APICAL)
     left: int | None = None
     norm: Quantity | None = None
+    classes: int = 0
 
     @property
     def margins(self) -> tuple[int, int]:

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compiler.ir import Averages, Comparator, Compartment, Network, Population, Quantity, Term
+from compiler.ir import (
+    Averages,
+    Comparator,
+    Compartment,
+    LearningRule,
+    Network,
+    Population,
+    Quantity,
+    Term,
+)
 
 Values = dict[Quantity, np.ndarray]
 COMPARTMENTS = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
@@ -44,7 +53,7 @@ class RealNetwork:
         for c in self.network.comparators:
             gates[c.name] = gate(c, values[c.population], signals[c.modulator])
         for p in self.network.projections:
-            for term in p.rule.terms if p.rule is not None else ():
+            for term in p.rule.terms if isinstance(p.rule, LearningRule) else ():
                 self.weights[p.name] += change(term, values[p.source], values[p.target], gates)
         for population in self.network.populations:
             self.apical[population.name] = self._arrived(population, Compartment.APICAL, z)

@@ -28,6 +28,14 @@ def key(seed: int, stream: int, time_step: int) -> np.ndarray:
     return mix(k ^ np.array([time_step & 0xFFFFFFFF], np.uint32))
 
 
+TRACE_STREAMS = 1 << 24  # random streams of exponential traces; below it, those of post values
+
+
+def trace_stream(projection: int, trace: int) -> int:
+    """The stream of one trace of a projection: x1, x2, y1, y2, y3 are traces 0 to 4."""
+    return TRACE_STREAMS + 8 * projection + trace
+
+
 def words(seed: int, stream: int, time_step: int, count: int) -> np.ndarray:
     """Random 32-bit words number 0 .. count-1, uint32."""
     index = np.arange(count, dtype=np.uint32)

@@ -1,7 +1,7 @@
 """What both engines rely on in a program: names that exist, numbers in range, messages in time.
 
-Compiled code trusts its arrays, and the simulator executes one form of learning rule. So a program
-from a file is looked at here before any engine sees it.
+Compiled code trusts its arrays, and engines execute legal sums of products only. So a program from
+a file is looked at here before any engine sees it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ import numpy as np
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import neighbour_bits, weights_shape
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
+from compiler.products import carries, general, illegal, variables
 from compiler.program import (
-    EXPONENTS,
     REGISTERS,
-    TAG_UNITS,
-    Product,
     Program,
     ProgramPopulation,
     Relay,
@@ -62,6 +60,7 @@ def _ranges(program: Program) -> Iterator[Range]:
     for gate in program.gates:
         for margin in gate.margins:
             yield f"{gate.name}: margin", margin, -LARGEST, LARGEST
+        yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
         yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
 
@@ -85,7 +84,7 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
         yield f"{name}: lift", message.lift, 0, 15
     for value in population.post_values:
         yield f"{name}: step of a post value", value.step, 0, last
-        yield f"{name}: the number of factors", len(value.factors), 1, 3
+        yield f"{name}: the number of factors", len(value.factors), 0, 3
         yield f"{name}: multiplier", value.multiplier, -(2**15), 2**15
         yield f"{name}: shift", value.shift, 0, 31
         yield f"{name}: granularity", value.granularity, 1, 128
@@ -120,7 +119,11 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
         if gate.population in sizes and program.population(gate.population).soma is None:
             yield f"{gate.name} compares the input {gate.population}"
+    mapped = [p.name for p in program.populations if p.shape is not None]
+    mapped += [p.name for p in program.populations if isinstance(p.soma, Relay)]
     for s in program.synapses:
+        if general(s) and mapped:
+            yield f"{s.name} learns at any step beside the map {mapped[0]}"
         yield from _of_synapses(program, s, sizes)
     yield from untimely(program)
     yield from overflowing(program)
@@ -201,33 +204,30 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
     if (s.rule is None) != (s.tags is None):
         yield f"{s.name} has a rule without tags or the reverse"
     if s.rule is not None:
-        if not executable(s.rule):
-            yield f"no engine executes the rule of {s.name}"
+        broken = illegal(s.rule)
+        if broken is not None:
+            yield f"no engine executes the rule of {s.name}: {broken}"
             return
-        if 2**s.rule.carry_exponent % program.timetable.period:
+        yield from _of_rule(program, s, s.rule)
+
+
+def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str]:
+    """Post values are written where synapses see them, and carries fall on whole fixations."""
+    source, target = program.population(s.source), program.population(s.target)
+    traces = {trace.name for trace in rule.traces}
+    written = {v.register for v in target.post_values}
+    for name in sorted((variables(rule) & set(REGISTERS)) - traces - written):
+        yield f"{s.name} reads {name} of {s.target}, which nothing writes"
+    if carries(rule):
+        if 2**rule.carry_exponent % program.timetable.period:
             yield (
                 f"a period of {program.timetable.period} steps does not divide the "
-                f"2^{s.rule.carry_exponent} steps between carries of {s.name}"
+                f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
-
-
-def executable(rule: SumOfProducts) -> bool:
-    """Whether a rule has the one form that both engines execute.
-
-    dw = u_k * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * u_k * sgn(t), with the same k, up to 63, and
-    e from -7 to -3: there the product fits the engine's accumulator.
-    """
-    carries = [f for p in rule.dw for f in p.factors if f[:1] == "u" and f[1:].isdecimal()]
-    products = [p for p in rule.dt if p.sign > 0]
-    if len(carries) != 1 or len(products) != 1 or len(products[0].factors) != 3:
-        return False
-    carry, accumulate = carries[0], products[0]
-    register = accumulate.factors[-1]
-    return (
-        rule.dw == (Product(0, (carry, "sgn(t)")),)
-        and rule.dt == (accumulate, Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1))
-        and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
-        and register in REGISTERS
-        and accumulate.exponent in EXPONENTS
-        and int(carry[1:]) < 64
-    )
+        return
+    for name in sorted(traces & written):
+        yield f"{s.target} writes {name}, where {s.name} has a trace"
+    last = program.timetable.period - 1 - (target.level - source.level)
+    late = [v.step for v in target.post_values if v.step > last]
+    if program.timetable.steps - 1 > last or late:
+        yield f"{s.name} would learn from the end of a fixation in the next: make it longer"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.ir import Compartment
+from compiler.products import carries
 from compiler.program import Program, ProgramPopulation, Synapses
 
 
@@ -58,11 +59,11 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"
-    if soma and target.latched and source.soma is not None:
+    if soma and target.latched and source.spiking:
         yield f"{s.name} sends spikes to {s.target}, which latches one message"
     sent = {m.step for m in source.messages}
     needed = {slot + climbs for slot in s.slots}
-    spikes = source.soma is not None and soma
+    spikes = source.spiking and soma
     if not spikes:
         needed |= set(s.listens)
     if not needed <= sent:
@@ -73,7 +74,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         yield f"{s.name} listens at tau {s.listens}, not when {s.source} presents itself"
     if not soma and len(s.listens) != 1:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"
-    if s.rule is not None:
+    if s.rule is not None and carries(s.rule):
         register = s.rule.register
         written = {v.step for v in target.post_values if v.register == register}
         if written != {*s.slots}:

@@ -40,8 +40,9 @@ class FixationTrace:
     int32 (post values, N) in the order of `ProgramPopulation.post_values`; where there are running
     averages, `averages` int32 (2, N), mean and variance as they leave it. Per gate: `scores` and
     `gates`, ints. Per projection that learns: `weights` int8 and `tags` int16, both (period,
-    N_target, N_source), after each step of the target's own time. Learning fields are empty when
-    the run did not learn.
+    N_target, N_source), after each step of the target's own time (of the source's, where the rule
+    is a general one: `compiler.products.general`). Learning fields are empty when the run did not
+    learn.
     """
 
     fixation: int

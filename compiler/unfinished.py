@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from compiler.backends.simulator import State
-from compiler.backends.simulator.memory import Field, lay_out
+from compiler.backends.simulator.memory import lay_out
+from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.working import allocate
 from compiler.events.columns import SynapseCount
 from compiler.program import Program
@@ -33,11 +34,13 @@ def to_parts(run: Unfinished) -> tuple[dict[str, int], dict[str, np.ndarray]]:
 
 def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfinished:
     """The inverse of `to_parts`; KeyError or TypeError where something is missing or odd."""
+    arrays = {PREFIX + "traces": np.zeros(0, np.int16), **arrays}  # once no rule had any
     kept = {name: arrays[PREFIX + name] for name in ARRAYS}
     if len(kept["fields"]) == Field.MEAN:  # written before there were running averages
         kept["fields"] = np.pad(kept["fields"], ((0, len(Field) - Field.MEAN), (0, 0)))
-    missing = len(SynapseCount) - kept["synapse_counts"].shape[-1]
-    if missing == len(SynapseCount) - SynapseCount.OPERATIONS:  # ... or maps
+    width = kept["synapse_counts"].shape[-1]
+    if width in (SynapseCount.OPERATIONS, SynapseCount.VISITED):  # ... or maps, or general rules
+        missing = len(SynapseCount) - width
         kept["synapse_counts"] = np.pad(kept["synapse_counts"], ((0, 0), (0, missing)))
     state = State(fixation=_count(numbers["fixation"]), **kept)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
@@ -56,9 +59,11 @@ def misfit(run: Unfinished, program: Program) -> str | None:
         "gate_counts": fresh.gate_counts.shape,
         "scores": log,
         "gates": log,
+        "traces": fresh.learners.values.shape,
     }
+    types = {"fields": np.int32, "traces": np.int16}
     for name, shape in shapes.items():
-        array, dtype = getattr(state, name), np.dtype(np.int32 if name == "fields" else np.int64)
+        array, dtype = getattr(state, name), np.dtype(types.get(name, np.int64))
         if array.shape != shape or array.dtype != dtype:
             return f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}"
     if state.fields[Field.VARIANCE].min(initial=0) < 0:

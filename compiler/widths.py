@@ -74,7 +74,7 @@ def _largest_sum(program: Program, target: str, compartment: Compartment) -> int
 def _heard(program: Program, s: Synapses) -> int:
     """The largest message that drives a projection's target."""
     source = program.population(s.source)
-    if s.compartment is Compartment.SOMA and source.soma is not None:
+    if s.compartment is Compartment.SOMA and source.spiking:
         return 1
     heard = [m for m in source.messages if m.step in s.listens]
     return max((largest_payload(program, source, m) for m in heard), default=0)
@@ -85,6 +85,8 @@ def _largest_product(program: Program, population: ProgramPopulation, value: Pos
     for quantity in value.factors:
         product *= _largest(program, population.name, quantity)
     gate = next((g for g in program.gates if g.name == value.gate), None)
+    if gate is not None:
+        product *= max(1, gate.classes - 1)
     if gate is not None and gate.norm is not None:
         product <<= RECIPROCAL_BITS - NORM_BITS  # a norm that is not 0 is at least 1 ...
         if gate.population == population.name and gate.norm in value.factors:

@@ -14,6 +14,7 @@ import numpy as np
 
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.ir import Network
+from compiler.products import general
 from compiler.program import TAG_UNITS, Program, Synapses
 from compiler.real_rule import RealNetwork
 from compiler.trace import Stimulus
@@ -61,10 +62,12 @@ class Example:
 def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """The example of each plastic projection; none for a static program.
 
+    Nor for rules of spike times: what they change within a fixation changes its spikes.
+
     Of some fixed pairs of inputs, with both values of the broadcast signal, the one from which
     most projections learn.
     """
-    if not program.plastic:
+    if not program.plastic or any(general(s) for s in program.synapses):
         return ()
     label, stimulus, expected = _lesson(network, program)
     size = sum(s.weights.size for s in program.synapses)

@@ -60,6 +60,14 @@ def shipped_images(monkeypatch, tmp_path):
         ({"encoder": {"architecture": "resnet50"}}, "has the layers"),
         ({"encoder": {"architecture": "resnet50", "layers": (256, 512, 1024)}}, "across its skips"),
         ({"encoder": {"library": "norse", "decay": 1.0}}, "use library 'snntorch'"),
+        ({"method": "stdp"}, "use mode 'online' and a dense encoder"),
+        ({"method": "r-stdp", "mode": "online"}, "give encoder.input 'spikes'"),
+        ({"method": "stdp", "encoder": {"neurons": "rate"}}, "about spikes"),
+        ({"encoder": {"input": "spikes"}}, "use input 'current'"),
+        (
+            {"method": "random", "encoder": {"input": "spikes", "neurons": "rate"}},
+            "drives spiking neurons",
+        ),
     ],
 )
 def test_refusals(change, message):
@@ -70,6 +78,8 @@ def test_refusals(change, message):
 
 def possible():
     for name, method in METHODS.items():
+        if method.timed:  # online and dense only: tests/test_stdp.py
+            continue
         for kind, encoder in (("dense", {}), ("conv", CONV)):
             for neurons in ("rate", "spiking"):
                 if method.spiking_only and neurons == "rate":
@@ -117,7 +127,9 @@ def test_options_combine(chosen, tmp_path):
     assert result.layers == tops.get(chosen.get("modules"), result.layers)
 
 
-@pytest.mark.parametrize("method", [name for name, m in METHODS.items() if m.online])
+@pytest.mark.parametrize(
+    "method", [name for name, m in METHODS.items() if m.online and not m.timed]
+)
 @pytest.mark.parametrize("neurons", ["rate", "spiking"])
 @pytest.mark.parametrize("encoder", [{}, CONV], ids=["dense", "conv"])
 def test_methods_that_learn_online(method, neurons, encoder, tmp_path):

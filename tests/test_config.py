@@ -20,6 +20,7 @@ def test_presets():
         "fashion-dense-3",
         "fashion-dense-rate",
         "fashion-resnet50",
+        "fashion-stdp",
         "fashion-vgg6",
         "stl10-dense",
         "stl10-resnet50",

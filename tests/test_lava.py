@@ -350,11 +350,12 @@ def test_a_process_that_fails_while_it_is_built_ends_the_run_at_once(
     require_gone(worker_sessions, memory)
 
 
-def with_rule_exponent(program: Program, exponent: int) -> Program:
+def carrying_every(program: Program, k: int) -> Program:
     synapses = program.synapses[0]
     assert synapses.rule is not None
-    accumulate, *rest = synapses.rule.dt
-    rule = replace(synapses.rule, dt=(replace(accumulate, exponent=exponent), *rest))
+    accumulate, back = synapses.rule.dt
+    carry = replace(synapses.rule.dw[0], factors=(f"u{k}", "sgn(t)"))
+    rule = SumOfProducts((carry,), (accumulate, replace(back, factors=carry.factors)))
     return replace(program, synapses=(replace(synapses, rule=rule), *program.synapses[1:]))
 
 
@@ -363,7 +364,7 @@ def test_what_lava_cannot_express_is_refused_by_name() -> None:
     stimulus = random_stimulus(program, 1)
     first = program.synapses[0]
     cases = {
-        "exponent 3": with_rule_exponent(program, 3),
+        r"learns every 2\^12 steps": carrying_every(program, 12),
         "tags up to 300": replace(program, tag_max=300),
         "weights up to 255": replace(program, weight_max=255),
         "layer1 sends a message at tau 2": broken(

@@ -11,7 +11,7 @@ from compiled_program import compiled, network
 
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
-from compiler.backends.simulator.memory import Field
+from compiler.backends.simulator.operations import Field
 from compiler.bundle import read_bundle, write_bundle
 from compiler.pipeline import compile_network
 from compiler.program import Program

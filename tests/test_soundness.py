@@ -12,8 +12,9 @@ from compiled_program import compiled
 
 from compiler.averages import Averages
 from compiler.ir import Quantity
-from compiler.program import Product, Program, SumOfProducts
-from compiler.soundness import executable, fault
+from compiler.products import carries
+from compiler.program import Product, Program, SumOfProducts, Trace
+from compiler.soundness import fault
 
 PROGRAM = compiled()
 
@@ -137,23 +138,59 @@ CARRY = RULE.dw[0]
     [
         SumOfProducts((replace(CARRY, exponent=1),), RULE.dt),
         SumOfProducts((replace(CARRY, factors=(*CARRY.factors, "x1")),), RULE.dt),
-        SumOfProducts((replace(CARRY, factors=("zzz", "sgn(t)")),), RULE.dt),
         SumOfProducts((), RULE.dt),
         SumOfProducts(RULE.dw, (replace(ACCUMULATE, sign=-1), BACK)),
-        SumOfProducts(RULE.dw, (replace(ACCUMULATE, sign=31), BACK)),
         SumOfProducts(RULE.dw, (replace(ACCUMULATE, exponent=-2), BACK)),
-        SumOfProducts(RULE.dw, (replace(ACCUMULATE, factors=("x0", "x1", "z")), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, mantissa=3), BACK)),
         SumOfProducts(RULE.dw, (replace(ACCUMULATE, factors=("x0", "x1")), BACK)),
         SumOfProducts(RULE.dw, (ACCUMULATE, replace(BACK, exponent=5))),
         SumOfProducts(RULE.dw, (ACCUMULATE,)),
+        SumOfProducts(RULE.dw, RULE.dt, (Trace("x1", 4000, 100),)),
+    ],
+)
+def test_rules_that_do_not_carry_are_legal_all_the_same(rule: SumOfProducts) -> None:
+    assert carries(RULE)
+    assert not carries(rule)
+    assert fault(synapses(rule=rule)) is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        SumOfProducts((replace(CARRY, factors=("zzz", "sgn(t)")),), RULE.dt),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, sign=31), BACK)),
+        SumOfProducts(RULE.dw, (replace(ACCUMULATE, factors=("x0", "x1", "z")), BACK)),
         SumOfProducts(RULE.dw, (ACCUMULATE, replace(BACK, factors=("u3", "sgn(t)")))),
         SumOfProducts((Product(0, ("u99", "sgn(t)")),), RULE.dt),
     ],
 )
-def test_rules_that_the_simulator_does_not_execute(rule: SumOfProducts) -> None:
-    assert executable(RULE)
-    assert not executable(rule)
+def test_what_is_no_sum_of_products_is_refused(rule: SumOfProducts) -> None:
     assert "no engine executes the rule" in str(fault(synapses(rule=rule)))
+
+
+def test_a_rule_reads_only_what_is_written() -> None:
+    rule = SumOfProducts((Product(0, ("x0", "y2")),), ())
+    nothing = replace(layer(post_values=()), synapses=synapses(rule=rule).synapses[:1])
+    assert "reads y2 of layer1, which nothing writes" in str(fault(nothing))
+    trace = replace(rule, traces=(Trace(ACCUMULATE.factors[-1], 4000, 100), Trace("y2", 1, 1)))
+    assert "where layer1.forward has a trace" in str(fault(synapses(rule=trace)))
+
+
+def test_a_fixation_ends_before_the_next_begins() -> None:
+    rule = SumOfProducts((Product(0, ("x0", "y1")),), (), (Trace("y1", 4000, 100),))
+    period = PROGRAM.timetable.steps
+    messages = tuple(m for m in PROGRAM.population("input").messages if m.step < period)
+    short = replace(
+        PROGRAM,
+        timetable=replace(PROGRAM.timetable, period=period),
+        populations=tuple(
+            replace(p, post_values=(), messages=messages if p.soma is None else ())
+            for p in PROGRAM.populations[:2]
+        ),
+        synapses=(replace(PROGRAM.synapses[0], rule=rule, slots=()),),
+        gates=(),
+    )
+    assert "in the next" in str(fault(short))
 
 
 def test_carries_fall_on_whole_fixations() -> None:

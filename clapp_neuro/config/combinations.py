@@ -68,6 +68,23 @@ def _check_method(method: Method, encoder: EncoderConfig, train: TrainConfig) ->
         )
     if method.spiking_only and encoder.neurons != "spiking":
         raise InputError(f"{name} is about spikes, but neurons is '{encoder.neurons}'")
+    if method.timed and (train.mode != "online" or encoder.architecture != "dense"):
+        raise InputError(
+            f"{name} learns at every time step of a fixation and at single synapses: use mode "
+            "'online' and a dense encoder"
+        )
+    if method.timed and encoder.input != "spikes":
+        raise InputError(
+            f"{name} learns from the times of spikes, but the input is a constant current: give "
+            "encoder.input 'spikes', as the preset fashion-stdp does"
+        )
+    if encoder.input == "spikes" and not (method.timed or method.rule == "random"):
+        raise InputError(
+            f"encoder.input 'spikes' is for methods that learn from spike times; {name} learns "
+            "from what a fixation amounts to: use input 'current'"
+        )
+    if encoder.input == "spikes" and encoder.neurons != "spiking":
+        raise InputError("encoder.input 'spikes' drives spiking neurons, but neurons is 'rate'")
     if method.rate_only and encoder.neurons != "rate":
         raise InputError(
             f"{name} relaxes real-valued activity, which spike counts are not: use neurons 'rate'"

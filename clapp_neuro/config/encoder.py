@@ -22,7 +22,10 @@ class EncoderConfig(Part):
     only. Whatever the kind, a patch's activity is the mean over its positions (Appendix B).
 
     `steps`, `decay`, `threshold` and `reset` describe spiking neurons only: T time steps a
-    fixation, v <- decay·v + I − reset, spike where v > threshold. `library` computes them.
+    fixation, v <- decay·v + I − reset, spike where v > threshold. `library` computes them. The
+    inputs drive the first layer by a constant `current`, or by `spikes` that are spread evenly,
+    as many in 256 steps as the 8-bit intensity says. `rest`: time steps without input between
+    fixations, for rules that learn from spike times; nothing but their traces notices.
     """
 
     architecture: Literal["dense", "conv", "resnet50"] = "dense"
@@ -33,6 +36,8 @@ class EncoderConfig(Part):
     steps: Annotated[int, Field(ge=2, le=127)] = 8
     decay: Annotated[float, Field(ge=0, le=1)] = 0.9
     threshold: Rate = 1.0
+    input: Literal["current", "spikes"] = "current"
+    rest: Annotated[int, Field(ge=0, le=1024)] = 8
     reset: Literal["subtract", "zero"] = "subtract"
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ class TrainConfig(Part):
     prediction_steps K and skip: a context predicts what is 1 + skip to K + skip fixations ahead,
     down the column or, with directions `down-across`, also along the row (CLAPP++).
     prediction_scale: half-width of the initial W_pred and W_retro, relative to PyTorch's default.
+    tau_plus, tau_minus: time constants of STDP in time steps, before and after; depression: A₋/A₊;
+    retention: what an eligibility keeps from one fixation to the next.
     """
 
     method: str = "clapp"
@@ -43,6 +45,10 @@ class TrainConfig(Part):
     skip: Annotated[int, Field(ge=0)] = 0
     prediction_scale: Rate = 1.0
     negatives: Positive = 16
+    tau_plus: Rate = 8.0
+    tau_minus: Rate = 8.0
+    depression: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.2
+    retention: Annotated[float, Field(ge=0, le=1)] = 0.5
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

@@ -17,8 +17,14 @@ PyTorch's default, 1, leaves a second spiking layer silent: its input is sparse.
 Fashion-MNIST patches, these give mean rates of about 6 % in both dense layers and few silent
 units."""
 
-CONSTANT = {"mean": 0.0, "variance": 1.0}
-"""Running averages of a neuron before it has seen anything."""
+CONSTANT = {
+    "mean": 0.0,
+    "variance": 1.0,
+    "pre_trace": 0.0,
+    "post_trace": 0.0,
+    "eligibility": 0.0,
+}
+"""Running averages, traces and eligibilities before anything was seen."""
 
 
 def initial_weights(experiment: Experiment) -> dict[str, Tensor]:

@@ -22,7 +22,12 @@ from torch import Tensor
 
 from clapp_neuro.config import EncoderConfig
 from clapp_neuro.encoders.kernels import kernel_change, memory_format
-from clapp_neuro.encoders.neurons import lif_counts, rate_surrogate, spike_surrogate
+from clapp_neuro.encoders.neurons import (
+    input_spikes,
+    lif_counts,
+    rate_surrogate,
+    spike_surrogate,
+)
 from clapp_neuro.encoders.resnet import stage
 
 POOL = 2
@@ -56,8 +61,8 @@ def answer(
 ) -> Answer:
     """Answer of a layer (from 1) to the map x and, above spiking neurons, to their spikes.
 
-    The first spiking layer gets the constant current W x + b; each one above gets the spikes of
-    the layer below at the same time step.
+    The first spiking layer gets the constant current W x + b, or the inputs' own spikes where the
+    encoder says so; each one above gets the spikes of the layer below at the same time step.
     """
     if encoder.architecture == "resnet50":
         out = stage(layer, weights, x)
@@ -73,6 +78,8 @@ def answer(
         out.relu_()
         winners = _few_bytes(index, driven)
         return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=driven.shape[2:])
+    if spikes is None and encoder.input == "spikes":
+        spikes = input_spikes(x, encoder.steps)
     if spikes is None:
         driven = current(x, *own)
     else:

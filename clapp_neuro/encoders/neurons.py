@@ -136,6 +136,25 @@ def lif_one_fixation(current: Tensor, encoder: EncoderConfig, spikes: Tensor) ->
     return spikes.mean(0)
 
 
+def lif_step(
+    membrane: Tensor, spiked: Tensor, drive: Tensor, encoder: EncoderConfig
+) -> tuple[Tensor, Tensor]:
+    """One step of `lif_counts` from the potential and spikes (N,) of the step before: both anew."""
+    if encoder.reset == "zero":
+        membrane = membrane * (1 - spiked)
+    membrane = membrane * encoder.decay + drive
+    if encoder.reset == "subtract":
+        membrane = membrane - encoder.threshold * spiked
+    return membrane, (membrane > encoder.threshold).to(membrane.dtype)
+
+
+def input_spikes(x: Tensor, steps: int) -> Tensor:
+    """The spikes (T, ...) of inputs x in 0..1: spread evenly, round(255·x) of them in 256 steps."""
+    intensity = torch.round(x.double() * 255).long()
+    reached = [torch.div(intensity * t + 128, 256, rounding_mode="floor") for t in range(steps + 1)]
+    return torch.stack(reached).diff(dim=0).to(x.dtype)
+
+
 def spike_surrogate(z: Tensor) -> Tensor:
     """ρ' = [0 < z < 1]: one bit, 1 where the neuron was active and not saturated."""
     return (z > 0) & (z < 1)

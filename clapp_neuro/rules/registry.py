@@ -24,7 +24,8 @@ class Method:
     rule: file of this folder. end_to_end: one module unless `modules` says otherwise. retro and
     context: what it combines with, its own choice first. online: uses nothing but this fixation
     and the last. labelled: learns from labels. splits: may be divided into modules of several
-    layers. spiking_only, rate_only: which neurons it is made for.
+    layers. timed: learns at every time step, from spikes of the inputs as well. spiking_only,
+    rate_only: which neurons it is made for.
     """
 
     rule: str
@@ -36,6 +37,7 @@ class Method:
     labelled: bool = False
     splits: bool = True
     spiking_only: bool = False
+    timed: bool = False
     rate_only: bool = False
 
 
@@ -61,6 +63,9 @@ METHODS = {
                                 rate_only=True),
     "lpl": Method("lpl", "LPL", online=True),
     "espp": Method("espp", "ESPP (EchoSpike)", online=True),
+    "stdp": Method("stdp", "STDP", online=True, timed=True, spiking_only=True),
+    "r-stdp": Method("reward_stdp", "Reward-modulated STDP", online=True, timed=True,
+                     spiking_only=True),
 }  # fmt: skip
 
 

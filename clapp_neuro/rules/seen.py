@@ -81,12 +81,38 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """One time step of a layer's synapses, for rules that learn from spike times.
+
+    pre (N_in,), post (N,): the spikes that they meet in this step. weights: as in `Seen`.
+    """
+
+    pre: Tensor
+    post: Tensor
+    weights: Mapping[str, Tensor]
+    train: TrainConfig
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a rule answers to a moment.
+
+    pairs: vectors (N,) and (N_in,) whose outer products add up to ΔW/A₊, or to the change of the
+    eligibility where the rule has a matrix of that name. states: new values of its traces.
+    """
+
+    pairs: Sequence[tuple[Tensor, Tensor]]
+    states: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Rule:
     """A learning rule: what it adds to a layer, and its functions.
 
     learns: False for the untrained network. sees: `layer` where a layer learns from what itself
     or the layer named by `context` does, so that nothing else is kept; `network` where it needs
-    the maps of all layers at once. matrices: shapes of its own matrices of a layer, by role.
+    the maps of all layers at once. moment: where it learns at every time step instead, from spikes.
+    matrices: shapes of its own matrices of a layer, by role.
     fixed, states: those of them that no gradient step changes. weight_decay: unless the
     experiment says otherwise.
     """
@@ -94,6 +120,7 @@ class Rule:
     matrices: Callable[[Size], Mapping[str, Shape]] = lambda size: {}
     signal: Callable[[Seen], Signal] | None = None
     relax: Callable[[Sequence[Answer], Sequence[Mapping[str, Tensor]]], list[Signal]] | None = None
+    moment: Callable[[Moment], Pairs] | None = None
     learns: bool = True
     sees: Literal["layer", "network"] = "layer"
     context: Literal["top"] | None = None

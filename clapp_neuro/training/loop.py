@@ -19,6 +19,7 @@ from clapp_neuro.training.batch import BatchTrainer
 from clapp_neuro.training.crew import Crew
 from clapp_neuro.training.interrupt import Interruption
 from clapp_neuro.training.log import Log
+from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Stretch, Tally, note
 
@@ -71,7 +72,7 @@ class Run:
         with torch.no_grad(), _threads(1 if online else None):
             trainer: BatchTrainer | OnlineTrainer
             if online:
-                trainer = OnlineTrainer(self.experiment, images, weights, resume)
+                trainer = online_trainer(self.experiment, images, weights, resume)
             else:
                 trainer = BatchTrainer(self.experiment, images, weights, resume, self.workers)
             tally = Tally(len(layers), self.first)

@@ -25,6 +25,15 @@ def check_loss(loss: float, layer: int, step: int, rate_name: str, rate: float) 
         )
 
 
+def check_finite(weight: Tensor, layer: int, step: int, rate: float) -> None:
+    """Raise InputError where a weight of a layer (from 1) is not a finite number any more."""
+    if not math.isfinite(weight.sum().item()):
+        raise InputError(
+            f"weights of layer {layer} became infinite at step {step + 1}: "
+            f"train with a lower sgd_rate than {rate:g}"
+        )
+
+
 def resume_tensor(resume: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
     """A tensor of the state to resume from; raises InputError where it is missing or misshapen."""
     tensor = resume.get(name)

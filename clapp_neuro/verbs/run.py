@@ -217,17 +217,24 @@ def _at_most(asked: int | None, available: int, kind: str) -> int:
 def _learning_curve(
     program: Program, signals: dict[str, np.ndarray], result: Result | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Hinge loss (Eq. 3) in margins and share of open gates over the last fifth, by gate."""
+    """Loss and share of open gates over the last fifth, for each gate.
+
+    The loss is the hinge loss (Eq. 3) in margins, or where a critic rewards the share of -1.
+    """
     if result is None:
         return {}, {}
     done = result.state.fixation
     last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
+        decided = result.gates[-last:, i]
+        opened[gate.population] = float((decided != 0).mean())
+        if gate.classes:  # a critic: how often it was not pleased
+            loss[gate.population] = float((decided < 0).mean())
+            continue
         y = signals[gate.modulator][done - last : done].astype(np.float64)
         stays, left = gate.margins
         margin = np.where(y < 0, left, stays)
         missing = np.maximum(0.0, margin - y * result.scores[-last:, i])
         loss[gate.population] = float(missing.mean() / abs(stays))
-        opened[gate.population] = float((result.gates[-last:, i] != 0).mean())
     return loss, opened

@@ -14,8 +14,9 @@ from clapp_neuro.data.images import ImageSet, load_images
 from clapp_neuro.data.patches import fixated_inputs, image_inputs, intensities
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
-from compiler.frontends.checkpoint import INPUT, SACCADE
+from compiler.frontends.checkpoint import INPUT
 from compiler.frontends.convolution import POOLED
+from compiler.frontends.spike_timing import CLASS
 from compiler.program import MACHINE, Program
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
@@ -68,7 +69,15 @@ def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: i
     seen = images.learning_images
     stream = fixation_stream(len(seen), config.positions, fixations, seed, start)
     inputs = {INPUT: intensities(fixated_inputs(seen, stream, config))}
-    return Stimulus(inputs, dict.fromkeys(program.modulators, stream.label))
+    signals = dict.fromkeys(program.modulators, stream.label)
+    if CLASS in signals:
+        if images.unlabelled_images is not None:
+            raise InputError(
+                f"the program is rewarded for naming an image's class, but the learning images of "
+                f"{images.dataset} have no labels: give another data set"
+            )
+        signals[CLASS] = images.train_labels[stream.image].astype(np.int8)
+    return Stimulus(inputs, signals)
 
 
 def _require_memory(intensities: int) -> None:
@@ -89,7 +98,7 @@ def scan(program: Program, images: np.ndarray) -> Stimulus:
     labels[:, 0] = -1
     labels[0, 0] = 0
     flat = patches.reshape(-1, patches.shape[-1])
-    return Stimulus({INPUT: flat}, {SACCADE: labels.ravel()} if program.modulators else {})
+    return Stimulus({INPUT: flat}, dict.fromkeys(program.modulators, labels.ravel()))
 
 
 def readout_populations(program: Program) -> dict[str, str]:

@@ -13,9 +13,11 @@ import torch
 from clapp_neuro.config import Experiment, with_training
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.device import find_device
+from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.progress import Report, silent
-from clapp_neuro.training.online import OnlineTrainer
+from clapp_neuro.rules.registry import find_rule
+from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.tally import Tally
 from clapp_neuro.verbs.float_network import (
     float_maps,
@@ -174,8 +176,9 @@ def _weight_changes(
     """
     before = {name: w.clone() for name, w in weights.items()}
     tally = Tally(len(experiment.encoder.layers), 0)
+    weights |= _states(experiment)  # the chip's traces and averages begin anew as well
     with torch.inference_mode():
-        trainer = OnlineTrainer(experiment, images, weights, None)
+        trainer = online_trainer(experiment, images, weights, None)
         for step in range(stimulus.fixations):
             trainer.advance(step, tally)
     learned = simulator.simulate(program, stimulus).program
@@ -185,6 +188,13 @@ def _weight_changes(
         theirs = (weights[s.name] - before[s.name]).double().numpy()
         changes[f"{s.name} change"] = _agreement(theirs, ours)
     return changes
+
+
+def _states(experiment: Experiment) -> dict[str, torch.Tensor]:
+    """What the method keeps beside its weights, as it is before anything was seen."""
+    kept = find_rule(experiment.train.method).states
+    fresh = initial_weights(experiment) if kept else {}
+    return {name: tensor for name, tensor in fresh.items() if name.split(".")[1] in kept}
 
 
 def _averages(program: Program) -> dict[str, torch.Tensor]:

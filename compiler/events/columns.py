@@ -31,6 +31,7 @@ class SynapseCount(IntEnum):
     CARRY_VISITS = 4
     EPOCHS = 5
     OPERATIONS = 6  # of maps, where a neuron's fan-out depends on its position
+    VISITED = 7  # synapses that a general rule looked at
 
 
 class GateCount(IntEnum):

@@ -51,7 +51,7 @@ def deliveries(events: Events, placement: Placement) -> Deliveries:
             sums["learning_from_host"] += p.signal_messages * parts[p.name]
     for g in events.gates:
         sums["learning"] += g.score_operations + g.ignored_operations
-        sums["learning"] += g.broadcasts * parts[g.population]
+        sums["learning"] += g.broadcasts * sum(parts[name] for name in g.listeners)
         sums["learning_from_host"] += g.label_messages
     return Deliveries(trace_writes=traces, **sums)
 

@@ -10,6 +10,8 @@ from compiler.connectivity import fan_in, largest_fan_out
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
 from compiler.ir import Compartment, Connection, Quantity
+from compiler.passes.demand import listeners
+from compiler.products import general
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 
 
@@ -24,7 +26,7 @@ def count_events(
 ) -> Events:
     """Names the simulator's counters and derives the rest from the program.
 
-    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 7), gates
+    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 8), gates
     (G, 3), columns as in `compiler.events.columns`. Without `learn` only the forward
     pass is counted. ValueError where a shape does not belong to the program.
     """
@@ -193,6 +195,9 @@ class _Run:
         everything = sent.spikes + sum(sent.graded.values()) + sent.scores
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
+        visits = everything * fan_out if plastic else 0
+        if general(synapses):
+            visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
         return ProjectionEvents(
             name=synapses.name,
             source=synapses.source,
@@ -207,8 +212,8 @@ class _Run:
             delivered_operations=0 if soma else operations,
             ignored_operations=(everything - heard) * fan_out,
             trace_writes=everything if plastic else 0,
-            learning_visits=everything * fan_out if plastic else 0,
-            plastic_updates=counts["ROWS_LEARNED"] * fan_out,
+            learning_visits=visits,
+            plastic_updates=counts["ROWS_LEARNED"] * fan_out + counts["VISITED"],
             learning_slots=counts["EPOCHS"],
             carry_visits=counts["CARRY_VISITS"],
             carries=counts["CARRIED"],
@@ -217,12 +222,14 @@ class _Run:
         )
 
     def gate(self, gate: Gate, sent: _Sent, counts: dict[str, int]) -> GateEvents:
-        size = self.program.population(gate.population).size
+        reached = listeners(self.program, gate)
+        size = sum(self.program.population(name).size for name in reached)
         broadcasts = counts["POSITIVE"] + counts["NEGATIVE"]
         busy = (gate.sums + 1) * self.fixations  # sums the scores, decides
         return GateEvents(
             name=gate.name,
             population=gate.population,
+            listeners=reached,
             fan_out=size,
             positive=counts["POSITIVE"],
             negative=counts["NEGATIVE"],

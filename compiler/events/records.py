@@ -78,7 +78,7 @@ class ProjectionEvents:
 
 @dataclass(frozen=True)
 class GateEvents:
-    """A comparator and its broadcast, sums over all fixations.
+    """A comparator and its broadcast to the populations `listeners`, sums over all fixations.
 
     `label_messages` arrive from the modulator (one a fixation: an upper bound, zero is no
     message); `broadcasts` leave, one for each fixation with an open gate, to all `fan_out` neurons.
@@ -87,6 +87,7 @@ class GateEvents:
 
     name: str
     population: str
+    listeners: tuple[str, ...]
     fan_out: int
     positive: int
     negative: int

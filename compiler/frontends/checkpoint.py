@@ -6,7 +6,9 @@ from clapp_neuro.checkpoint import Checkpoint
 from clapp_neuro.config import TrainConfig
 from clapp_neuro.config.modules import modules
 from clapp_neuro.errors import InputError
+from clapp_neuro.rules.registry import METHODS
 from compiler.frontends.convolution import maps
+from compiler.frontends.spike_timing import provenance, spike_timing_network
 from compiler.ir import (
     Comparator,
     Compartment,
@@ -41,7 +43,9 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             f"encoder.neurons is '{encoder.neurons}': a chip has spiking neurons only; train with "
             "a spiking preset, for example fashion-dense"
         )
-    inputs = Population(INPUT, experiment.data.inputs, 0, scale=INTENSITY)
+    spikes = encoder.input == "spikes"
+    scale = 1.0 if spikes else INTENSITY
+    inputs = Population(INPUT, experiment.data.inputs, 0, scale=scale, spikes=spikes)
     learns = plastic and train.method != "random"
     if encoder.architecture == "conv":
         if learns:
@@ -51,6 +55,8 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             )
         populations, projections = maps(checkpoint, inputs)
         return _network(checkpoint, populations, projections, [], learns)
+    if learns and METHODS[train.method].timed:
+        return spike_timing_network(checkpoint)
     if learns:
         _require_chip_rule(len(encoder.layers), train)
     populations, projections = [inputs], []
@@ -99,12 +105,7 @@ def _network(
         tuple(comparators),
         (Modulator(SACCADE),) if learns else (),
         dict(checkpoint.calibration),
-        {
-            "experiment": experiment.model_dump_json(),
-            "step": str(checkpoint.step),
-            "data": str(checkpoint.data.get("source", "")),
-            **{f"version.{name}": version for name, version in checkpoint.versions.items()},
-        },
+        provenance(checkpoint),
     )
 
 

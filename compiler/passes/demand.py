@@ -20,7 +20,8 @@ import numpy as np
 
 from compiler.connectivity import Window, window
 from compiler.ir import Compartment, Connection, Map
-from compiler.program import Program, Soma
+from compiler.products import has_tag
+from compiler.program import Gate, Program, Soma
 from compiler.targets import Limits, NeuromorphicMachine
 
 
@@ -167,7 +168,7 @@ def demands(program: Program) -> tuple[Demand, ...]:
                 program.population(s.source).map,
                 s.connection,
                 s.weights.shape[-1],
-                weight_bits + (tag_bits if s.rule is not None else 0),
+                weight_bits + (tag_bits if s.rule is not None and has_tag(s.rule) else 0),
                 s.rule is not None,
             )
             for s in program.synapses
@@ -186,10 +187,17 @@ def demands(program: Program) -> tuple[Demand, ...]:
         size = program.population(g.population).size
         # Scores arrive from every neuron, the label from the modulator.
         scores = Incoming(f"{g.name} scores", (size + 1, 1, 1), everything, 0, weight_bits, False)
-        words = 1 + g.sums  # its sums, and the label
-        back = Outgoing(g.population, None, False)
-        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), (back,)))
+        words = max(1, g.classes) + g.sums  # its sums, and the label
+        back = tuple(Outgoing(name, None, False) for name in listeners(program, g))
+        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back))
     return tuple(asked)
+
+
+def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
+    """The populations that a gate's broadcast reaches."""
+    return tuple(
+        p.name for p in program.populations if p.name == gate.population or gate.name in p.signals
+    )
 
 
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:

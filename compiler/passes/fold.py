@@ -30,7 +30,7 @@ def _scaled(projection: Projection, factor: float) -> Projection:
     if factor == 1.0:
         return projection
     rule = projection.rule
-    if rule is not None:
+    if isinstance(rule, LearningRule):  # rules of spike times see spikes, whatever their scale
         terms = tuple(replace(t, coefficient=t.coefficient * factor**2) for t in rule.terms)
-        rule = LearningRule(rule.name, terms)
+        rule = replace(rule, terms=terms)
     return replace(projection, weights=projection.weights * factor, rule=rule)

@@ -18,6 +18,11 @@ def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) 
     InputError where it exceeds the score's 24 bits, or where a norm is not one of counts.
     """
     population = quantized.network.population(comparator.population)
+    if comparator.classes:
+        text = f"rewards {population.name} for naming one of {comparator.classes} classes"
+        notes.append(Note("learning", comparator.name, text))
+        heard = comparator.modulator, 0, 0, comparator.score
+        return Gate(comparator.name, population.name, *heard, classes=comparator.classes)
     unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
     peak = float(population.size)
     for quantity in comparator.score:

@@ -18,10 +18,21 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Projection, Quantity, Term
+from compiler.ir import (
+    PRE_QUANTITIES,
+    Compartment,
+    Connection,
+    LearningRule,
+    Projection,
+    Quantity,
+    Term,
+)
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
+from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
 from compiler.passes.units import (
@@ -50,6 +61,7 @@ from compiler.program import (
     Synapses,
 )
 from compiler.report import Note
+from compiler.spike_timing import SpikeTimingRule
 
 INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 PRODUCT_BITS = 62  # of a post value before it is shifted down
@@ -73,16 +85,16 @@ def lower_learning(
     for index, projection in enumerate(network.projections):
         rule = None
         slots: tuple[int, ...] = ()
-        if projection.rule is not None:
+        if isinstance(projection.rule, SpikeTimingRule):
+            rule, values = lower_spike_timing(quantized, plan, projection, notes)
+            post_values[projection.target] += _streamed(values, post_values)
+        elif projection.rule is not None:
             slots = plan.slots[projection.name]
             rule, values = _lower_rule(quantized, plan, projection, notes)
             register = _free_register(projection, post_values[projection.target])
             rule = _with_register(rule, register)
-            for value in values:
-                stream = POST_STREAMS + sum(len(v) for v in post_values.values())
-                post_values[projection.target].append(
-                    replace(value, register=register, stream=stream)
-                )
+            values = [replace(value, register=register) for value in values]
+            post_values[projection.target] += _streamed(values, post_values)
         synapses.append(_synapses(quantized, plan, projection, index, rule, slots))
     populations = tuple(
         ProgramPopulation(
@@ -94,6 +106,7 @@ def lower_learning(
             post_values=tuple(sorted(post_values[p.name], key=lambda v: (v.step, v.register))),
             averages=lower_averages(p, network.schedule.steps, notes),
             shape=p.shape,
+            spikes=p.spikes,
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
@@ -125,10 +138,16 @@ def trace_lift(quantized: Quantized, population: str) -> tuple[int, int]:
     return 0, int(math.log2(TRACE_MAX / steps))
 
 
+def _streamed(values: list[PostValue], others: dict[str, list[PostValue]]) -> list[PostValue]:
+    """The values with random numbers of their own."""
+    taken = POST_STREAMS + sum(len(v) for v in others.values())
+    return [replace(value, stream=taken + i) for i, value in enumerate(values)]
+
+
 def _lower_rule(
     quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
 ) -> tuple[SumOfProducts, list[PostValue]]:
-    assert projection.rule is not None
+    assert isinstance(projection.rule, LearningRule)
     if projection.connection is not Connection.ALL_TO_ALL:
         raise InputError(
             f"projection {projection.name}: a {projection.connection.value} does not learn on a "
@@ -239,6 +258,9 @@ def _synapses(
     slots: tuple[int, ...],
 ) -> Synapses:
     integers = quantized.integers[projection.name]
+    tags = integers.tags
+    if rule is not None and rule.traces and not any("sgn(t)" in p.factors for p in rule.dw):
+        tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
     timetable = plan.timetable
     _, lift = trace_lift(quantized, projection.source)
     listens: tuple[int, ...]
@@ -258,7 +280,7 @@ def _synapses(
         target=projection.target,
         compartment=projection.compartment,
         weights=integers.weights,
-        tags=integers.tags if rule is not None else None,
+        tags=tags if rule is not None else None,
         unit=integers.unit,
         listens=listens,
         delivery_shift=shift,
@@ -279,16 +301,15 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             continue
         climbs = level[p.target] - level[p.source]
         if p.compartment is Compartment.SOMA:
-            if network.population(population).neuron is None:
+            if network.population(population).graded:
                 sent[0] = Message(0, Quantity.COUNT, 0, 0)
         elif plan.slots:
             timetable = plan.timetable
             apical = p.compartment is Compartment.APICAL
             step = timetable.predict if apical else timetable.retro
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
-        for term, tau in zip(
-            p.rule.terms if p.rule else (), plan.slots.get(p.name, ()), strict=True
-        ):
+        terms = p.rule.terms if isinstance(p.rule, LearningRule) else ()
+        for term, tau in zip(terms, plan.slots.get(p.name, ()), strict=True):
             step = tau + climbs
             sent[step] = Message(step, term.pre, drop, lift + 1)
     return tuple(sent[step] for step in sorted(sent))

@@ -66,7 +66,7 @@ def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, 
 
 def largest_message(network: Network, source: str) -> int:
     """The largest value that a forward message of the population carries: 255 or one spike."""
-    return 255 if network.population(source).neuron is None else 1
+    return 255 if network.population(source).graded else 1
 
 
 def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], float]:
@@ -128,7 +128,7 @@ def _round_soma(
         for p in network.projections
         if p.target == population.name and p.compartment is Compartment.SOMA
     ]
-    latched = any(network.population(p.source).neuron is None for p in driving)
+    latched = any(network.population(p.source).graded for p in driving)
     peak = sum(
         fan_in(p.connection, p.weights.shape) * weight_max * largest_message(network, p.source)
         for p in driving

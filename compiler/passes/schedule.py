@@ -12,6 +12,9 @@ sequences of messages, shortest first; for CLAPP it finds
     steps+2                    W as the source of a prediction (Eq. 7)
     steps+3   previous count   W_pred; W as the target (Eq. 6)
     steps+4   count            (the prediction travels, through the updated W_pred)
+
+Rules that learn from spike times need no message; their timetable is the network's own, with the
+rest between fixations that it asks for.
 """
 
 from __future__ import annotations
@@ -20,11 +23,13 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 from clapp_neuro.errors import InputError
-from compiler.ir import Compartment, Network, Projection, Quantity, Term
+from compiler.ir import Compartment, LearningRule, Network, Projection, Quantity, Term
 from compiler.program import Timetable
+from compiler.spike_timing import SpikeTimingRule
 
 LONGEST = 8
 DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
+CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
 FIXATIONS_A_CARRY = 5  # as exponent: whole weight units are carried every 2^5 fixations
 
 
@@ -42,6 +47,8 @@ def schedule(network: Network) -> Plan:
     steps = network.schedule.steps
     plastic = [p for p in network.projections if p.rule is not None]
     _require_layers(network)
+    if any(isinstance(p.rule, SpikeTimingRule) for p in plastic):
+        return _plan_spike_timing(network)
     top = max(p.level for p in network.populations)
     if not plastic:
         return Plan(Timetable(steps, steps, retro=steps, predict=steps - 1), {}, 0)
@@ -60,6 +67,52 @@ def schedule(network: Network) -> Plan:
         f"no order of at most {LONGEST} messages after the presentation lets all terms of {names} "
         f"learn; split a rule over fewer terms that need different presynaptic traces"
     )
+
+
+def _plan_spike_timing(network: Network) -> Plan:
+    """The timetable of a network whose rules learn from spike times.
+
+    Raises InputError where a rule needs what the network does not have: spikes, one kind of
+    rule, or a rest between fixations that is long enough.
+    """
+    plastic = [p for p in network.projections if p.rule is not None]
+    timed = [p for p in plastic if isinstance(p.rule, SpikeTimingRule)]
+    for p in plastic:
+        if p not in timed:
+            raise InputError(
+                f"projection {p.name} learns once a fixation and {timed[0].name} at every time "
+                "step: give all plastic projections rules of one kind"
+            )
+        if p.compartment is not Compartment.SOMA or network.population(p.source).graded:
+            raise InputError(
+                f"projection {p.name} learns from spike times, but {p.source} sends no spikes to "
+                "the soma: let it spike (encoder.input 'spikes'), or use a rule of counts"
+            )
+    for population in network.populations:
+        if population.shape is not None:
+            raise InputError(
+                f"population {population.name} is a map, which rules of spike times do not learn "
+                "beside yet: use dense layers, or compile with learning left out (--static)"
+            )
+    steps, period = network.schedule.steps, network.schedule.steps + network.schedule.rest
+    top = max(p.level for p in network.populations)
+    rewarded = any(p.rule.eligibility for p in timed if isinstance(p.rule, SpikeTimingRule))
+    needed = top + (3 if rewarded else 1)  # for the last layer's last spikes, and for the reward
+    if network.schedule.rest < needed:
+        raise InputError(
+            f"a rest of {network.schedule.rest} time steps between fixations is too short for "
+            f"{top} layers that learn from spike times: give at least {needed} (encoder.rest)"
+        )
+    if rewarded and (period & (period - 1) or period > 1 << DECIMATION_MAX):
+        raise InputError(
+            f"{period} time steps a fixation, {steps} and a rest of {network.schedule.rest}: a "
+            "reward is learned from every 2^k steps, so make them a power of two of at most "
+            f"{1 << DECIMATION_MAX} (encoder.rest)"
+        )
+    predict = steps + 1 if rewarded else steps
+    # a reward comes once a fixation; carries must follow faster changes than CLAPP's
+    every = period.bit_length() - 1 - (0 if rewarded else CARRIES_A_FIXATION)
+    return Plan(Timetable(steps, period, steps, predict), {}, min(DECIMATION_MAX, max(0, every)))
 
 
 def _require_layers(network: Network) -> None:
@@ -90,7 +143,7 @@ def _try(
     level = {p.name: p.level for p in network.populations}
     slots: dict[str, tuple[int, ...]] = {}
     for projection in plastic:
-        assert projection.rule is not None
+        assert isinstance(projection.rule, LearningRule)
         climbs = level[projection.target] - level[projection.source]
         last = predict - 1 if projection.compartment is Compartment.APICAL else predict - climbs
         free = [

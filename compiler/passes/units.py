@@ -8,7 +8,15 @@ from collections.abc import Callable
 from clapp_neuro.errors import InputError
 from compiler.averages import DEVIATION_BITS
 from compiler.connectivity import fan_in
-from compiler.ir import PRE_QUANTITIES, Compartment, Network, Projection, Quantity, Term
+from compiler.ir import (
+    PRE_QUANTITIES,
+    Compartment,
+    LearningRule,
+    Network,
+    Projection,
+    Quantity,
+    Term,
+)
 from compiler.passes.quantize import MEMBRANE_MAX, Quantized
 from compiler.program import NORM_BITS, RECIPROCAL_BITS
 from compiler.report import Note
@@ -31,7 +39,7 @@ _COUNTED = (*PRE_QUANTITIES, Quantity.CHANGE)
 def pre_unit(quantized: Quantized, population: str) -> float:
     """The real value of one unit of a population's count."""
     network = quantized.network
-    if network.population(population).neuron is None:
+    if network.population(population).graded:
         return network.population(population).scale
     return 1.0 / network.schedule.steps
 
@@ -136,7 +144,7 @@ def assumed_peaks(network: Network) -> list[Note]:
     read = {
         (p.target, quantity)
         for p in network.projections
-        if p.rule is not None
+        if isinstance(p.rule, LearningRule)
         for term in p.rule.terms
         for quantity in term.post
         if quantity in _CALIBRATED

@@ -43,10 +43,15 @@ def cases(
         return None
     fixations = draw(st.sampled_from([n for n in (3, most, 2, most, 1, 0) if n >= least]))
     sides = {p.name: (fixations, p.size) for p in program.populations if p.soma is None}
-    labels = st.lists(st.sampled_from([1, -1, 1, -1, 0]), min_size=fixations, max_size=fixations)
+    signs, classes = st.sampled_from([1, -1, 1, -1, 0]), st.sampled_from([1, -1, 0, 2])
     stimulus = Stimulus(
         {name: draw(_intensities(shape)) for name, shape in sides.items()},
-        {name: np.array(draw(labels), np.int8) for name in program.modulators},
+        {
+            name: np.array(
+                draw(st.tuples(*[classes if name == "class" else signs] * fixations)), np.int8
+            )
+            for name in program.modulators
+        },
     )
     learn = draw(st.sampled_from([True, False, True]))
     return Case(program, stimulus, learn, draw(st.integers(0, fixations)))

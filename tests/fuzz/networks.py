@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from conv_network import conv_network
 from hypothesis import strategies as st
+from spike_timing_program import network as spike_timing_network
 
 from clapp_neuro.config import TrainConfig
 from compiler.frontends.checkpoint import RULES
@@ -26,6 +27,8 @@ from compiler.ir import (
     Term,
 )
 from compiler.local_rules.layer import Layer, Learning
+from compiler.local_rules.reward_stdp import reward_stdp
+from compiler.local_rules.stdp import stdp
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -195,6 +198,22 @@ def maps(draw: Draw) -> Network:
     )
 
 
+@st.composite
+def timed(draw: Draw) -> Network:
+    """One or two layers that learn from spike times, by pairs or by pairs and a reward."""
+    taus = draw(st.tuples(st.floats(0.5, 40), st.floats(0.5, 40)))
+    rate = 2.0 ** -draw(st.integers(4, 12))
+    rules = [
+        stdp(rate, rate * draw(st.sampled_from([1.0, 1.1, 0.0])), *taus),
+        reward_stdp(rate, 1.1, *taus, draw(st.sampled_from([0.5, 0.0, 1.0])), "reward"),
+    ]
+    widths = draw(st.lists(WIDTHS, min_size=2, max_size=3))
+    period = draw(st.sampled_from([8, 16, 32]))
+    steps = draw(st.integers(1, period - 5))
+    rule = draw(st.sampled_from(rules))
+    return spike_timing_network(tuple(widths), steps, period - steps, rule, draw(SEEDS))
+
+
 def networks() -> st.SearchStrategy[Network]:
     """Any of them."""
-    return st.one_of(dense(), dense(), maps())
+    return st.one_of(dense(), dense(), dense(), maps(), timed())

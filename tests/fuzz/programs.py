@@ -17,6 +17,7 @@ from clapp_neuro.errors import InputError
 from compiler.averages import VARIANCE_BITS
 from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
 from compiler.pipeline import compile_network
+from compiler.products import carries
 from compiler.program import EXPONENTS, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import LARGEST, fault
 from compiler.targets import load_target
@@ -50,7 +51,7 @@ def carrying_often(draw: Draw, program: Program) -> Program:
     every = draw(st.integers(whole, max(whole, 9)))
 
     def often(s: Synapses) -> Synapses:
-        if s.rule is None:
+        if s.rule is None or not carries(s.rule):
             return s
         old = f"u{s.rule.carry_exponent}"
         products = (
@@ -102,7 +103,7 @@ def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
     if draw(st.booleans()):
         shift = draw(st.integers(0, 31))
         program = _with(program, "synapses", number, {"delivery_shift": shift})
-    if s.rule is not None and draw(st.booleans()):
+    if s.rule is not None and carries(s.rule) and draw(st.booleans()):
         exponent = draw(st.sampled_from(EXPONENTS))
         dt = tuple(replace(p, exponent=exponent) if p.sign > 0 else p for p in s.rule.dt)
         program = _with(program, "synapses", number, {"rule": replace(s.rule, dt=dt)})

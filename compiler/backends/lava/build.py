@@ -24,15 +24,18 @@ from compiler.backends.lava.processes.input import InputPopulation, InputPopulat
 from compiler.backends.lava.processes.kernels import SharedKernelsModel
 from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
 from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
+from compiler.backends.lava.processes.spike_timing import SpikeTimingDenseModel
 from compiler.backends.lava.recording import Recording
 from compiler.backends.lava.wiring import (
     Clock,
     PopulationWiring,
     arrival_port,
     projections,
+    three_factor,
     wire_population,
 )
 from compiler.ir import Connection, Map
+from compiler.products import general, post_registers
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 from compiler.trace import Stimulus
 
@@ -125,14 +128,23 @@ class Network:
     def _project(self, synapses: Synapses) -> None:
         source, target = self._populations[synapses.source], self._populations[synapses.target]
         if self._learn and synapses.rule is not None:
-            clock = self._clock(self._program.population(synapses.target).level)
+            # Rules that learn at any step are followed in the time of their source's spikes.
+            timed = general(synapses)
+            own = synapses.source if timed else synapses.target
+            level = self._program.population(own).level
+            # and end with their source's last fixation, which is over before the top's is
+            top = max(p.level for p in self._program.populations)
+            last_step = self._last_step - (top - level if timed else 0)
             record = self._recording.synapses[synapses.name]
             process = plastic_synapses(
-                self._program, synapses, clock, record, self._last_step, self._guarded
+                self._program, synapses, self._clock(level), record, last_step, self._guarded
             )
-            self._add(process, ProgramLearningDenseModel)
-            register = synapses.rule.register
-            self._connect(target, f"s_out_{register}", process, f"s_in_{register}")
+            self._add(process, SpikeTimingDenseModel if timed else ProgramLearningDenseModel)
+            if timed:
+                self._connect(target, "s_out_bap", process, "s_in_bap")
+            if three_factor(synapses.rule):
+                for register in sorted(post_registers(synapses.rule)):
+                    self._connect(target, f"s_out_{register}", process, f"s_in_{register}")
         elif synapses.connection is Connection.ALL_TO_ALL:
             process = self._add(static_synapses(synapses), PyDenseModelBitAcc)
         else:
@@ -154,7 +166,7 @@ class Network:
                 self._connect(sender, f"to_{name}", self._populations[name], signal.port)
             for score in wiring.scores:
                 size = self._program.population(name).size
-                summing = self._add(score_sum(size), PyDenseModelBitAcc)
+                summing = self._add(score_sum(size, score.gate.classes), PyDenseModelBitAcc)
                 self._connect(self._populations[name], score.port, summing, "s_in")
                 self._connect(summing, "a_out", comparators[score.gate.name], "score_in")
 
@@ -216,10 +228,11 @@ def comparator_port(gate: Gate) -> str:
     return f"to_comparator_{gate.name}"
 
 
-def score_sum(size: int) -> Dense:
-    """Synapses of weight 1 from a population onto its comparator."""
-    ones = np.ones((1, size), np.int32)
-    return Dense(weights=ones, num_message_bits=24, sign_mode=SignMode.EXCITATORY)
+def score_sum(size: int, classes: int) -> Dense:
+    """Synapses of weight 1 from a population onto its comparator, or onto a critic's classes."""
+    rows = max(1, classes)
+    turns = np.arange(rows)[:, None] == np.arange(size) % rows
+    return Dense(weights=turns.astype(np.int32), num_message_bits=24, sign_mode=SignMode.EXCITATORY)
 
 
 def _connected(

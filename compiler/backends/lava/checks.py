@@ -10,8 +10,8 @@ from clapp_neuro.errors import InputError
 from compiler.backends.lava.wiring import projections, signal_phase
 from compiler.connectivity import fan_in
 from compiler.ir import Compartment, Connection, Quantity
+from compiler.products import decimations, general
 from compiler.program import (
-    EXPONENTS,
     TRACE_MAX,
     Gate,
     Program,
@@ -24,6 +24,7 @@ from compiler.trace import Stimulus
 INTENSITY_MAX = 255
 WEIGHT_MAX = 127  # a static weight is doubled, and must then fit 8 bits
 TAG_MAX = 255
+DECIMATION_MAX = 9  # Lava reads one digit of u_k
 INT32_BITS = 31
 ACCUMULATOR_MAX = (1 << 23) - 1
 
@@ -72,7 +73,7 @@ def _period(program: Program) -> Iterator[str]:
 def _messages(program: Program, population: ProgramPopulation) -> Iterator[str]:
     steps = program.timetable.steps
     for message in population.messages:
-        if population.soma is not None and message.step < steps:
+        if population.spiking and message.step < steps:
             yield f"{population.name} sends a message at tau {message.step}, when it spikes"
 
 
@@ -86,9 +87,9 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
             yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
     elif source.level + 1 != target.level:
         yield f"{synapses.name} does not climb one level"
-    elif source.soma is None and not target.latched:
+    elif not source.spiking and not target.latched:
         yield f"{synapses.name} drives {target.name} by spikes, which an input does not send"
-    elif source.soma is not None and target.latched:
+    elif source.spiking and target.latched:
         yield f"{synapses.name} sends spikes to {target.name}, which latches one message"
     if isinstance(target.soma, Soma) and target.soma.reset not in ("subtract", "zero"):
         yield f"{target.name} resets by '{target.soma.reset}'"
@@ -105,13 +106,12 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
 def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
     assert synapses.rule is not None
     source, target = program.population(synapses.source), program.population(synapses.target)
-    if synapses.rule.exponent not in EXPONENTS:
-        yield (
-            f"{synapses.name} learns with exponent {synapses.rule.exponent}, exact are "
-            f"{EXPONENTS[0]} to {EXPONENTS[-1]}"
-        )
-    if synapses.rule.carry_exponent > 9:
-        yield f"{synapses.name} carries every 2^{synapses.rule.carry_exponent} steps, at most 2^9"
+    for k in decimations(synapses.rule):
+        if k > DECIMATION_MAX:
+            yield f"{synapses.name} learns every 2^{k} steps, at most 2^{DECIMATION_MAX}"
+    if general(synapses):
+        yield from _overwritten(program, synapses, source)
+        return
     sent = {m.step: m for m in source.messages}
     for slot in synapses.slots:
         message = sent.get(slot + target.level - source.level)
@@ -128,6 +128,17 @@ def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
                 f"{target.name} writes {value.register} at tau {value.step}, when {synapses.name} "
                 f"does not learn; in Lava it would"
             )
+
+
+def _overwritten(program: Program, synapses: Synapses, source: ProgramPopulation) -> Iterator[str]:
+    """Every graded message becomes x1, in eight bits, unless x1 is an exponential trace."""
+    assert synapses.rule is not None
+    if any(trace.name == "x1" for trace in synapses.rule.traces):
+        return
+    largest = program.timetable.steps if source.soma is not None else INTENSITY_MAX
+    for message in source.messages:
+        if (largest >> message.drop) << message.lift > 2 * INTENSITY_MAX:
+            yield f"{source.name} sends a trace at tau {message.step} that is beyond 8 bits"
 
 
 def _gate(program: Program, gate: Gate) -> Iterator[str]:

@@ -12,8 +12,9 @@ import numpy as np
 
 from compiler.averages import DEVIATION_BITS, Averages
 from compiler.ir import Quantity
-from compiler.program import Message, PostValue, ProgramPopulation, Soma
-from compiler.rounding import round_stochastically
+from compiler.products import DECAY_ONE, IMPULSE_ONE
+from compiler.program import Message, PostValue, ProgramPopulation, Soma, Trace
+from compiler.rounding import round_stochastically, words
 
 MEMBRANE_MAX = (1 << 23) - 1  # 24 bits with sign
 POST_MAX = 127  # seven bits and sign
@@ -23,6 +24,29 @@ DECAY_BITS = 12
 def clip_24_bits(x: np.ndarray) -> np.ndarray:
     """Clips to the range of a membrane potential or accumulator."""
     return np.clip(x, -MEMBRANE_MAX, MEMBRANE_MAX)
+
+
+def spread_spikes(intensity: np.ndarray, tau: int) -> np.ndarray:
+    """The spikes of an input at tau, 0 or 1: as many in 256 steps as its intensity says."""
+    return (intensity * (tau + 1) + 128 >> 8) - (intensity * tau + 128 >> 8)
+
+
+class TraceState:
+    """One exponential trace of N neurons, `compiler.program.Trace`, with its random numbers."""
+
+    def __init__(self, trace: Trace, stream: int, seed: int, size: int) -> None:
+        self._trace = trace
+        self._stream = stream
+        self._seed = seed
+        self.value = np.zeros(size, np.int64)
+
+    def advance(self, spiked: np.ndarray, time_step: int) -> np.ndarray:
+        """Decays, takes up the spikes (N,), and returns the new values, int64 (N,)."""
+        random = words(self._seed, self._stream, time_step, len(self.value)).astype(np.int64)
+        decayed = self.value * self._trace.decay + random % DECAY_ONE >> DECAY_BITS
+        added = decayed + (self._trace.impulse + random // DECAY_ONE % IMPULSE_ONE) // IMPULSE_ONE
+        self.value = np.where(spiked > 0, np.minimum(added, POST_MAX), decayed)
+        return self.value
 
 
 ARRAYS = (

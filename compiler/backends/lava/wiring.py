@@ -11,7 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir import Compartment
-from compiler.program import Gate, Program, ProgramPopulation, Synapses, Timetable
+from compiler.products import TRACES, post_registers
+from compiler.program import (
+    REGISTERS,
+    Gate,
+    Program,
+    ProgramPopulation,
+    SumOfProducts,
+    Synapses,
+    Timetable,
+    Trace,
+)
+from compiler.rounding import trace_stream
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,21 @@ class ScoreOutput:
 
 
 @dataclass(frozen=True)
+class SomaTrace:
+    """A trace of the population's own spikes that its soma writes into a post register."""
+
+    trace: Trace
+    stream: int
+
+
+@dataclass(frozen=True)
 class PopulationWiring:
     """All that a LIF population is connected to, besides `s_out` and the post registers."""
 
     arrivals: tuple[Arrival, ...]
     signals: tuple[SignalInput, ...]
     scores: tuple[ScoreOutput, ...]
+    traces: tuple[SomaTrace, ...] = ()
 
 
 def wire_shape(population: ProgramPopulation) -> tuple[int, ...]:
@@ -122,7 +142,22 @@ def wire_population(
     )
     mine = [g for g in program.gates if g.population == population.name]
     scores = tuple(ScoreOutput(f"score_out_{i}", gate) for i, gate in enumerate(mine))
-    return PopulationWiring(arrivals, signals, scores)
+    traces = tuple(
+        SomaTrace(trace, trace_stream(s.index, TRACES.index(trace.name)))
+        for s in program.synapses
+        if s.target == population.name and s.rule is not None and three_factor(s.rule)
+        for trace in s.rule.traces
+        if trace.name in REGISTERS
+    )
+    return PopulationWiring(arrivals, signals, scores, traces)
+
+
+def three_factor(rule: SumOfProducts) -> bool:
+    """Whether a rule reads a post value that the soma writes: then the soma writes them all.
+
+    Lava's synapses keep the postsynaptic traces of a two-factor rule themselves.
+    """
+    return bool(post_registers(rule) - {trace.name for trace in rule.traces})
 
 
 def _arrival(program: Program, synapses: Synapses) -> Arrival:

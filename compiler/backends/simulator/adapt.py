@@ -1,6 +1,6 @@
 """Operations of learning: scores and gates, post values, learning epochs, the carry; compiled.
 
-Each takes one row of the operation table; `memory.Op` names the operands.
+Each takes one row of the operation table; `operations.Op` names the operands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import plasticity
 from compiler.backends.simulator.kernels.random import key, words
 from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
-from compiler.backends.simulator.memory import CHANGE, PREVIOUS_SURROGATE, RECTIFIED, SURROGATE
+from compiler.backends.simulator.operations import (
+    CHANGE,
+    PREVIOUS_SURROGATE,
+    RECTIFIED,
+    SURROGATE,
+)
 from compiler.program import NORM_BITS, RECIPROCAL_BITS, SCORE_BITS, TAG_UNITS, TRACE_MAX
 
 HALF = RECTIFIED["half"]
@@ -41,11 +46,14 @@ def clipped(w, gate, u):
 
 
 @compiled(inline="always")
-def coincidences(w, op, first, second, shift, steps):
-    """What the comparator sums up: one message, the product of two factors, of each neuron."""
+def coincidences(w, op, first, second, shift, steps, turn, turns):
+    """What the comparator sums up: one message, the product of two factors, of each neuron.
+
+    Of those neurons whose turn it is, where they take turns.
+    """
     gate, start, size, population = op[1], op[2], op[3], op[8]
     u = np.int64(0)
-    for j in range(start, start + size):
+    for j in range(start + turn, start + size, turns):
         coincidence = factor(w.state, first, j, steps) * factor(w.state, second, j, steps)
         message = min(max(coincidence, -MEMBRANE_MAX), MEMBRANE_MAX) >> shift
         w.population_counts[population, c.A_CLIPPED] += abs(coincidence) > MEMBRANE_MAX
@@ -67,16 +75,38 @@ def root(square):
     return found
 
 
+@compiled
+def reward(w, op, steps):
+    """The critic: sums the messages of each class; (score, gate) as `compiler.program.Gate`."""
+    first, second, score_shift, modulator, classes = op[4], op[5], op[6], op[7], op[12]
+    y = w.signals[modulator]
+    right, best, named = np.int64(0), np.int64(-2 * MEMBRANE_MAX), np.int64(0)
+    other = best
+    for k in range(classes):
+        total = coincidences(w, op, first, second, score_shift, steps, k, classes)
+        if total > best:
+            best, named = total, np.int64(k)
+        if k == y:
+            right = total
+        else:
+            other = max(other, total)
+    if not 0 <= y < classes:
+        return np.int64(0), np.int64(0)
+    opened = np.int64(max(1, classes - 1)) if named == y else np.int64(-1)
+    return right - other if classes > 1 else right, opened
+
+
 @compiled(inline="always")
-def decide(w, op, steps):
-    """The comparator: sums the score messages and opens the gate, or not."""
+def compare(w, op, steps):
+    """The comparator: sums the score messages; (score, gate) as `compiler.program.Gate`."""
     gate, first, second, score_shift, modulator = op[1], op[4], op[5], op[6], op[7]
     stays, left, norm = op[9], op[10], op[11]
-    u = coincidences(w, op, first, second, score_shift, steps)
+    u = coincidences(w, op, first, second, score_shift, steps, 0, 1)
     y = w.signals[modulator]
     opened = y
     if norm >= 0:
-        length = root(coincidences(w, op, norm, norm, np.int64(0), steps) << 2 * NORM_BITS)
+        square = coincidences(w, op, norm, norm, np.int64(0), steps, 0, 1)
+        length = root(square << 2 * NORM_BITS)
         if length > 0:
             u = clipped(w, gate, (u << SCORE_BITS) // length)
             opened = y * ((np.int64(1) << RECIPROCAL_BITS) // length)
@@ -85,6 +115,17 @@ def decide(w, op, steps):
             opened = np.int64(0)
     if y * u >= (left if y < 0 else stays):
         opened = np.int64(0)
+    return u, opened
+
+
+@compiled(inline="always")
+def decide(w, op, steps):
+    """The comparator or critic sums the score messages and opens the gate, or not."""
+    gate = op[1]
+    if op[12] != 0:
+        u, opened = reward(w, op, steps)
+    else:
+        u, opened = compare(w, op, steps)
     w.scores[gate] = u
     w.signals[w.signals.shape[0] - w.scores.shape[0] + gate] = opened
     w.gate_counts[gate, c.POSITIVE] += opened > 0

@@ -1,11 +1,11 @@
-"""The enumerations of `memory` as plain integers.
+"""The enumerations of `operations` as plain integers.
 
 numba folds module constants into compiled code; enum members there would be looked up as objects.
 """
 
 from __future__ import annotations
 
-from compiler.backends.simulator.memory import Field, Op
+from compiler.backends.simulator.operations import Field, Op
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 
 CURRENT, DRIVE_GRADED, DRIVE_SPIKES, INTEGRATE = (
@@ -23,6 +23,8 @@ CONVOLVE_GRADED, CONVOLVE_SPIKES, POOL, RELAY = (
     int(Op.POOL),
     int(Op.RELAY),
 )
+ENCODE, STEP, SEND_SPIKES = int(Op.ENCODE), int(Op.STEP), int(Op.SEND_SPIKES)
+SEND_GRADED, EPOCH = int(Op.SEND_GRADED), int(Op.EPOCH)
 MEMBRANE, COUNT, PREVIOUS, FIRED = (
     int(Field.MEMBRANE),
     int(Field.COUNT),
@@ -57,6 +59,7 @@ W_CLIPPED, CARRY_VISITS, EPOCHS = (
     int(SynapseCount.EPOCHS),
 )
 OPERATIONS = int(SynapseCount.OPERATIONS)
+VISITED = int(SynapseCount.VISITED)
 POSITIVE, NEGATIVE, U_CLIPPED = (
     int(GateCount.POSITIVE),
     int(GateCount.NEGATIVE),

@@ -12,7 +12,8 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from compiler.averages import Averages
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
-from compiler.backends.simulator.memory import Field, Layout, lay_out
+from compiler.backends.simulator.memory import Layout, lay_out
+from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.order import weight_matrix
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
@@ -25,7 +26,7 @@ class State:
     """All that a run has besides its program: with both, it can go on elsewhere.
 
     scores and gates are (F, gates) int64, one row for each fixation so far; fields (fields,
-    neurons) int32; the counters as in `memory`.
+    neurons) int32; the counters as in `operations`; traces int16, of all learners of `stepwise`.
     """
 
     fixation: int
@@ -35,6 +36,7 @@ class State:
     gate_counts: np.ndarray
     scores: np.ndarray
     gates: np.ndarray
+    traces: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Machine:
             self.working.population_counts[:] = state.population_counts
             self.working.synapse_counts[:] = state.synapse_counts
             self.working.gate_counts[:] = state.gate_counts
+            self.working.learners.values[:] = state.traces
 
     @property
     def inputs(self) -> np.ndarray:
@@ -213,6 +216,7 @@ def simulate(
             gate_counts=w.gate_counts,
             scores=np.concatenate(scores),
             gates=np.concatenate(gates),
+            traces=w.learners.values,
         ),
         events=machine.events(machine.fixation),
     )

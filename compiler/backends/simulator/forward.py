@@ -1,6 +1,6 @@
 """Operations of the forward pass and of the messages between compartments, compiled.
 
-Each takes one row of the operation table; `memory.Op` names the operands.
+Each takes one row of the operation table; `operations.Op` names the operands.
 """
 
 from __future__ import annotations
@@ -76,6 +76,70 @@ def count_population(counts, count, size, steps):
     counts[c.SILENT] += silent
     counts[c.COUNT_SENT] += size - silent
     counts[c.SATURATED] += count_equal(count, np.int32(steps))
+
+
+@compiled(inline="always")
+def encode(w, op, steps):
+    """An input's intensities become spikes, evenly spread over the presentation."""
+    population, start, size = op[1], op[2], op[3]
+    intensity = w.state[c.COUNT, start : start + size]
+    for tau in range(steps):
+        n = 0
+        for i in range(size):
+            if (intensity[i] * (tau + 1) + 128) >> 8 != (intensity[i] * tau + 128) >> 8:
+                w.rows_fired[population, tau, n] = i
+                n += 1
+        w.n_fired[population, tau] = n
+        w.population_counts[population, c.SPIKES] += n
+
+
+@compiled(inline="always")
+def step(w, op, steps, log):
+    """One step of a population; the first begins from rest, the last counts the outcome."""
+    population, start, size, tau = op[1], op[2], op[3], op[8]
+    decay, threshold, scale = np.int32(op[4]), np.int32(op[5]), np.int32(op[6])
+    zero = np.int32(-op[7])
+    v = w.state[c.MEMBRANE, start : start + size]
+    fired = w.state[c.FIRED, start : start + size]
+    count = w.state[c.COUNT, start : start + size]
+    if tau == 0:
+        v[:] = 0
+        fired[:] = 0
+        count[:] = 0
+    drive = w.arrived[start : start + size]
+    constant = w.current[steps, :size]
+    for j in range(size):
+        constant[j] = np.int32(np.int32(w.held[start + j] * scale) + w.bias[start + j])
+    active, clipped = lif_step(v, drive, constant, fired, count, decay, threshold, scale, zero)
+    drive[:] = 0
+    n = list_spikes(fired, w.rows_fired[population, tau])
+    w.n_fired[population, tau] = n
+    counts = w.population_counts[population]
+    counts[c.ACTIVE] += active
+    counts[c.V_CLIPPED] += clipped
+    counts[c.SPIKES] += n
+    if log:
+        w.membrane_log[tau, start : start + size] = v
+    if tau == steps - 1:
+        w.held[start : start + size] = 0
+        count_population(counts, count, size, steps)
+
+
+@compiled(inline="always")
+def send_spikes(w, op):
+    """This step's spikes, through the weights as they are now, into the target's next step."""
+    start, n_post, source, tau, target = op[1], op[2], op[3], op[4], op[5]
+    out = w.arrived[target : target + n_post].reshape(1, n_post)
+    rows = w.rows_fired[source, tau : tau + 1]
+    add_rows(out, w.weights, start, n_post, rows, w.n_fired[source, tau : tau + 1])
+
+
+@compiled(inline="always")
+def send_graded(w, op):
+    """A graded message's current, which holds for the whole presentation."""
+    start, n_post, target = op[1], op[2], op[8]
+    sent = payloads(w, op)
+    add_graded(w.held[target : target + n_post], w.weights, start, n_post, sent, w.rows)
 
 
 @compiled(inline="always")

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from compiler.backends.simulator import adapt, forward, maps
+from compiler.backends.simulator import adapt, epoch, forward, maps
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+
+
+@compiled
+def execute_step(op, fixation, clock, w, log):
+    """Operations of single time steps, kept out of the way of those of whole presentations."""
+    code = op[0]
+    if code == c.ENCODE:
+        forward.encode(w, op, clock.steps)
+    elif code == c.STEP:
+        forward.step(w, op, clock.steps, log)
+    elif code == c.SEND_SPIKES:
+        forward.send_spikes(w, op)
+    elif code == c.SEND_GRADED:
+        forward.send_graded(w, op)
+    elif code == c.EPOCH:
+        epoch.learn_epoch(w, op, fixation, clock)
 
 
 @compiled
@@ -50,6 +66,8 @@ def execute(operations, fixation, clock, w, log):
             maps.pool(w, op, steps)
         elif code == c.RELAY:
             maps.relay(w, op, steps, log)
+        else:
+            execute_step(op, fixation, clock, w, log)
 
 
 @compiled

@@ -10,73 +10,23 @@ executed one after the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 
+from compiler.backends.simulator import stepwise
+from compiler.backends.simulator.operations import (
+    COMPARTMENT_FIELD,
+    FIELD_OF,
+    FUNCTIONS,
+    ONE,
+    OPERANDS,
+    RECTIFIED,
+    Op,
+)
 from compiler.backends.simulator.order import places
 from compiler.ir import Compartment, Connection, Quantity
+from compiler.products import carries, general
 from compiler.program import Message, Program, ProgramPopulation, Relay, Synapses
-
-
-class Op(IntEnum):
-    """Operation codes; the comment gives the operands, `interpreter.py` the meaning."""
-
-    CURRENT = 0  # size: clears the current buffer
-    DRIVE_GRADED = 1  # start, n_post, source, n_pre, field, drop, lift
-    DRIVE_SPIKES = 2  # start, n_post, source population
-    INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
-    GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
-    #           y = +1, and where y = -1, factor of the norm
-    CLEAR = 5  # field, offset, size
-    DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
-    SATURATE = 7  # field, offset, size, population
-    POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
-    #           rectified (0 not, 1 half, 2 full)
-    LEARN = 9  # synapses, start, n_post, source, n_pre, field, drop, lift, register, target,
-    #            exponent, stream, dt
-    CARRY = 10  # synapses, start, size, mask, dt
-    END = 11  # offset, size, population: counts become previous counts
-    PRESENT = 12  # offset, size, population: counts the input neurons that send anything
-    AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
-    CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel
-    CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel
-    POOL = 16  # synapses, start, source population, channels, height, width of the source
-    RELAY = 17  # population, offset, size
-
-
-class Field(IntEnum):
-    """Rows of the state array (fields x neurons, int32)."""
-
-    MEMBRANE = 0  # of a relay: the bit of its winner
-    COUNT = 1
-    PREVIOUS = 2
-    APICAL = 3
-    RETRO = 4
-    FIRED = 5  # a mask: all bits set where the neuron spiked in the last step
-    MEAN = 6
-    VARIANCE = 7
-    DEVIATION = 8
-
-
-FIELD_OF = {
-    Quantity.COUNT: Field.COUNT,
-    Quantity.PREVIOUS_COUNT: Field.PREVIOUS,
-    Quantity.APICAL: Field.APICAL,
-    Quantity.RETRO: Field.RETRO,
-    Quantity.DEVIATION: Field.DEVIATION,
-}
-# Codes of post factors: a state field, or one of these functions of them; -1 is the factor 1.
-SURROGATE, PREVIOUS_SURROGATE, CHANGE, ONE = 100, 101, 102, -1
-FUNCTIONS = {
-    Quantity.SURROGATE: SURROGATE,
-    Quantity.PREVIOUS_SURROGATE: PREVIOUS_SURROGATE,
-    Quantity.CHANGE: CHANGE,
-}
-RECTIFIED = {"": 0, "half": 1, "full": 2}
-COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
-
-OPERANDS = 15
 
 
 @dataclass(frozen=True)
@@ -96,6 +46,7 @@ class Layout:
     signals: dict[str, int]
     operations: np.ndarray  # (n, OPERANDS) int64; column 0 the code
     times: np.ndarray  # (n,) global time of each operation within the fixation
+    learners: stepwise.Learners  # the rules that may learn at any step
 
 
 def factor_code(quantity: Quantity) -> int:
@@ -115,8 +66,10 @@ def lay_out(program: Program, learn: bool) -> Layout:
         name: i for i, name in enumerate((*program.modulators, *(g.name for g in program.gates)))
     }
     table: list[tuple[float, list[int]]] = []
+    by_step = learn and any(general(s) for s in program.synapses)
+    present = stepwise.presentation if by_step else _presentation
     for population in program.populations:
-        table += _presentation(program, population, offsets, starts)
+        table += present(program, population, offsets, starts)
         if learn:
             table += _compartments(program, population, offsets, starts)
             table += _averages(program, population, offsets, signals)
@@ -125,6 +78,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
     if learn:
         table += _gates(program, offsets, signals)
         table += _plasticity(program, offsets, starts)
+        table += stepwise.plasticity(program)
     table.sort(key=lambda row: row[0])
     operations = np.zeros((len(table), OPERANDS), np.int64)
     for i, (_, row) in enumerate(table):
@@ -140,6 +94,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
         signals=signals,
         operations=operations,
         times=np.array([int(time) for time, _ in table], np.int64),
+        learners=stepwise.learners(program, offsets, starts),
     )
 
 
@@ -171,7 +126,8 @@ def _presentation(
     index = program.populations.index(population)
     place = [offsets[population.name], population.size]
     if soma is None:
-        return [(time, [Op.PRESENT, *place, index])]
+        spikes = [Op.ENCODE, index, *place]
+        return [(time, [Op.PRESENT, *place, index]), *([(time, spikes)] * population.spikes)]
     rows: list[tuple[float, list[int]]] = [(time, [Op.CURRENT, population.size])]
     for s in _into(program, population.name, Compartment.SOMA):
         rows.append((time, _drive(program, population, s, offsets, starts)))
@@ -190,20 +146,20 @@ def _drive(
 ) -> list[int]:
     """The operation that adds up what a projection brings to the soma."""
     source = program.population(s.source)
-    spiking = program.populations.index(source)
+    number = program.populations.index(source)
     channels, *sides = source.map
     if s.connection is Connection.POOL:
         index = program.synapses.index(s)
-        return [Op.POOL, index, starts[s.name], spiking, channels, *sides]
+        return [Op.POOL, index, starts[s.name], number, channels, *sides]
     if s.connection is Connection.CONVOLUTION:
         head = [program.synapses.index(s), starts[s.name], population.map[0]]
         window = [*sides, s.weights.shape[-1]]
         if not population.latched:
-            return [Op.CONVOLVE_SPIKES, *head, spiking, channels, *window]
+            return [Op.CONVOLVE_SPIKES, *head, number, channels, *window]
         sent = _message_operands(source.message(0))
         return [Op.CONVOLVE_GRADED, *head, offsets[s.source], channels, *sent, *window]
     if not population.latched:
-        return [Op.DRIVE_SPIKES, starts[s.name], population.size, spiking]
+        return [Op.DRIVE_SPIKES, starts[s.name], population.size, number]
     where = [starts[s.name], population.size, offsets[s.source], source.size]
     return [Op.DRIVE_GRADED, *where, *_message_operands(source.message(0))]
 
@@ -285,7 +241,7 @@ def _gates(
         decide = [gate.score_shift, signals[gate.modulator], index, *gate.margins]
         norm = ONE if gate.norm is None else factor_code(gate.norm)
         time = population.level + gate.decided(program.timetable.steps) - 0.9
-        rows.append((time, [Op.GATE, i, *place, *factors, *decide, norm]))
+        rows.append((time, [Op.GATE, i, *place, *factors, *decide, norm, gate.classes]))
     return rows
 
 
@@ -294,7 +250,7 @@ def _plasticity(
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, s in enumerate(program.synapses):
-        if s.rule is None:
+        if s.rule is None or not carries(s.rule):
             continue
         source, target = program.population(s.source), program.population(s.target)
         for slot in s.slots:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.backends.simulator.engine import Machine, stimulus_arrays
-from compiler.backends.simulator.memory import Field
+from compiler.backends.simulator.operations import Field
+from compiler.products import general
 from compiler.program import Program, ProgramPopulation
 from compiler.trace import FixationTrace, Stimulus
 
@@ -41,7 +42,8 @@ def _one_fixation(machine: Machine) -> FixationTrace:
         for p in lifs:
             _look_at_population(machine, p, time - p.level, seen)
         for s in learning:
-            tau = time - program.population(s.target).level
+            # a rule that learns at any step is followed in the time of its spikes' source
+            tau = time - program.population(s.source if general(s) else s.target).level
             if 0 <= tau < timetable.period:
                 seen.weights[s.name][tau] = machine.matrix(machine.working.weights, s.name)
                 seen.tags[s.name][tau] = machine.matrix(machine.working.tags, s.name)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.backends.simulator.kernels.vectors import GROUP
-from compiler.backends.simulator.memory import Field, Layout
+from compiler.backends.simulator.memory import Layout
+from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.order import weight_rows
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.program import Program, Soma
@@ -21,10 +22,24 @@ class Clock(NamedTuple):
     seed: int
 
 
+class Learners(NamedTuple):
+    """Rules that may learn at any step, `stepwise.Learners`, and their traces and scratch."""
+
+    projections: np.ndarray
+    products: np.ndarray
+    factors: np.ndarray
+    traces: np.ndarray
+    values: np.ndarray  # int16: of all traces
+    x: np.ndarray  # (3, widest) int64: x0, x1, x2 of one projection
+    y: np.ndarray  # (4, widest) int64: y0 to y3
+    scratch: tuple[np.ndarray, ...]  # as `kernels.sum_of_products.epoch` takes it
+    outcome: np.ndarray  # (4,) int64
+
+
 class Working(NamedTuple):
     """Arrays that the kernels change in place; F fields, N neurons, P populations, T steps."""
 
-    state: np.ndarray  # (F, N) int32, rows as in `memory.Field`
+    state: np.ndarray  # (F, N) int32, rows as in `operations.Field`
     weights: np.ndarray  # (synapses,) int8
     tags: np.ndarray  # (synapses,) int16
     registers: np.ndarray  # (3, N) int16: y1 to y3
@@ -35,6 +50,8 @@ class Working(NamedTuple):
     current: np.ndarray  # (T + 1, widest) int32; the last row holds for all steps
     rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
     n_fired: np.ndarray  # (P, T) int32: how many of them
+    arrived: np.ndarray  # (N,) int32: current of the next step, where populations go step by step
+    held: np.ndarray  # (N,) int32: and what holds for the whole presentation
     membrane_log: np.ndarray  # (T, N) int32, written where `log` is set
     runs: np.ndarray  # (kernel, 3) int64: rows of weights that one position needs
     payload: np.ndarray  # (widest,) int32, and three more pieces of scratch
@@ -45,6 +62,7 @@ class Working(NamedTuple):
     population_counts: np.ndarray  # (P, PopulationCount) int64
     synapse_counts: np.ndarray  # (projections, SynapseCount) int64
     gate_counts: np.ndarray  # (gates, GateCount) int64
+    learners: Learners
 
 
 def allocate(program: Program, layout: Layout) -> Working:
@@ -74,6 +92,8 @@ def allocate(program: Program, layout: Layout) -> Working:
         current=np.zeros((steps + 1, widest), np.int32),
         rows_fired=np.zeros((populations, steps, widest + GROUP), np.int32),
         n_fired=np.zeros((populations, steps), np.int32),
+        arrived=np.zeros(layout.neurons, np.int32),
+        held=np.zeros(layout.neurons, np.int32),
         membrane_log=np.zeros((steps, layout.neurons), np.int32),
         runs=np.zeros((kernel, 3), np.int64),
         payload=np.zeros(widest, np.int32),
@@ -84,6 +104,29 @@ def allocate(program: Program, layout: Layout) -> Working:
         population_counts=np.zeros((populations, len(PopulationCount)), np.int64),
         synapse_counts=np.zeros((len(program.synapses), len(SynapseCount)), np.int64),
         gate_counts=np.zeros((max(gates, 1), len(GateCount)), np.int64),
+        learners=_learners(layout),
+    )
+
+
+def _learners(layout: Layout) -> Learners:
+    known, widest = layout.learners, layout.widest
+    products = len(known.products)
+    return Learners(
+        projections=known.projections,
+        products=known.products,
+        factors=known.factors,
+        traces=known.traces,
+        values=np.zeros(known.values, np.int16),
+        x=np.zeros((3, widest), np.int64),
+        y=np.zeros((4, widest), np.int64),
+        scratch=(
+            np.zeros((products, widest), np.int64),
+            np.zeros((products, widest), np.int64),
+            np.zeros(widest, np.int32),
+            np.zeros(widest, np.int32),
+            np.zeros((widest + 3) // 4, np.uint32),
+        ),
+        outcome=np.zeros(4, np.int64),
     )
 
 

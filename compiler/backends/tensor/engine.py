@@ -11,6 +11,7 @@ import torch
 from clapp_neuro.errors import InputError
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.events import Events
+from compiler.products import general
 from compiler.program import Program
 from compiler.trace import Stimulus
 
@@ -32,6 +33,7 @@ def infer(
     program: Program, stimulus: Stimulus, *, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], Events]:
     """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events."""
+    require_whole_presentations(program)
     parts: dict[str, list[np.ndarray]] = {p.name: [] for p in program.populations if p.soma}
     events = None
     widest = max(p.size for p in program.populations)
@@ -98,11 +100,24 @@ def simulate(
     ]
 
 
+def require_whole_presentations(program: Program) -> None:
+    """InputError where something learns from spike times."""
+    timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
+    timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
+    timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]
+    if timed:
+        raise InputError(
+            f"{timed[0]}: the engine on tensors goes through whole presentations; run this network "
+            "on the simulator"
+        )
+
+
 def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
     if not programs or len(programs) != len(stimuli):
         raise InputError(f"{len(programs)} programs and {len(stimuli)} stimuli: give one for each")
     if len({s.fixations for s in stimuli}) > 1:
         raise InputError("stimuli of networks that run side by side must be equally long")
+    require_whole_presentations(programs[0])
     first = _bare(programs[0])
     for number, program in enumerate(programs):
         if _bare(program) != first:

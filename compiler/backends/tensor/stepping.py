@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compiler.backends.tensor.engine import require_whole_presentations
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.program import Program, ProgramPopulation
 from compiler.trace import FixationTrace, Stimulus
@@ -16,7 +17,11 @@ from compiler.trace import FixationTrace, Stimulus
 def trace(
     program: Program, stimulus: Stimulus, learn: bool = True, *, device: str = "cpu"
 ) -> Iterator[FixationTrace]:
-    """Yields what `compiler.trace` describes for every fixation."""
+    """Yields what `compiler.trace` describes for every fixation.
+
+    Raises InputError for a program that this engine does not run.
+    """
+    require_whole_presentations(program)
     machine = Machine([program], torch.device(device), learn=learn, rows=1, logs=True)
     for fixation in range(stimulus.fixations):
         machine.show(

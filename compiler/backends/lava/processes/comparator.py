@@ -68,7 +68,7 @@ class Comparator(AbstractProcess):
         self, *, gate: Gate, clock: Clock, receivers: dict[str, int], record: GateRecord
     ) -> None:
         super().__init__(gate=gate, clock=clock, receivers=receivers, record=record)
-        self.score_in = InPort(shape=(1,))
+        self.score_in = InPort(shape=(max(1, gate.classes),))
         self.label_in = InPort(shape=(1,))
         for port, size in receivers.items():
             setattr(self, port, OutPort(shape=(size,)))
@@ -93,7 +93,7 @@ class ComparatorModel(PyLoihiProcessModel):
         self._receivers: dict[str, int] = proc_params["receivers"]
         self._record: GateRecord = proc_params["record"]
         self._label = 0
-        self._score = 0
+        self._score = np.zeros(1, np.int64)
         self._decided = 0
 
     def run_spk(self) -> None:
@@ -108,9 +108,13 @@ class ComparatorModel(PyLoihiProcessModel):
             self._label = label
         gate, steps = self._gate, self._clock.timetable.steps
         if fixation >= 0 and tau == steps + 1:
-            self._score = int(clip_24_bits(score)[0])
+            self._score = clip_24_bits(score)
         if fixation >= 0 and tau == gate.decided(steps):
-            u, self._decided = decide(gate, self._label, self._score, int(clip_24_bits(score)[0]))
+            if gate.classes:
+                u, self._decided = reward(gate, self._label, self._score)
+            else:
+                last = int(clip_24_bits(score)[0])
+                u, self._decided = decide(gate, self._label, int(self._score[0]), last)
             self._record.scores[fixation % self._record.slots] = u
             self._record.gates[fixation % self._record.slots] = self._decided
 
@@ -129,6 +133,15 @@ def decide(gate: Gate, label: int, score: int, square: int) -> tuple[int, int]:
         sent = label * ((1 << RECIPROCAL_BITS) // length)
     stays, left = gate.margins
     return score, sent if label * score < (left if label < 0 else stays) else 0
+
+
+def reward(gate: Gate, label: int, sums: np.ndarray) -> tuple[int, int]:
+    """(score, gate) of a critic with its sums, one a class."""
+    if not 0 <= label < gate.classes:
+        return 0, 0
+    right, others = int(sums[label]), np.delete(sums, label)
+    u = right - int(others.max()) if len(others) else right
+    return u, max(1, gate.classes - 1) if int(np.argmax(sums)) == label else -1
 
 
 def comparator_model(receivers: dict[str, int]) -> type[ComparatorModel]:

@@ -12,7 +12,7 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from compiler.backends.lava.soma import NeuronState
+from compiler.backends.lava.soma import NeuronState, spread_spikes
 from compiler.backends.lava.wiring import Clock, to_wire, wire_shape
 from compiler.program import ProgramPopulation
 
@@ -30,7 +30,7 @@ class InputPopulation(AbstractProcess):
 @implements(proc=InputPopulation, protocol=LoihiProtocol)
 @requires(CPU)
 class InputPopulationModel(PyLoihiProcessModel):
-    """At most one graded message a step, by the timetable; silent after the last fixation."""
+    """Spikes or at most one graded message a step, by the timetable; silent after the last."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
 
@@ -41,6 +41,7 @@ class InputPopulationModel(PyLoihiProcessModel):
         self._clock: Clock = proc_params["clock"]
         self._intensities: np.ndarray = proc_params["intensities"]
         self._messages = {m.step: m for m in population.messages}
+        self._spikes = population.spikes
         self._silence = np.zeros(population.size, np.int32)
         self._state = NeuronState(population.size, self._clock.timetable.steps)
 
@@ -52,7 +53,12 @@ class InputPopulationModel(PyLoihiProcessModel):
             known = 0 <= fixation < len(self._intensities)
             state.count[:] = self._intensities[fixation] if known else 0
         message = self._messages.get(tau)
-        payload = self._silence if message is None else state.payload(message)
+        if message is not None:
+            payload = state.payload(message)
+        elif self._spikes and tau < self._clock.timetable.steps:
+            payload = spread_spikes(state.count, tau)
+        else:
+            payload = self._silence
         self.s_out.send(to_wire(self._population, payload))
         if tau == self._clock.timetable.predict:
             state.end_fixation()

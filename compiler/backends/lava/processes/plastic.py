@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.learning.constants import GradedSpikeCfg
-from lava.magma.core.learning.learning_rule import Loihi3FLearningRule
+from lava.magma.core.learning.learning_rule import (
+    Loihi2FLearningRule,
+    Loihi3FLearningRule,
+    LoihiLearningRule,
+)
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
 
 from compiler.backends.lava.recording import SynapseRecord
-from compiler.backends.lava.wiring import Clock
-from compiler.program import Program, SumOfProducts, Synapses
+from compiler.backends.lava.wiring import Clock, three_factor
+from compiler.products import DECAY_ONE, IMPULSE_ONE
+from compiler.program import Program, SumOfProducts, Synapses, Trace
 from compiler.rounding import synapse_bits
 
 FOREVER = 2**60  # a time constant with exp(-1/tau) = 1 exactly; Lava's infinity fails to build
+VANISHING = 2.0**-10  # one with exp(-1/tau) = 0 exactly; Lava does not decay with 0
 
 
-def learning_rule(rule: SumOfProducts) -> Loihi3FLearningRule:
-    """The rule as Lava reads it: an epoch every step, traces that do not decay by themselves."""
-    loihi = Loihi3FLearningRule(
-        dw=rule.text(rule.dw),
-        dt=rule.text(rule.dt),
-        x1_tau=FOREVER,
-        x2_tau=FOREVER,
+def learning_rule(rule: SumOfProducts) -> LoihiLearningRule:
+    """The rule as Lava reads it: an epoch every step.
+
+    Presynaptic traces, and postsynaptic ones where the soma writes none, decay in the synapse;
+    all others do not decay by themselves.
+    """
+    pre = {"x1", "x2"} if three_factor(rule) else {"x1", "x2", "y1", "y2", "y3"}
+    settings: dict[str, float] = {f"{name}_tau": FOREVER for name in pre}
+    for trace in rule.traces:
+        if trace.name in pre:
+            settings[f"{trace.name}_tau"] = time_constant(trace)
+            settings[f"{trace.name}_impulse"] = trace.impulse / IMPULSE_ONE
+    kind = Loihi3FLearningRule if three_factor(rule) else Loihi2FLearningRule
+    loihi = kind(
+        dw=rule.text(rule.dw) or None,
+        dt=rule.text(rule.dt) or None,
+        **settings,
         t_epoch=1,
         rng_seed=1,  # of trace rounding, which never rounds here; unset, Lava draws it from numpy
     )
-    # Lava gives post traces a time constant of 65535 and rounds their decay at random.
-    loihi.y1_tau = loihi.y2_tau = loihi.y3_tau = FOREVER
+    if three_factor(rule):
+        # Lava gives post traces a time constant of 65535 and rounds their decay at random.
+        loihi.y1_tau = loihi.y2_tau = loihi.y3_tau = FOREVER
     return loihi
+
+
+def time_constant(trace: Trace) -> float:
+    """Lava's time constant of a trace; one that never decays, or at once, has its own."""
+    if trace.decay == DECAY_ONE:
+        return FOREVER
+    return -1 / math.log(trace.decay / DECAY_ONE) if trace.decay else VANISHING
 
 
 def plastic_synapses(
@@ -53,7 +79,11 @@ def plastic_synapses(
         # Eight bits and sign, as the learning engine has them; 8 would make odd weights even.
         num_weight_bits=9,
         num_message_bits=8,
-        graded_spike_cfg=GradedSpikeCfg.OVERWRITE,
+        graded_spike_cfg=(
+            GradedSpikeCfg.USE_REGULAR_IMPULSE
+            if any(trace.name == "x1" for trace in synapses.rule.traces)
+            else GradedSpikeCfg.OVERWRITE
+        ),
         learning_rule=learning_rule(synapses.rule),
         synapses=synapses,
         seed=program.seed,

@@ -17,7 +17,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from compiler.backends.lava.recording import PopulationRecord
-from compiler.backends.lava.soma import NeuronState, biases, clip_24_bits
+from compiler.backends.lava.soma import NeuronState, TraceState, biases, clip_24_bits
 from compiler.backends.lava.wiring import (
     Arrival,
     Clock,
@@ -97,6 +97,10 @@ class LifPopulationModel(LearningNeuronModelFixed):
             self._state.mean[:] = self._population.averages.mean
             self._state.variance[:] = self._population.averages.variance
         self._signals = {s.name: 0 for s in self._wiring.signals}
+        self._traces = {
+            t.trace.name: TraceState(t.trace, t.stream, self._seed, self._population.size)
+            for t in self._wiring.traces
+        }
         self._silence = np.zeros(self._population.size, np.int32)
         self._compartments = {
             compartment: [a for a in self._wiring.arrivals if a.compartment is compartment]
@@ -194,6 +198,10 @@ class LifPopulationModel(LearningNeuronModelFixed):
         if self._record.detailed:
             self._record.averages[fixation % self._record.slots] = kept
 
+    def _spiking(self, tau: int) -> np.ndarray:
+        """This step's spikes: none after the presentation."""
+        return self._state.spiked if tau < self._clock.timetable.steps else self._silence
+
     def _write_post_values(self, fixation: int, tau: int) -> None:
         registers = {"y1": self._silence, "y2": self._silence, "y3": self._silence}
         for i, value in enumerate(self._population.post_values):
@@ -203,7 +211,10 @@ class LifPopulationModel(LearningNeuronModelFixed):
                 registers[value.register] = y
                 if self._record.detailed:
                     self._record.post[fixation % self._record.slots, i] = y
+        for name, trace in self._traces.items():
+            registers[name] = trace.advance(self._spiking(tau), self.time_step)
         self.y1, self.y2, self.y3 = registers.values()
+        self.s_out_bap.send(self._spiking(tau) > 0)
         self.s_out_y1.send(self.y1)
         self.s_out_y2.send(self.y2)
         self.s_out_y3.send(self.y3)

@@ -1,0 +1,126 @@
+"""A learning epoch of a general sum of products: dependencies, traces, products; compiled.
+
+`stepwise.Learner` names the columns of the table of projections.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.backends.simulator import codes as c
+from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels import sum_of_products
+from compiler.backends.simulator.kernels.random import key, word
+from compiler.backends.simulator.stepwise import Learner
+from compiler.program import TRACE_MAX
+
+SYNAPSES, START = int(Learner.SYNAPSES), int(Learner.START)
+N_POST, N_PRE = int(Learner.N_POST), int(Learner.N_PRE)
+SOURCE, SOURCE_OFFSET = int(Learner.SOURCE), int(Learner.SOURCE_OFFSET)
+TARGET, TARGET_OFFSET = int(Learner.TARGET), int(Learner.TARGET_OFFSET)
+PRODUCTS, PRODUCTS_END = int(Learner.PRODUCTS), int(Learner.PRODUCTS_END)
+TRACES, TRACES_END = int(Learner.TRACES), int(Learner.TRACES_END)
+VALUES, STREAM, MASK, OVERWRITTEN = (
+    int(Learner.VALUES),
+    int(Learner.STREAM),
+    int(Learner.MASK),
+    int(Learner.OVERWRITTEN),
+)
+PRE_TRACES = 2  # x1 and x2 come first in `products.TRACES`
+
+
+@compiled
+def decay_and_add(values, spiked, decay, impulse, k):
+    """One step of `compiler.program.Trace`, each neuron with a random word of its own."""
+    for i in range(values.shape[0]):
+        random = np.int64(word(k, np.uint32(i)))
+        value = (np.int64(values[i]) * decay + (random & 4095)) >> 12
+        if spiked[i] != 0:
+            value = min(value + ((impulse + ((random >> 12) & 255)) >> 8), TRACE_MAX)
+        values[i] = np.int16(value)
+
+
+@compiled
+def receive(w, op, row, x, x1):
+    """x0, and x1 where messages overwrite it: half of the payload, rounded half to even."""
+    pre, field, drop, lift = op[2], op[4], op[5], op[6]
+    overwritten = row[OVERWRITTEN] != 0
+    x[0, :] = 0
+    if pre >= 0:
+        source = row[SOURCE]
+        for n in range(w.n_fired[source, pre]):
+            i = w.rows_fired[source, pre, n]
+            x[0, i] = 1
+            if overwritten:
+                x1[i] = 0  # half of 1
+    if field >= 0:
+        for i in range(x.shape[1]):
+            sent = (w.state[field, row[SOURCE_OFFSET] + i] >> drop) << lift
+            if sent != 0:
+                x[0, i] = 1
+                if overwritten:
+                    x1[i] = min((sent >> 1) + (sent & (sent >> 1) & 1), TRACE_MAX)
+
+
+@compiled
+def spikes_of(w, population, tau, fired):
+    """fired[j] = 1 where neuron j spiked at tau; tau < 0 is no step of the presentation."""
+    fired[:] = 0
+    if tau >= 0:
+        for n in range(w.n_fired[population, tau]):
+            fired[w.rows_fired[population, tau, n]] = 1
+
+
+@compiled
+def learn_epoch(w, op, fixation, clock):
+    """Op.EPOCH: traces take up this step's spikes, then every product is applied."""
+    learners = w.learners
+    row = learners.projections[op[1]]
+    n_pre, n_post = row[N_PRE], row[N_POST]
+    time_step = fixation * clock.period + op[8]
+    x, y = learners.x[:, :n_pre], learners.y[:, :n_post]
+    first = row[VALUES]
+    post = first + PRE_TRACES * n_pre
+    receive(w, op, row, x, learners.values[first : first + n_pre])
+    spikes_of(w, row[TARGET], op[3], y[0])
+    for r in range(3):
+        y[r + 1, :] = 0
+        if (op[7] >> r) & 1 != 0:
+            target = row[TARGET_OFFSET]
+            y[r + 1, :] = w.registers[r, target : target + n_post]
+    for t in range(row[TRACES], row[TRACES_END]):
+        code, decay, impulse, stream = learners.traces[t]
+        k = key(clock.seed, stream, time_step)
+        if code < PRE_TRACES:
+            place = first + code * n_pre
+            decay_and_add(learners.values[place : place + n_pre], x[0], decay, impulse, k)
+        else:
+            r = code - PRE_TRACES
+            place = post + r * n_post
+            decay_and_add(learners.values[place : place + n_post], y[0], decay, impulse, k)
+            y[r + 1, :] = learners.values[place : place + n_post]
+    for r in range(PRE_TRACES):
+        x[r + 1, :] = learners.values[first + r * n_pre : first + (r + 1) * n_pre]
+    due = row[MASK] >= 0 and time_step & row[MASK] == 0
+    outcome = learners.outcome
+    outcome[:] = 0
+    rows, visits = sum_of_products.epoch(
+        w.weights,
+        w.tags,
+        row[START],
+        learners.products[row[PRODUCTS] : row[PRODUCTS_END]],
+        learners.factors,
+        x,
+        y,
+        due,
+        key(clock.seed, row[STREAM], time_step),
+        w.maxima,
+        learners.scratch,
+        outcome,
+    )
+    counts = w.synapse_counts[row[SYNAPSES]]
+    counts[c.VISITED] += visits
+    counts[c.T_CLIPPED] += outcome[1]
+    counts[c.CARRIED] += outcome[2]
+    counts[c.W_CLIPPED] += outcome[3]
+    counts[c.EPOCHS] += rows > 0

@@ -1,0 +1,73 @@
+"""The operations of a fixation, and the rows and columns of what they work on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from compiler.ir import Compartment, Quantity
+
+
+class Op(IntEnum):
+    """Operation codes; the comment gives the operands, `interpreter.py` the meaning."""
+
+    CURRENT = 0  # size: clears the current buffer
+    DRIVE_GRADED = 1  # start, n_post, source, n_pre, field, drop, lift
+    DRIVE_SPIKES = 2  # start, n_post, source population
+    INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
+    GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
+    #           y = +1, and where y = -1, factor of the norm, classes or 0
+    CLEAR = 5  # field, offset, size
+    DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
+    SATURATE = 7  # field, offset, size, population
+    POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
+    #           rectified (0 not, 1 half, 2 full)
+    LEARN = 9  # synapses, start, n_post, source, n_pre, field, drop, lift, register, target,
+    #            exponent, stream, dt
+    CARRY = 10  # synapses, start, size, mask, dt
+    END = 11  # offset, size, population: counts become previous counts
+    PRESENT = 12  # offset, size, population: counts the input neurons that send anything
+    AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
+    CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel
+    CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel
+    POOL = 16  # synapses, start, source population, channels, height, width of the source
+    RELAY = 17  # population, offset, size
+    ENCODE = 18  # population, offset, size: an input's intensities become spikes
+    STEP = 19  # as INTEGRATE, and tau: a single step
+    SEND_SPIKES = 20  # start, n_post, source population, tau, target
+    SEND_GRADED = 21  # start, n_post, source, n_pre, field, drop, lift, target
+    EPOCH = 22  # learner, tau of the source or -1, tau of the target or -1, field or -1, drop,
+    #             lift, registers that are written, dt
+
+
+class Field(IntEnum):
+    """Rows of the state array (fields x neurons, int32)."""
+
+    MEMBRANE = 0  # of a relay: the bit of its winner
+    COUNT = 1
+    PREVIOUS = 2
+    APICAL = 3
+    RETRO = 4
+    FIRED = 5  # a mask: all bits set where the neuron spiked in the last step
+    MEAN = 6
+    VARIANCE = 7
+    DEVIATION = 8
+
+
+FIELD_OF = {
+    Quantity.COUNT: Field.COUNT,
+    Quantity.PREVIOUS_COUNT: Field.PREVIOUS,
+    Quantity.APICAL: Field.APICAL,
+    Quantity.RETRO: Field.RETRO,
+    Quantity.DEVIATION: Field.DEVIATION,
+}
+# Codes of post factors: a state field, or one of these functions of them; -1 is the factor 1.
+SURROGATE, PREVIOUS_SURROGATE, CHANGE, ONE = 100, 101, 102, -1
+FUNCTIONS = {
+    Quantity.SURROGATE: SURROGATE,
+    Quantity.PREVIOUS_SURROGATE: PREVIOUS_SURROGATE,
+    Quantity.CHANGE: CHANGE,
+}
+RECTIFIED = {"": 0, "half": 1, "full": 2}
+COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
+
+OPERANDS = 15

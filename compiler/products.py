@@ -1,0 +1,186 @@
+"""The learning engine's language: which sums of products are legal, and what a factor stands for.
+
+A product is `sign * mantissa * 2^exponent * dependency * factors`. Its first factor, the
+dependency, decides when it is computed: x0 (the presynaptic neuron sent something), y0 (the
+postsynaptic one spiked) or u_k (every 2^k steps). What follows is a variable (traces x1, x2, y1,
+y2, y3; weight w; tag t; x0, y0), a variable with a constant, `(t-32)`, or its sign, `sgn(w)`.
+
+The engine clips each factor to its width, multiplies all of them and the mantissa, shifts right
+by max(0, sum of widths + 4 - 15) and left by exponent + 7, clips to 15 bits and sign, and adds
+the products to w << 7 or t << 7, clipping again. The sum is rounded stochastically to a multiple
+of 128. All products read the weights and tags of before. This is how Lava's bit-approximate
+model does it (lava-nc 0.10.0, `LearningRuleApplierBitApprox`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.program import (
+    EXPONENTS,
+    REGISTERS,
+    TAG_UNITS,
+    TRACE_MAX,
+    Product,
+    SumOfProducts,
+    Synapses,
+    Trace,
+)
+
+PRE = ("x0", "x1", "x2")
+POST = ("y0", *REGISTERS)
+SYNAPTIC = ("w", "t")
+TRACES = (*PRE[1:], *REGISTERS)
+WIDTH = {**dict.fromkeys(TRACES, 7), **dict.fromkeys(SYNAPTIC, 9), "x0": 1, "y0": 1}
+MANTISSA_BITS, MANTISSA_MAX = 4, 7
+EXPONENT_RANGE = range(-7, 9)
+CONSTANT_MAX = 255  # eight bits and sign
+ACCUMULATOR = 15  # bits without sign
+PRODUCT_BITS = 30  # factors and mantissa without sign: beyond, a product would leave 32 bits
+DECIMATION_MAX = 63  # u_k counts in 64-bit time steps; what a machine has is its own limit
+DECAY_ONE, IMPULSE_ONE = 4096, 256  # fixed point of `Trace`
+
+_FACTOR = re.compile(r"(sgn)?(\()?(x0|x1|x2|y0|y1|y2|y3|w|t)([+-]\d{1,3})?(\))?")
+_DECIMATED = re.compile(r"u(\d{1,2})")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """variable + constant, or the sign of that, clipped to [-2^width, 2^width - 1]."""
+
+    variable: str
+    constant: int
+    signed: bool
+
+    @property
+    def width(self) -> int:
+        """Bits without sign, of the variable even where only its sign is taken."""
+        return WIDTH[self.variable]
+
+
+def parse(text: str) -> Factor | None:
+    """The factor that a text like `x1`, `(w+3)` or `sgn(t-32)` names; None where there is none."""
+    match = _FACTOR.fullmatch(text)
+    if match is None:
+        return None
+    sign, opened, variable, constant, closed = match.groups()
+    brackets = sign is not None or constant is not None
+    if (opened is not None) != brackets or (closed is not None) != brackets:
+        return None
+    if sign is not None and variable not in SYNAPTIC:
+        return None
+    return Factor(variable, int(constant or 0), sign is not None)
+
+
+def decimation(text: str) -> int | None:
+    """k of a dependency `u_k`, None for any other text."""
+    match = _DECIMATED.fullmatch(text)
+    return None if match is None else int(match.group(1))
+
+
+def decimations(rule: SumOfProducts) -> set[int]:
+    """All k of a rule's dependencies u_k."""
+    found = (decimation(p.factors[0]) for p in (*rule.dw, *rule.dt) if p.factors)
+    return {k for k in found if k is not None}
+
+
+def variables(rule: SumOfProducts) -> set[str]:
+    """All variables that a legal rule reads, dependencies x0 and y0 among them."""
+    texts = {f for p in (*rule.dw, *rule.dt) for f in p.factors}
+    return {factor.variable for factor in map(parse, texts) if factor is not None}
+
+
+def post_registers(rule: SumOfProducts) -> set[str]:
+    """The postsynaptic values y1, y2, y3 that a rule reads."""
+    return variables(rule) & set(REGISTERS)
+
+
+def has_tag(rule: SumOfProducts) -> bool:
+    """Whether a rule needs the synapse's tag."""
+    return bool(rule.dt) or "t" in variables(rule)
+
+
+def shifts(product: Product) -> tuple[int, int]:
+    """(right, left) shift of a legal product, applied one after the other."""
+    factors = [parse(f) for f in product.factors[1:]]
+    width = sum(f.width for f in factors if f is not None) + MANTISSA_BITS
+    return max(0, width - ACCUMULATOR), product.exponent + 7
+
+
+def carries(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the tag and carries whole units into the weight.
+
+    dw = u_k * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * u_k * sgn(t), with the same k, and e from -7
+    to -3: there the product fits the accumulator. Engines have faster code for this form.
+    """
+    if len(rule.dw) != 1 or len(rule.dt) != 2 or rule.traces:
+        return False
+    accumulate, carry = rule.dt[0], rule.dw[0].factors[0] if rule.dw[0].factors else ""
+    register = accumulate.factors[-1] if accumulate.factors else ""
+    return (
+        decimation(carry) is not None
+        and rule.dw == (Product(0, (carry, "sgn(t)")),)
+        and rule.dt[1] == Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1)
+        and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
+        and register in REGISTERS
+        and accumulate.exponent in EXPONENTS
+    )
+
+
+def general(s: Synapses) -> bool:
+    """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
+    return s.rule is not None and not carries(s.rule)
+
+
+def illegal(rule: SumOfProducts) -> str | None:
+    """The first thing in a rule that is no sum of products, in words, or None."""
+    return next(_faults(rule), None)
+
+
+def _faults(rule: SumOfProducts) -> Iterator[str]:
+    if not rule.dw and not rule.dt:
+        yield "it has no product"
+    for product in (*rule.dw, *rule.dt):
+        yield from (f"'{product}' {fault}" for fault in _product_faults(product))
+    if len(decimations(rule)) > 1:
+        yield "all its u_k must have the same k"
+    names = [trace.name for trace in rule.traces]
+    if len(set(names)) != len(names):
+        yield "two of its traces have the same name"
+    for trace in rule.traces:
+        yield from _trace_faults(trace)
+    for name in sorted(variables(rule) & {"x2"} - set(names)):
+        yield f"it reads {name}, a trace that it does not have"
+
+
+def _product_faults(product: Product) -> Iterator[str]:
+    first, *rest = product.factors or ("",)
+    k = decimation(first)
+    if first not in ("x0", "y0") and k is None:
+        yield "does not begin with x0, y0 or u_k"
+    if k is not None and k > DECIMATION_MAX:
+        yield f"has the decimation exponent {k}, at most {DECIMATION_MAX}"
+    if product.sign not in (-1, 1) or not 1 <= product.mantissa <= MANTISSA_MAX:
+        yield f"has the mantissa {product.sign * product.mantissa}, not 1 to {MANTISSA_MAX}"
+    if product.exponent not in EXPONENT_RANGE:
+        low, high = EXPONENT_RANGE[0], EXPONENT_RANGE[-1]
+        yield f"has the exponent {product.exponent}, not {low} to {high}"
+    factors = [parse(f) for f in rest]
+    for text, factor in zip(rest, factors, strict=True):
+        if factor is None:
+            yield f"has the factor '{text}', which no synapse knows"
+        elif abs(factor.constant) > CONSTANT_MAX:
+            yield f"adds {factor.constant}, beyond {CONSTANT_MAX}"
+    if sum(f.width for f in factors if f is not None) + MANTISSA_BITS - 1 > PRODUCT_BITS:
+        yield f"has factors of more than {PRODUCT_BITS - MANTISSA_BITS + 1} bits together"
+
+
+def _trace_faults(trace: Trace) -> Iterator[str]:
+    if trace.name not in TRACES:
+        yield f"it has a trace '{trace.name}', not one of {', '.join(TRACES)}"
+    if not 0 <= trace.decay <= DECAY_ONE:
+        yield f"trace {trace.name} has the decay {trace.decay}, not 0 to {DECAY_ONE}"
+    if not 0 <= trace.impulse <= TRACE_MAX * IMPULSE_ONE:
+        yield f"trace {trace.name} has the impulse {trace.impulse / IMPULSE_ONE:g}, beyond 7 bits"
