@@ -59,6 +59,8 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"
+    if climbs != int(soma):
+        yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
     if soma and target.latched and source.spiking:
         yield f"{s.name} sends spikes to {s.target}, which latches one message"
     sent = {m.step for m in source.messages}
@@ -68,8 +70,6 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         needed |= set(s.listens)
     if not needed <= sent:
         yield f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it"
-    if climbs != int(soma):
-        yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
     if soma and s.listens != (tuple(range(program.timetable.steps)) if spikes else (0,)):
         yield f"{s.name} listens at tau {s.listens}, not when {s.source} presents itself"
     if not soma and len(s.listens) != 1:

@@ -65,6 +65,24 @@ def timetable(**changes: Any) -> Program:
     return replace(PROGRAM, timetable=replace(PROGRAM.timetable, **changes))
 
 
+PREDICTION = next(s for s in PROGRAM.synapses if s.name == "layer1.prediction")
+
+
+def prediction(**changes: Any) -> Program:
+    changed = replace(PREDICTION, **changes)
+    synapses = tuple(changed if s is PREDICTION else s for s in PROGRAM.synapses)
+    return replace(PROGRAM, synapses=synapses)
+
+
+def static(**changes: Any) -> Program:
+    program = compiled(plastic=False)
+    first, second, *rest = program.populations
+    return replace(program, populations=(first, replace(second, **changes), *rest))
+
+
+POST_VALUES = PROGRAM.population("layer1").post_values
+
+
 BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("seed", lambda: replace(PROGRAM, seed=2**64)),
     ("weight_max", lambda: replace(PROGRAM, weight_max=0)),
@@ -113,6 +131,21 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("the shape (8,)", lambda: averages(mean=np.zeros(9, np.int32))),
     ("the shape (8,)", lambda: averages(variance=np.zeros(8, np.int64))),
     ("out of range", lambda: averages(variance=np.full(8, -1, np.int32))),
+    ("sends apical, which is no count", lambda: message(quantity=Quantity.APICAL)),
+    ("sends up to 4096 at tau", lambda: message(lift=9)),
+    ("sends a message at tau 3, when it has no count", lambda: message(step=3)),
+    ("layer1.soma may exceed 32 bits", lambda: soma(input_shift=23)),
+    ("shifts what it delivers to the soma", lambda: synapses(delivery_shift=20)),
+    ("may exceed 64 bits", lambda: post(factors=(Quantity.APICAL,) * 3, multiplier=2**15)),
+    ("writes a register twice", lambda: layer(post_values=(*POST_VALUES, POST_VALUES[0]))),
+    ("reads layer1.gate at tau 9, before it has arrived at 10", lambda: post(step=9)),
+    ("layer1.gate compares the input", lambda: gates(population="input")),
+    ("learns or layer1 writes y1 at tau", lambda: synapses(slots=PROGRAM.synapses[0].slots[:1])),
+    ("climbs 0 levels onto the soma", lambda: layer(level=0)),
+    ("is too short for its levels", lambda: timetable(predict=14)),
+    ("ends on the input", lambda: static(soma=None)),
+    ("listens 2 times", lambda: prediction(listens=(*PREDICTION.listens, PREDICTION.listens[0]))),
+    ("not when input presents itself", lambda: synapses(listens=(0, 0))),
 ]
 
 
