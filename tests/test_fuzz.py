@@ -18,7 +18,9 @@ import rerun_case
 from fuzz.agreement import difference
 from fuzz.cases import Case, cases, read_case, write_case
 from fuzz.hunt import EnginesDisagreeError, hunt
+from fuzz.networks import dense, maps
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from clapp_neuro.errors import InputError
@@ -28,6 +30,7 @@ from compiler.soundness import fault
 
 ROOT = Path(__file__).parents[1]
 DRAWS = {"tensor": 300, "lava": 8}
+FEW = st.integers(1, 6)  # neurons of a layer
 LAVA_SHARE = 20  # one draw on Lava, which starts a dozen processes, for so many on tensors
 
 
@@ -68,27 +71,27 @@ def wrong_pool(spikes, bits, shape, right=machine.maps.neighbours):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "wrong", "words"),
+    ("module", "name", "wrong", "words", "sources"),
     [
-        (somata, "integrate", wrong_threshold, "membrane of|spikes of"),
-        (synapses, "learn", wrong_rounding, "tags of"),
-        (machine.maps, "neighbours", wrong_pool, "membrane of"),
+        (somata, "integrate", wrong_threshold, "membrane of|spikes of", dense(FEW)),
+        (synapses, "learn", wrong_rounding, "tags of", dense(FEW)),
+        (machine.maps, "neighbours", wrong_pool, "membrane of", maps()),
     ],
 )
 def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
-    module, name, wrong, words, tmp_path, monkeypatch, capsys
+    module, name, wrong, words, sources, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
+    monkeypatch.setattr("fuzz.hunt.SHRINKS", 400)  # enough for few neurons, and some seconds
     with pytest.raises(EnginesDisagreeError) as caught:
-        hunt("tensor", 2000, folder=tmp_path)
+        hunt("tensor", 2000, folder=tmp_path, most=2, sources=sources)
     told = str(caught.value)
     assert re.search(words, told), told
     command = shlex.split(told.splitlines()[-1].removeprefix("reproduce with: "))
     assert command[:2] == ["python", "tests/rerun_case.py"]
     case = read_case(Path(command[2]))
     neurons = [p.size for p in case.program.populations]
-    assert sum(neurons) <= 12 and max(neurons) <= 5, case
-    assert case.stimulus.fixations <= 3
+    assert sum(neurons) <= 24 and len(neurons) <= 4, case
 
     assert rerun_case.main(command[2:]) == 1
     shown = capsys.readouterr().out

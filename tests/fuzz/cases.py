@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
 from compiler.bundle import read_bundle, write_bundle
+from compiler.ir import Network
 from compiler.program import Program
 from compiler.trace import Stimulus
-from fuzz.networks import SEEDS, Draw
+from fuzz.networks import SEEDS, Draw, networks
 from fuzz.programs import Refused, programs
 
 
@@ -32,13 +34,29 @@ class Case:
             f"{'learning' if self.learn else 'inference'}"
         )
 
+    def digest(self) -> bytes:
+        """The same for equal cases only."""
+        whole = hashlib.sha256(repr((self.program, self.learn, self.split)).encode())
+        arrays = [a for s in self.program.synapses for a in (s.weights, s.tags)]
+        for p in self.program.populations:
+            if p.averages is not None:
+                arrays += [p.averages.mean, p.averages.variance]
+        arrays += [*self.stimulus.intensities.values(), *self.stimulus.signals.values()]
+        for array in arrays:
+            whole.update(b"none" if array is None else array.tobytes())
+        return whole.digest()
+
 
 @st.composite
 def cases(
-    draw: Draw, refused: Refused = lambda reason: None, least: int = 0, most: int = 6
+    draw: Draw,
+    refused: Refused = lambda reason: None,
+    least: int = 0,
+    most: int = 6,
+    sources: st.SearchStrategy[Network] | None = None,
 ) -> Case | None:
     """A case of `least` to `most` fixations; None where the compiler refuses the network."""
-    program = draw(programs(refused))
+    program = draw(programs(sources or networks(), refused))
     if program is None:
         return None
     fixations = draw(st.sampled_from([n for n in (3, most, 2, most, 1, 0) if n >= least]))

@@ -66,11 +66,11 @@ def weights(draw: Draw, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @st.composite
-def dense(draw: Draw) -> Network:
+def dense(draw: Draw, widths: st.SearchStrategy[int] = WIDTHS) -> Network:
     """One to three levels of one or two populations, and what each learns by."""
     inputs = draw(st.integers(1, 2))
     populations = [
-        Population(f"input{i}", draw(WIDTHS), 0, scale=draw(st.sampled_from([1 / 255, 1 / 100])))
+        Population(f"input{i}", draw(widths), 0, scale=draw(st.sampled_from([1 / 255, 1 / 100])))
         for i in range(inputs)
     ]
     projections: list[Projection] = []
@@ -81,7 +81,7 @@ def dense(draw: Draw) -> Network:
         for i in range(draw(st.sampled_from([1, 1, 2]))):
             name = f"layer{level}" + "ab"[i]
             neuron = Neuron(draw(DECAYS), draw(THRESHOLDS), draw(RESETS))
-            size = draw(WIDTHS)
+            size = draw(widths)
             sources = [p for p in below if p is below[0] or draw(st.booleans())]
             learning, tensors = draw(_learning(name, size, sources[0], neuron.threshold))
             bias = tuple(draw(weights((size,)))) if draw(st.booleans()) else ()

@@ -21,19 +21,21 @@ from compiler.products import carries
 from compiler.program import EXPONENTS, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import LARGEST, fault
 from compiler.targets import load_target
-from fuzz.networks import SEEDS, Draw, networks
+from fuzz.networks import SEEDS, Draw
 
 TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]
 
 
 @st.composite
-def programs(draw: Draw, refused: Refused = lambda reason: None) -> Program | None:
+def programs(
+    draw: Draw, sources: st.SearchStrategy[Network], refused: Refused = lambda reason: None
+) -> Program | None:
     """A compiled program, changed or not; None where the compiler refuses the network.
 
     `refused` is told why.
     """
-    network: Network = draw(networks())
+    network: Network = draw(sources)
     try:
         program = compile_network(network, TARGET, draw(SEEDS)).program
     except InputError as error:
