@@ -146,10 +146,14 @@ def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[st
     ):
         if not low <= value <= high:
             yield f"the {what} of the averages of {name} is {value}, not between {low} and {high}"
-    for array in (kept.mean, kept.variance):
+    if kept.multiplier > 1 << kept.shift:
+        yield f"the averages of {name} have a share above 1"
+    # of counts and of their squares: what is beyond would leave its word of 32 bits
+    steps = program.timetable.steps
+    for array, largest in ((kept.mean, steps), (kept.variance, steps**2)):
         if array.shape != (population.size,) or array.dtype != np.int32:
             yield f"the averages of {name} do not have the shape ({population.size},) of int32"
-        elif array.min(initial=0) < 0 or array.max(initial=0) > 2**VARIANCE_BITS:
+        elif array.min(initial=0) < 0 or array.max(initial=0) > largest << kept.fraction:
             yield f"an average of {name} is out of range"
 
 

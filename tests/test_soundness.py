@@ -130,6 +130,8 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("the epsilon of the averages", lambda: averages(epsilon=0)),
     ("the shape (8,)", lambda: averages(mean=np.zeros(9, np.int32))),
     ("the shape (8,)", lambda: averages(variance=np.zeros(8, np.int64))),
+    ("out of range", lambda: averages(mean=np.full(8, (8 << 24) + 1, np.int32))),
+    ("a share above 1", lambda: averages(multiplier=3, shift=1)),
     ("out of range", lambda: averages(variance=np.full(8, -1, np.int32))),
     ("sends apical, which is no count", lambda: message(quantity=Quantity.APICAL)),
     ("sends up to 4096 at tau", lambda: message(lift=9)),

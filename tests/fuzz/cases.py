@@ -56,7 +56,7 @@ def cases(
     sources: st.SearchStrategy[Network] | None = None,
 ) -> Case | None:
     """A case of `least` to `most` fixations; None where the compiler refuses the network."""
-    program = draw(programs(sources or networks(), refused))
+    program = draw(programs(networks() if sources is None else sources, refused))
     if program is None:
         return None
     fixations = draw(st.sampled_from([n for n in (3, most, 2, most, 1, 0) if n >= least]))

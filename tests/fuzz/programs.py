@@ -14,7 +14,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
-from compiler.averages import VARIANCE_BITS
 from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
 from compiler.pipeline import compile_network
 from compiler.products import carries
@@ -145,7 +144,10 @@ def _of_population(
     if population.averages is not None and draw(st.booleans()):
         own, size = population.averages, (population.size,)
         random = np.random.default_rng(draw(SEEDS))
-        mean, variance = random.integers(0, 1 << draw(st.integers(1, VARIANCE_BITS)), (2, *size))
+        steps = program.timetable.steps
+        mean, variance = (
+            random.integers(0, (most << own.fraction) + 1, size) for most in (steps, steps**2)
+        )
         whole = {"mean": mean.astype(np.int32), "variance": variance.astype(np.int32)}
         epsilon = draw(st.sampled_from([1, own.epsilon]))
         yield "averages", replace(own, **whole, epsilon=epsilon)
