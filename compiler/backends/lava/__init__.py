@@ -3,7 +3,7 @@
 Lava itself is imported by the worker of a run, not here, so this package can be imported without.
 """
 
-from compiler.backends.lava.job import Outcome
+from compiler.backends.lava.outcome import Outcome
 from compiler.backends.lava.run import run, trace
 from compiler.backends.lava.supervise import LavaError, LavaTimeoutError
 from compiler.backends.lava.throughput import plastic_step_seconds, static_step_seconds

@@ -34,19 +34,22 @@ from compiler.backends.lava.wiring import (
     three_factor,
     wire_population,
 )
-from compiler.ir import Connection, Map
 from compiler.products import general, post_registers
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
-from compiler.trace import Stimulus
+from compiler.terms import Connection, Map
 
 
 class Network:
-    """The processes of one run, as a context manager: whatever happens, they are stopped."""
+    """The processes of one run, as a context manager: whatever happens, they are stopped.
+
+    `intensities` maps each input population to uint8 (F, N), `signals` each modulator to int8 (F,).
+    """
 
     def __init__(
         self,
         program: Program,
-        stimulus: Stimulus,
+        intensities: dict[str, np.ndarray],
+        signals: dict[str, np.ndarray],
         recording: Recording,
         *,
         learn: bool,
@@ -54,7 +57,8 @@ class Network:
         last_step: int,
     ) -> None:
         self._program = program
-        self._stimulus = stimulus
+        self._intensities = intensities
+        self._signals = signals
         self._recording = recording
         self._learn = learn
         self._guarded = guarded
@@ -109,7 +113,7 @@ class Network:
     def _population(self, population: ProgramPopulation) -> AbstractProcess:
         clock = self._clock(population.level)
         if population.soma is None:
-            intensities = np.asarray(self._stimulus.intensities[population.name])
+            intensities = np.asarray(self._intensities[population.name])
             process = InputPopulation(population=population, clock=clock, intensities=intensities)
             return self._add(process, InputPopulationModel)
         wiring = wire_population(self._program, population, self._learn)
@@ -188,7 +192,7 @@ class Network:
     def _modulator(self, name: str) -> AbstractProcess:
         gates = [g for g in self._program.gates if g.modulator == name]
         receivers = {**self._listeners(name), **{comparator_port(g): 1 for g in gates}}
-        labels = np.asarray(self._stimulus.signals[name])
+        labels = np.asarray(self._signals[name])
         process = Modulator(labels=labels, clock=self._clock(0), receivers=receivers)
         return self._add(process, modulator_model(receivers))
 
