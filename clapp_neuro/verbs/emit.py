@@ -126,23 +126,26 @@ def _given(program: Program, path: str | os.PathLike[str], fixations: int | None
     if arrays.keys() != needed:
         held, wanted = (", ".join(sorted(names)) for names in (arrays, needed))
         raise InputError(f"'{path}' holds {held or 'nothing'}: give {wanted}")
-    available = min(len(np.atleast_1d(array)) for array in arrays.values())
-    count = _or(fixations, available)
-    if not 1 <= count <= available:
-        raise InputError(
-            f"{count} fixations of '{path}', which has {available}: give 1 to that many"
-        )
     for name, population in inputs.items():
-        array = arrays[name]
-        if array.dtype != np.uint8 or array.shape[1:] != (population.size,):
+        array, shape = arrays[name], f"(F, {population.size})"
+        if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != population.size:
             raise InputError(
-                f"'{path}': {name} is {array.dtype} {array.shape}: give uint8 (F, "
-                f"{population.size})"
+                f"'{path}': {name} is {array.dtype} of shape {array.shape}, not uint8 of {shape}"
             )
     for name in needed - inputs.keys():
         array = arrays[name]
         if array.ndim != 1 or array.dtype.kind not in "iu" or not np.isin(array, (-1, 0, 1)).all():
             raise InputError(f"'{path}': {name} is not one of -1, 0 and 1 for each fixation")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    available = min(lengths.values())
+    if max(lengths.values()) != available:
+        text = ", ".join(f"{length} of {name}" for name, length in sorted(lengths.items()))
+        raise InputError(f"'{path}' has {text}: give one row of each for each fixation")
+    count = _or(fixations, available)
+    if not 1 <= count <= available:
+        raise InputError(
+            f"{count} fixations of the {available} in '{path}': give 1 or more, at most all"
+        )
     return Stimulus(
         {p.name: arrays[name][:count] for name, p in inputs.items()},
         {name: arrays[f"{name}.signal"][:count].astype(np.int8) for name in program.modulators},

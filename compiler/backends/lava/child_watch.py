@@ -1,4 +1,4 @@
-"""Ends a run where one of Lava's processes ends before it should."""
+"""Ends a run at once, with all of its processes, where one of them ends before it should."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from multiprocessing import active_children
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from compiler.backends.lava.build import Network  # imports Lava
@@ -41,6 +41,11 @@ class ChildWatch:
             if ended:
                 detail = self._network.errors() or [f"exit code {ended[0].exitcode}"]
                 self._report(f"a process of Lava ended early: {detail[0]}")
-                for child in children:
-                    child.kill()  # they would wait for one another
-                os._exit(1)
+                end_at_once(2)
+
+
+def end_at_once(code: int) -> NoReturn:
+    """Ends this process and those that it started, which would wait for one another for ever."""
+    for child in active_children():
+        child.kill()
+    os._exit(code)

@@ -74,4 +74,23 @@ def _path(name: str) -> str:
 def _renamed(text: str, names: dict[str, str]) -> str:
     """The source with each module's new name, in imports and where the text speaks of it."""
     alternatives = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.sub(rf"(?<![\w.])({alternatives})\b", lambda match: names[match.group()], text)
+    pattern = rf"(?<![\w.])({alternatives})\b"
+    return _sorted_imports(re.sub(pattern, lambda match: names[match.group()], text))
+
+
+def _sorted_imports(text: str) -> str:
+    """The block of the package's own imports at the top, which stood in another order."""
+    imports = [
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
+    ]
+    if not imports:
+        return text
+    lines = text.splitlines(keepends=True)
+    first, last = imports[0].lineno - 1, imports[-1].end_lineno
+    block = [
+        "".join(lines[node.lineno - 1 : node.end_lineno])
+        for node in sorted(imports, key=lambda node: node.module or "")
+    ]
+    return "".join([*lines[:first], *block, *lines[last:]])

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from clapp_neuro.errors import InputError
-from compiler.backends.lava.child_watch import ChildWatch
+from compiler.backends.lava.child_watch import ChildWatch, end_at_once
 from compiler.backends.lava.compat import load_lava
 from compiler.backends.lava.outcome import Outcome, outcome
 from compiler.backends.lava.project.stored import read_arrays, read_program
@@ -56,8 +56,6 @@ def run_on_lava(program: Program, stimulus: dict[str, np.ndarray], learn: bool) 
     network = Network(
         program, intensities, signals, recording, learn=learn, guarded=False, last_step=steps
     )
-    # Ctrl-C ends Lava's processes and this one at once; Lava would wait for those that ended.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with network, ChildWatch(network, complain):
         network.run(steps)
     return outcome(program, recording, fixations)
@@ -125,6 +123,7 @@ def complain(error: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: end_at_once(2))  # Ctrl-C
     try:
         sys.exit(main())
     except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,13 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from compiler.parts import put_back
 from compiler.program import Program
+
+# What numpy and zipfile raise for a damaged npz file, or one with objects to unpickle. One array
+# alone (TypeError, AttributeError) can be loaded, but has no names.
+_DAMAGED = (
+    *(ValueError, TypeError, AttributeError, KeyError, EOFError, SyntaxError, MemoryError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def read_program(folder: Path) -> Program:
@@ -42,8 +50,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: stored[name] for name in stored.files}
     except OSError as error:
         raise InputError(f"cannot read '{path}': {error.strerror or error}") from error
-    # an .npy file is an array, which is no context
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except _DAMAGED as error:
         raise InputError(f"'{path}' is not a whole npz file of plain arrays") from error
 
 
