@@ -63,7 +63,7 @@ def _rule(s: Synapses) -> str:
     if s.rule is None:
         return "–"
     changes = (("dw", s.rule.dw), ("dt", s.rule.dt))
-    return ", ".join(f"`{name} = {SumOfProducts.text(terms)}`" for name, terms in changes)
+    return ", ".join(f"`{name} = {SumOfProducts.text(terms)}`" for name, terms in changes if terms)
 
 
 def _run(program: Program, fixations: int) -> Iterator[str]:
@@ -162,9 +162,13 @@ def _to_change(program: Program) -> Iterator[str]:
             "numbers, so its weights will differ by what rounding makes of them."
         )
         yield (
+            "Where a rule is decimated (a factor u_k: every 2^k steps), all synapses have to be "
+            "visited. Whether silicon visits those without presynaptic activity is not known."
+        )
+    if any(s.slots for s in program.synapses):
+        yield (
             "Presynaptic traces are written by graded spikes (mode OVERWRITE), post values y1 to "
-            "y3 by the soma, and whole units are carried from tag to weight every 2^k steps (u_k). "
-            "Whether silicon visits synapses without presynaptic activity on u_k is not known."
+            "y3 by the soma, in the time steps in which a projection learns."
         )
     if program.gates:
         yield (
