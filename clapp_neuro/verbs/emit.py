@@ -65,9 +65,9 @@ def emit(
     """Write a compiled program as a project into the folder `out`, which is new or empty.
 
     fixations: how many the project shows (default 20, or all of `stimulus`). stimulus: an npz file
-    with `NAME.intensities` uint8 (F, N) of each input and `NAME.signal` (F,) in {-1, 0, +1} of
-    each broadcast signal, instead of the program's own data. Equal programs and fixations give
-    equal files.
+    with `NAME.intensities` uint8 (F, N) of each input and `NAME.signal` (F,) of each broadcast
+    signal, in {-1, 0, +1} or -1 and the classes, instead of the program's own data. Equal programs
+    and fixations give equal files.
     Raises InputError, before anything is written, for an unknown backend, bad files, a program
     that the backend cannot express, a place where it cannot be written.
     """
@@ -132,10 +132,14 @@ def _given(program: Program, path: str | os.PathLike[str], fixations: int | None
             raise InputError(
                 f"'{path}': {name} is {array.dtype} of shape {array.shape}, not uint8 of {shape}"
             )
-    for name in needed - inputs.keys():
-        array = arrays[name]
-        if array.ndim != 1 or array.dtype.kind not in "iu" or not np.isin(array, (-1, 0, 1)).all():
-            raise InputError(f"'{path}': {name} is not one of -1, 0 and 1 for each fixation")
+    for modulator in program.modulators:
+        array, highest = arrays[f"{modulator}.signal"], _highest_label(program, modulator)
+        known = range(-1, highest + 1)
+        if array.ndim != 1 or array.dtype.kind not in "iu" or not np.isin(array, known).all():
+            raise InputError(
+                f"'{path}': {modulator}.signal is not an integer from -1 to {highest} for each "
+                "fixation"
+            )
     lengths = {name: len(array) for name, array in arrays.items()}
     available = min(lengths.values())
     if max(lengths.values()) != available:
@@ -150,3 +154,8 @@ def _given(program: Program, path: str | os.PathLike[str], fixations: int | None
         {p.name: arrays[name][:count] for name, p in inputs.items()},
         {name: arrays[f"{name}.signal"][:count].astype(np.int8) for name in program.modulators},
     )
+
+
+def _highest_label(program: Program, modulator: str) -> int:
+    """1, or the last class where a critic hears the signal."""
+    return max([1, *(g.classes - 1 for g in program.gates if g.modulator == modulator)])

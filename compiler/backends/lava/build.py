@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from lava.magma.core.process.process import AbstractProcess
@@ -81,9 +82,23 @@ class Network:
 
     def errors(self) -> list[str]:
         """Tracebacks of the processes that failed; Lava itself tells only how many there are."""
+        return [actor.exception[1] for actor in self._actors() if actor.exception]
+
+    @property
+    def started(self) -> bool:
+        """Whether Lava has started processes."""
+        return bool(self._actors())
+
+    def ended(self) -> list[str]:
+        """Why the processes that no longer run have ended; while a run goes on, none may have."""
+        dead = [actor for actor in self._actors() if not actor.is_alive()]
+        return [a.exception[1] if a.exception else f"exit code {a.exitcode}" for a in dead]
+
+    def _actors(self) -> list[Any]:
+        """Lava's operating-system processes, of what is built so far."""
         runtimes = [process.runtime for process in self._parts if process.runtime is not None]
-        actors = [a for r in runtimes for a in r._messaging_infrastructure.actors]
-        return [actor.exception[1] for actor in actors if actor.exception]
+        started = [r._messaging_infrastructure for r in runtimes]
+        return [actor for s in started if s is not None for actor in s.actors]
 
     def __enter__(self) -> None:
         """Processes are built by the first `run`, inside the context."""

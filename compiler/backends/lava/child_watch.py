@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from multiprocessing import active_children
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from compiler.backends.lava.build import Network  # imports Lava
@@ -15,9 +18,10 @@ POLL_SECONDS = 0.1
 
 
 class ChildWatch:
-    """Ends this process where one of Lava's processes ends while the run goes on.
+    """Ends this process where one of Lava's processes ends, or Lava fails, while the run goes on.
 
-    Lava itself would wait for it for ever, and keep its error to itself: `report` is told first.
+    Lava itself would wait for ever, now or when it is stopped, and keep the error to itself:
+    `report` is told first.
     """
 
     def __init__(self, network: Network, report: Callable[[str], None]) -> None:
@@ -29,23 +33,36 @@ class ChildWatch:
     def __enter__(self) -> None:
         self._thread.start()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._over.set()
         self._thread.join()
+        if error is not None and self._network.started:
+            causes = self._network.errors()
+            text = "".join([*causes, *traceback.format_exception(kind, error, trace)])
+            self._end(f"Lava failed: {text}")
 
     def _watch(self) -> None:
-        children: set[Any] = set()
         while not self._over.wait(POLL_SECONDS):
-            children.update(active_children())
-            ended = [child for child in children if not child.is_alive()]
-            if ended:
-                detail = self._network.errors() or [f"exit code {ended[0].exitcode}"]
-                self._report(f"a process of Lava ended early: {detail[0]}")
-                end_at_once(2)
+            ended = self._network.ended()
+            if ended and not self._over.is_set():
+                self._end(f"a process of Lava ended early: {ended[0]}")
+
+    def _end(self, message: str) -> None:
+        try:
+            self._report(message)
+        finally:
+            end_at_once(2)
 
 
 def end_at_once(code: int) -> NoReturn:
     """Ends this process and those that it started, which would wait for one another for ever."""
-    for child in active_children():
-        child.kill()
+    while children := active_children():
+        for child in children:
+            child.kill()
+        time.sleep(POLL_SECONDS)  # the main thread may have been starting another one
     os._exit(code)
