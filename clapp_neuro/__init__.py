@@ -22,6 +22,7 @@ _VERBS = {
     "compile": "clapp_neuro.verbs.compile",
     "run": "clapp_neuro.verbs.run",
     "verify": "clapp_neuro.verbs.verify",
+    "emit": "clapp_neuro.verbs.emit",
     "energy": "clapp_neuro.verbs.energy",
     "targets": "clapp_neuro.verbs.targets",
     "doctor": "clapp_neuro.verbs.doctor",

@@ -319,6 +319,37 @@ def verify(
         raise typer.Exit(1)
 
 
+@command("clapp-neuro emit model.clapp --backend lava --out project")
+def emit(
+    bundle: Bundle,
+    out: Annotated[Path, typer.Option(help="folder of the project, new or empty")],
+    backend: Annotated[str, typer.Option(help="what the project runs on: lava")] = "lava",
+    fixations: Annotated[
+        int | None, typer.Option(help="how many to show it (default 20, or all of --stimulus)")
+    ] = None,
+    stimulus: Annotated[
+        Path | None, typer.Option(help="your own fixations, an npz file; see the docs")
+    ] = None,
+    data: Data = None,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Write a project that runs without clapp-neuro, with what its run has to end with."""
+    result = clapp_neuro.emit(
+        bundle,
+        out,
+        backend=backend,
+        fixations=fixations,
+        stimulus=stimulus,
+        data=data,
+        seed=seed,
+    )
+    dump(json, result)
+    table(("file", "lines", "bytes"), [file.row() for file in result.files])
+    learning = " --learn" if result.learns else ""
+    lines(f"{result.path}: {result.fixations} fixations; try it with: python run.py{learning}")
+
+
 @command("clapp-neuro energy model.clapp --compare all")
 def energy(
     bundle: Bundle,

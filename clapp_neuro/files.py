@@ -1,10 +1,11 @@
-"""Files appear whole or not at all."""
+"""Files and folders appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +57,55 @@ def require_place(path: str | os.PathLike[str]) -> None:
     folder = target.absolute().parent
     if not folder.is_dir():
         raise InputError(f"cannot write '{target}': there is no folder '{folder}', make it first")
+
+
+def write_whole_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:
+    """Write a folder of files (path inside it → content), whole or not at all.
+
+    It is filled beside its place and moved there in one step; whatever stops the writing, nothing
+    is left behind. Raises InputError as `require_folder`, and where the system refuses.
+    """
+    target = Path(path)
+    require_folder(target)
+    place = target.resolve()
+    temporary: str | None = None
+    try:
+        temporary = tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent)
+        for name, content in files.items():
+            file = Path(temporary, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with open(file, "wb") as written:
+                written.write(content)
+                written.flush()
+                os.fsync(written.fileno())
+        os.chmod(temporary, 0o777 & ~_umask())
+        os.replace(temporary, place)  # takes the place of an empty folder, and of nothing else
+        temporary = None
+    except OSError as error:
+        raise InputError(f"cannot write '{target}': {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def require_folder(path: str | os.PathLike[str]) -> None:
+    """Look before the work whether a new folder can be made at `path`; InputError if not."""
+    target = Path(path)
+    try:
+        place = target.resolve()
+        if place == Path.cwd():
+            raise InputError(f"cannot write '{target}': you are in it, give a new folder")
+        if place.exists() and not place.is_dir():
+            raise InputError(f"cannot write '{target}': it is a file, give a new folder")
+        if place.is_dir() and any(place.iterdir()):
+            raise InputError(f"cannot write '{target}': it is not empty, give a new folder")
+    except OSError as error:
+        raise InputError(f"cannot write '{target}': {error.strerror or error}") from error
+    if not place.parent.is_dir():
+        raise InputError(
+            f"cannot write '{target}': there is no folder '{place.parent}', make it first"
+        )
 
 
 def _umask() -> int:

@@ -1,8 +1,7 @@
 """The compiled file, `model.clapp`: a zip archive with a JSON document and one safetensors file.
 
     program.json        format, version, the whole program but its arrays, the compile notes
-    arrays.safetensors  NAME.weights int8, NAME.tags int16 of the same shape,
-                        POPULATION.mean and POPULATION.variance int32 (N,)
+    arrays.safetensors  its arrays, named as in `compiler.parts`
 
 An interrupted run is carried along in both (`compiler.unfinished`), so that it can go on.
 Nothing in it is ever executed. A file of a newer version is refused with a sentence.
@@ -14,7 +13,7 @@ import json
 import os
 import zipfile
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from safetensors.numpy import save as save_tensors
 
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
+from compiler.parts import put_back, take_apart
 from compiler.program import Program
 from compiler.report import Note
 from compiler.soundness import fault
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FORMAT = "clapp-neuro program"
 VERSION = 2  # 1: one margin and no norm, no averages, no maps
-AVERAGES = ("mean", "variance")
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files
@@ -51,22 +50,7 @@ def write_bundle(
     unfinished: Unfinished | None = None,
 ) -> Path:
     """Writes a program, whole or not at all. Raises InputError where the system refuses."""
-    arrays: dict[str, np.ndarray] = {}
-    bare = []
-    for s in program.synapses:
-        arrays[f"{s.name}.weights"] = np.ascontiguousarray(s.weights, np.int8)
-        if s.tags is not None:
-            arrays[f"{s.name}.tags"] = np.ascontiguousarray(s.tags, np.int16)
-        bare.append(replace(s, weights=np.zeros(0), tags=None))
-    for p in program.populations:
-        for name in AVERAGES if p.averages is not None else ():
-            arrays[f"{p.name}.{name}"] = np.ascontiguousarray(getattr(p.averages, name), np.int32)
-    values = asdict(replace(program, synapses=tuple(bare)))
-    for s in values["synapses"]:
-        del s["weights"], s["tags"]
-    for p in values["populations"]:
-        for name in AVERAGES if p["averages"] else ():
-            del p["averages"][name]
+    values, arrays = take_apart(program)
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -145,12 +129,7 @@ def _read(
     try:
         arrays = load_tensors(packed)
         values = document["program"]
-        for s in values["synapses"]:
-            s["weights"] = arrays[f"{s['name']}.weights"]
-            s["tags"] = arrays.get(f"{s['name']}.tags")
-        for p in values["populations"]:
-            for name in AVERAGES if p.get("averages") else ():
-                p["averages"][name] = arrays[f"{p['name']}.{name}"]
+        put_back(values, arrays)
         program = _PROGRAM.validate_python(values)
     except (SafetensorError, ValidationError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error

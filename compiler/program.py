@@ -25,7 +25,7 @@ from typing import ClassVar
 import numpy as np
 
 from compiler.averages import Averages
-from compiler.ir import Compartment, Connection, Map, Quantity
+from compiler.terms import Compartment, Connection, Map, Quantity
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from clapp_neuro import files
 from clapp_neuro.errors import InputError, nearest, unknown
-from clapp_neuro.files import require_place, write_whole
+from clapp_neuro.files import require_place, write_whole, write_whole_folder
 from clapp_neuro.progress import silent, track
 from clapp_neuro.show import lines, table
 
@@ -119,3 +120,37 @@ def test_places_are_looked_at_before_the_work(tmp_path):
         require_place(tmp_path)
     with pytest.raises(InputError, match="there is no folder"):
         require_place(tmp_path / "none" / "new")
+
+
+FILES = {"a.txt": b"one", "inner/b.txt": b"two"}
+
+
+def test_a_folder_is_written(tmp_path):
+    assert write_whole_folder(tmp_path / "new", FILES) == tmp_path / "new"
+    assert (tmp_path / "new" / "inner" / "b.txt").read_bytes() == b"two"
+    (tmp_path / "usual").mkdir()
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left")])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_whatever_stops_the_writing_of_a_folder_leaves_nothing(tmp_path, monkeypatch, stop, call):
+    def fail(*_):
+        raise stop
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(InputError if isinstance(stop, OSError) else KeyboardInterrupt):
+        write_whole_folder(tmp_path / "new", FILES)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_holds_something_stays_as_it_is(tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "mine").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        write_whole_folder(tmp_path / "new", FILES)
+    monkeypatch.setattr(files, "require_folder", lambda _: None)  # filled since it was looked at
+    with pytest.raises(InputError, match="cannot write"):
+        write_whole_folder(tmp_path / "new", FILES)
+    assert os.listdir(tmp_path) == ["new"]
+    assert os.listdir(tmp_path / "new") == ["mine"]

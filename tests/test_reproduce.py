@@ -13,7 +13,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.progress import silent
 from clapp_neuro.reproduce import plan, published, tables
 from clapp_neuro.reproduce.run import TARGETS, reproduce
-from clapp_neuro.reproduce.runs import Place, carry_out, carry_out_one
+from clapp_neuro.reproduce.runs import Place, _is_done, carry_out, carry_out_one
 from clapp_neuro.rules.registry import METHODS
 from clapp_neuro.training.run import train
 
@@ -99,6 +99,25 @@ def test_a_network_that_cannot_be_trained_is_named_and_stops_no_other(
     message = str(caught.value)
     assert message.startswith(f"{bad.name}: ") and "adam_rate" in message
     assert [place.result(p).exists() for p in plans] == [True, False, True]
+
+
+def test_a_result_of_before_a_setting_existed_counts_and_others_do_not(tiny, tmp_path):
+    one = plan.lecture("small", [0])[0]
+    place = Place(tmp_path, None, 200, 300)
+    place.result(one).parent.mkdir(parents=True)
+    settings = one.experiment.model_dump(mode="json")
+    for change, done in (
+        (lambda s: s["train"].pop("skip"), True),
+        (lambda s: s["train"].update(steps=99), False),
+        (lambda s: s["train"].update(steps="many"), False),
+        (lambda s: s.clear(), False),
+    ):
+        found = json.loads(json.dumps(settings))
+        change(found)
+        place.result(one).write_text(json.dumps({"settings": found}))
+        assert _is_done(one, place) == done
+    place.result(one).write_text("{")
+    assert not _is_done(one, place)
 
 
 def test_an_interrupted_network_goes_on(tiny, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ Scale = Literal["small", "paper"]
 PAPER_BATCHES_AN_EPOCH = 100_000 // 32
 PAPER_LABELLED_BATCHES_AN_EPOCH = 5_000 // 32
 PAPER_EPOCHS = 300
+SHORTER_RELAXED = 4  # at the small scale: a minibatch that relaxes takes as long as many others
 PAPER_EPOCHS_TIME_LOCAL = 600  # CLAPP and time-local Hinge Loss CPC (Appendix B)
 
 
@@ -132,6 +133,8 @@ def _planned(method: str, where: str, scale: Scale, seed: int, row: str | None =
         train["steps"] = _paper_steps(name)
     elif METHODS[name].rule == "clapp":
         train["steps"] *= PAPER_EPOCHS_TIME_LOCAL // PAPER_EPOCHS
+    elif METHODS[name].rule == "predictive_coding":
+        train["steps"] //= SHORTER_RELAXED
     encoder = {}
     if METHODS[name].spiking_only:
         encoder["neurons"] = "spiking"

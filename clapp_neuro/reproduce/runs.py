@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
-from clapp_neuro.config import Experiment, with_settings
+from clapp_neuro.config import Experiment, read_experiment, with_settings
 from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
@@ -150,14 +150,13 @@ def _read_out(checkpoint: Checkpoint, place: Place) -> dict[str, Any]:
 
 
 def _is_done(plan: Planned, place: Place) -> bool:
-    """Whether there is a result of these very settings."""
+    """Whether there is a result of these very settings; what a file lacks is at its default."""
+    path = place.result(plan)
     try:
-        found = json.loads(place.result(plan).read_text("utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(path.read_text("utf-8"))["settings"]
+        return read_experiment(found, path.name) == plan.experiment
+    except (OSError, ValueError, TypeError, KeyError, InputError):
         return False
-    return bool(
-        isinstance(found, dict) and found.get("settings") == plan.experiment.model_dump(mode="json")
-    )
 
 
 def _is_begun(model: Path, experiment: Experiment) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from lava.magma.core.process.process import AbstractProcess
@@ -34,19 +35,22 @@ from compiler.backends.lava.wiring import (
     three_factor,
     wire_population,
 )
-from compiler.ir import Connection, Map
 from compiler.products import general, post_registers
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
-from compiler.trace import Stimulus
+from compiler.terms import Connection, Map
 
 
 class Network:
-    """The processes of one run, as a context manager: whatever happens, they are stopped."""
+    """The processes of one run, as a context manager: whatever happens, they are stopped.
+
+    `intensities` maps each input population to uint8 (F, N), `signals` each modulator to int8 (F,).
+    """
 
     def __init__(
         self,
         program: Program,
-        stimulus: Stimulus,
+        intensities: dict[str, np.ndarray],
+        signals: dict[str, np.ndarray],
         recording: Recording,
         *,
         learn: bool,
@@ -54,7 +58,8 @@ class Network:
         last_step: int,
     ) -> None:
         self._program = program
-        self._stimulus = stimulus
+        self._intensities = intensities
+        self._signals = signals
         self._recording = recording
         self._learn = learn
         self._guarded = guarded
@@ -77,9 +82,23 @@ class Network:
 
     def errors(self) -> list[str]:
         """Tracebacks of the processes that failed; Lava itself tells only how many there are."""
+        return [actor.exception[1] for actor in self._actors() if actor.exception]
+
+    @property
+    def started(self) -> bool:
+        """Whether Lava has started processes."""
+        return bool(self._actors())
+
+    def ended(self) -> list[str]:
+        """Why the processes that no longer run have ended; while a run goes on, none may have."""
+        dead = [actor for actor in self._actors() if not actor.is_alive()]
+        return [a.exception[1] if a.exception else f"exit code {a.exitcode}" for a in dead]
+
+    def _actors(self) -> list[Any]:
+        """Lava's operating-system processes, of what is built so far."""
         runtimes = [process.runtime for process in self._parts if process.runtime is not None]
-        actors = [a for r in runtimes for a in r._messaging_infrastructure.actors]
-        return [actor.exception[1] for actor in actors if actor.exception]
+        started = [r._messaging_infrastructure for r in runtimes]
+        return [actor for s in started if s is not None for actor in s.actors]
 
     def __enter__(self) -> None:
         """Processes are built by the first `run`, inside the context."""
@@ -109,7 +128,7 @@ class Network:
     def _population(self, population: ProgramPopulation) -> AbstractProcess:
         clock = self._clock(population.level)
         if population.soma is None:
-            intensities = np.asarray(self._stimulus.intensities[population.name])
+            intensities = np.asarray(self._intensities[population.name])
             process = InputPopulation(population=population, clock=clock, intensities=intensities)
             return self._add(process, InputPopulationModel)
         wiring = wire_population(self._program, population, self._learn)
@@ -188,7 +207,7 @@ class Network:
     def _modulator(self, name: str) -> AbstractProcess:
         gates = [g for g in self._program.gates if g.modulator == name]
         receivers = {**self._listeners(name), **{comparator_port(g): 1 for g in gates}}
-        labels = np.asarray(self._stimulus.signals[name])
+        labels = np.asarray(self._signals[name])
         process = Modulator(labels=labels, clock=self._clock(0), receivers=receivers)
         return self._add(process, modulator_model(receivers))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from compiler.program import Program
 from compiler.trace import Stimulus
 
@@ -28,20 +26,6 @@ class Job:
     stimulus: Stimulus
     learn: bool
     guarded: bool
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of a run: the program with its learned weights and tags, and what happened.
-
-    `counts` maps each LIF population to int32 (F, N); `scores` and `gates` are int64 (F, gates),
-    in the order of the program, and empty where the run did not learn.
-    """
-
-    program: Program
-    counts: dict[str, np.ndarray]
-    scores: np.ndarray
-    gates: np.ndarray
 
 
 @dataclass(frozen=True)

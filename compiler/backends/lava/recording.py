@@ -1,4 +1,4 @@
-"""What the processes of a run have seen, in memory that they share with the worker.
+"""What the processes of a run have seen, in memory that they share with the one that started them.
 
 Lava's own way to read a variable sends one number a message, and probes can not watch plastic
 weights; anonymous shared memory, inherited when Lava forks, costs a copy. Nothing has to be
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
-from compiler.trace import FixationTrace
 
 
 def shared_zeros(shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -80,9 +79,11 @@ class Recording:
     learn: bool
 
     @staticmethod
-    def of(program: Program, learn: bool, slots: int, detailed: bool) -> Recording:
-        """Empty records for a run of the program; `slots` fixations are kept at a time."""
+    def of(program: Program, learn: bool, kept: int, detailed: bool) -> Recording:
+        """Empty records for a run of the program; `kept` fixations stay readable at a time."""
         timetable = program.timetable
+        # When one is over at the top, the lower levels are already in the next ones.
+        slots = kept + 1 + _top(program) // timetable.period
         lifs = [p for p in program.populations if p.soma is not None]
         plastic = [s for s in program.synapses if learn and s.rule is not None]
         return Recording(
@@ -92,27 +93,11 @@ class Recording:
             learn,
         )
 
-    def fixation(self, fixation: int) -> FixationTrace:
-        """A copy of one fixation's records; only of a detailed recording."""
-        populations = {n: (r, fixation % r.slots) for n, r in self.populations.items()}
-        synapses = {n: (r, fixation % r.slots) for n, r in self.synapses.items()}
-        gates = {n: (r, fixation % r.slots) for n, r in self.gates.items()}
-        learning = populations if self.learn else {}
-        return FixationTrace(
-            fixation=fixation,
-            membrane={name: r.membrane[i].copy() for name, (r, i) in populations.items()},
-            spikes={name: r.spikes[i].copy() for name, (r, i) in populations.items()},
-            counts={name: r.counts[i].copy() for name, (r, i) in populations.items()},
-            apical={name: r.apical[i].copy() for name, (r, i) in learning.items()},
-            retro={name: r.retro[i].copy() for name, (r, i) in learning.items()},
-            post={name: r.post[i].copy() for name, (r, i) in learning.items()},
-            averages={
-                name: r.averages[i].copy()
-                for name, (r, i) in learning.items()
-                if len(r.final_averages)
-            },
-            scores={name: int(r.scores[i]) for name, (r, i) in gates.items()},
-            gates={name: int(r.gates[i]) for name, (r, i) in gates.items()},
-            weights={name: r.weights[i].copy() for name, (r, i) in synapses.items()},
-            tags={name: r.tags[i].copy() for name, (r, i) in synapses.items()},
-        )
+
+def time_steps(program: Program, fixations: int) -> int:
+    """How many time steps it takes until the top level, too, is through with so many fixations."""
+    return fixations * program.timetable.period + _top(program)
+
+
+def _top(program: Program) -> int:
+    return max(p.level for p in program.populations)

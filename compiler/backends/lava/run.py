@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from compiler.backends.lava.checks import require_expressible
 from compiler.backends.lava.compat import require_installed
-from compiler.backends.lava.job import Job, Outcome, Task
+from compiler.backends.lava.job import Job, Task
+from compiler.backends.lava.outcome import Outcome
 from compiler.backends.lava.supervise import answers
 from compiler.program import Program
 from compiler.trace import FixationTrace, Stimulus

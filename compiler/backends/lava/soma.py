@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiler.averages import DEVIATION_BITS, Averages
-from compiler.ir import Quantity
 from compiler.products import DECAY_ONE, IMPULSE_ONE
 from compiler.program import Message, PostValue, ProgramPopulation, Soma, Trace
 from compiler.rounding import round_stochastically, words
+from compiler.terms import Quantity
 
 MEMBRANE_MAX = (1 << 23) - 1  # 24 bits with sign
 POST_MAX = 127  # seven bits and sign

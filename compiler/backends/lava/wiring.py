@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir import Compartment
 from compiler.products import TRACES, post_registers
 from compiler.program import (
     REGISTERS,
@@ -23,6 +22,7 @@ from compiler.program import (
     Trace,
 )
 from compiler.rounding import trace_stream
+from compiler.terms import Compartment
 
 
 @dataclass(frozen=True)

@@ -14,23 +14,19 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
-from multiprocessing import active_children
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 from clapp_neuro.errors import InputError
+from compiler.backends.lava.child_watch import ChildWatch
 from compiler.backends.lava.compat import load_lava
-from compiler.backends.lava.job import Failure, Job, Outcome, Task
-from compiler.backends.lava.recording import Recording
-from compiler.program import Program
+from compiler.backends.lava.fixation_trace import fixation_trace
+from compiler.backends.lava.job import Failure, Job, Task
+from compiler.backends.lava.outcome import outcome
+from compiler.backends.lava.recording import Recording, time_steps
 
 if TYPE_CHECKING:
     from compiler.backends.lava.build import Network
-
-POLL_SECONDS = 0.1
 
 
 class Answers:
@@ -60,24 +56,26 @@ def main() -> None:
 def _do(job: Job, answers: Answers) -> None:
     from compiler.backends.lava.build import Network  # only now: it imports Lava
 
-    program, timetable = job.program, job.program.timetable
-    fixations = job.stimulus.fixations
-    top = max(p.level for p in program.populations)
-    # A fixation is over at the top when the lower levels are already in the next ones.
-    slots = 2 + top // timetable.period if job.task is Task.TRACE else fixations + 1 + top
-    recording = Recording.of(program, job.learn, slots, detailed=job.task is Task.TRACE)
-    steps = fixations * timetable.period + top
+    program, fixations = job.program, job.stimulus.fixations
+    traced = job.task is Task.TRACE
+    recording = Recording.of(program, job.learn, 1 if traced else fixations, detailed=traced)
+    steps = time_steps(program, fixations)
     network = Network(
         program,
-        job.stimulus,
+        job.stimulus.intensities,
+        job.stimulus.signals,
         recording,
         learn=job.learn,
         guarded=job.guarded,
         last_step=steps,
     )
     act = {Task.TRACE: _trace, Task.RUN: _run, Task.TIME: _time}[job.task]
+
+    def report(error: str) -> None:
+        answers.send(Failure(error))
+
     # Errors are reported before the processes are stopped: stopping may wait for ever after one.
-    with network, Reporting(answers, network), ChildWatch(answers, network):
+    with network, Reporting(answers, network), ChildWatch(network, report):
         for answer in act(job, network, recording, steps):
             answers.send(answer)
 
@@ -87,21 +85,12 @@ def _trace(job: Job, network: Network, recording: Recording, steps: int) -> Iter
     network.run(steps - job.stimulus.fixations * period)
     for fixation in range(job.stimulus.fixations):
         network.run(period)
-        yield recording.fixation(fixation)
+        yield fixation_trace(recording, fixation)
 
 
 def _run(job: Job, network: Network, recording: Recording, steps: int) -> Iterator[Any]:
     network.run(steps)
-    fixations = job.stimulus.fixations
-    none = np.zeros((fixations, 0), np.int64)
-    scores = [record.scores[:fixations, None] for record in recording.gates.values()]
-    gates = [record.gates[:fixations, None] for record in recording.gates.values()]
-    yield Outcome(
-        program=_learned(job.program, recording),
-        counts={n: r.counts[:fixations].copy() for n, r in recording.populations.items()},
-        scores=np.concatenate([none, *scores], axis=1),
-        gates=np.concatenate([none, *gates], axis=1),
-    )
+    yield outcome(job.program, recording, job.stimulus.fixations)
 
 
 def _time(job: Job, network: Network, _: Recording, steps: int) -> Iterator[Any]:
@@ -109,29 +98,6 @@ def _time(job: Job, network: Network, _: Recording, steps: int) -> Iterator[Any]
     started = time.perf_counter()
     network.run(steps - 1)
     yield (time.perf_counter() - started) / (steps - 1)
-
-
-def _learned(program: Program, recording: Recording) -> Program:
-    populations = []
-    for p in program.populations:
-        if p.averages is not None:
-            mean, variance = recording.populations[p.name].final_averages.copy()
-            p = replace(p, averages=replace(p.averages, mean=mean, variance=variance))
-        populations.append(p)
-    return replace(
-        program,
-        populations=tuple(populations),
-        synapses=tuple(
-            s
-            if s.name not in recording.synapses
-            else replace(
-                s,
-                weights=recording.synapses[s.name].final_weights.copy(),
-                tags=recording.synapses[s.name].final_tags.copy(),
-            )
-            for s in program.synapses
-        ),
-    )
 
 
 class Reporting:
@@ -156,36 +122,6 @@ class Reporting:
             text = "".join(traceback.format_exception(kind, error, trace))
             causes = [] if self._network is None else self._network.errors()
             self._answers.send(Failure("".join([*causes, text])))
-
-
-class ChildWatch:
-    """Ends this process where one of Lava's processes ends while the run goes on.
-
-    Lava itself would wait for it until the time limit, and keep its error to itself.
-    """
-
-    def __init__(self, answers: Answers, network: Network) -> None:
-        self._answers = answers
-        self._network = network
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        children: set[Any] = set()
-        while not self._over.wait(POLL_SECONDS):
-            children.update(active_children())
-            ended = [child for child in children if not child.is_alive()]
-            if ended:
-                detail = self._network.errors() or [f"exit code {ended[0].exitcode}"]
-                self._answers.send(Failure(f"a process of Lava ended early: {detail[0]}"))
-                os._exit(1)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from compiler.backends.lava.wiring import (
     to_wire,
     wire_shape,
 )
-from compiler.ir import Compartment
 from compiler.program import ProgramPopulation, Relay
+from compiler.terms import Compartment
 
 STATES = ("membrane", "count", "previous", "apical", "retro", "mean", "variance")
 

@@ -1,0 +1,60 @@
+"""The end of a run, read from its recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from compiler.backends.lava.recording import Recording
+from compiler.program import Program
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a run: the program with its learned weights and tags, and what happened.
+
+    `counts` maps each LIF population to int32 (F, N); `scores` and `gates` are int64 (F, gates),
+    in the order of the program, and empty where the run did not learn.
+    """
+
+    program: Program
+    counts: dict[str, np.ndarray]
+    scores: np.ndarray
+    gates: np.ndarray
+
+
+def outcome(program: Program, recording: Recording, fixations: int) -> Outcome:
+    """What a run of so many fixations, all of them over at the top level, has left behind."""
+    none = np.zeros((fixations, 0), np.int64)
+    scores = [record.scores[:fixations, None] for record in recording.gates.values()]
+    gates = [record.gates[:fixations, None] for record in recording.gates.values()]
+    return Outcome(
+        program=_learned(program, recording),
+        counts={n: r.counts[:fixations].copy() for n, r in recording.populations.items()},
+        scores=np.concatenate([none, *scores], axis=1),
+        gates=np.concatenate([none, *gates], axis=1),
+    )
+
+
+def _learned(program: Program, recording: Recording) -> Program:
+    populations = []
+    for p in program.populations:
+        if recording.learn and p.averages is not None:
+            mean, variance = recording.populations[p.name].final_averages.copy()
+            p = replace(p, averages=replace(p.averages, mean=mean, variance=variance))
+        populations.append(p)
+    return replace(
+        program,
+        populations=tuple(populations),
+        synapses=tuple(
+            s
+            if s.name not in recording.synapses
+            else replace(
+                s,
+                weights=recording.synapses[s.name].final_weights.copy(),
+                tags=recording.synapses[s.name].final_tags.copy(),
+            )
+            for s in program.synapses
+        ),
+    )
