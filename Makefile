@@ -53,7 +53,7 @@ slow: setup
 # What failed is kept in .hypothesis and tried first the next time.
 FUZZ := 3000
 fuzz: setup
-	@FUZZ=$(FUZZ) $(RUN) -m pytest -q -m fuzz -s --durations=2 tests/test_fuzz.py
+	@FUZZ=$(FUZZ) OMP_NUM_THREADS=1 $(RUN) -m pytest -q -m fuzz -s --durations=2 tests/test_fuzz.py
 
 lint: $(INSTALLED)
 	@$(RUN) -m ruff check .
