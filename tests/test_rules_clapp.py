@@ -68,5 +68,6 @@ def test_registry():
     for name, method in METHODS.items():
         rule = find_rule(name)
         assert rule.learns == (name != "random")
-        assert (rule.signal is None) == (rule.relax is not None or not rule.learns)
+        ways = [way for way in (rule.signal, rule.relax, rule.moment) if way is not None]
+        assert len(ways) == rule.learns, "a rule that learns has one way to"
         assert method.title
