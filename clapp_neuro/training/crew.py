@@ -8,6 +8,7 @@ synapses are summed. The result is that of one process with the whole minibatch,
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,9 @@ def crew() -> Crew:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not dist.is_available():
         return ALONE
     if not dist.is_initialized():
+        # Default arguments of this module are the group that exists when it is imported. torch
+        # imports it late; the group would outlive its destruction, its threads the interpreter.
+        importlib.import_module("torch.distributed.nn.functional")
         try:
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         except (RuntimeError, ValueError) as error:
