@@ -105,19 +105,16 @@ def accuracies(
     (train_x, train_y), (test_x, test_y) = train, test
     seed = experiment.train.seed
     theirs = layer_features(weights, experiment, test_x)
-    fresh = experiment.data.augment and "adam" in fits
     found: dict[str, list[float]] = {}
-    if fresh:
+    if experiment.data.augment and fits.pop("adam", None) is not None:
         epochs = augmented_features(weights, experiment, train_x)
         found["adam"] = adam_readouts(epochs, train_y, theirs, test_y, seed)
-    if set(fits) - set(found):
-        ours = layer_features(weights, experiment, train_x)
-    for name in fits:
-        if name not in found:
-            found[name] = []
-            for layer, (x, other) in enumerate(zip(ours, theirs, strict=True), 1):
-                found[name].append(fits[name](x, train_y, other, test_y, seed))
-                done(layer)
+    ours = layer_features(weights, experiment, train_x) if fits else []
+    for name, fit in fits.items():
+        found[name] = []
+        for layer, (x, other) in enumerate(zip(ours, theirs, strict=True), 1):
+            found[name].append(fit(x, train_y, other, test_y, seed))
+            done(layer)
     return found
 
 

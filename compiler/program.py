@@ -31,6 +31,9 @@ ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine 
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
 REGISTERS = ("y1", "y2", "y3")  # the post values that a synapse sees
 MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
+MEMBRANE_BITS = 23  # and a sign: potentials, accumulators, scores
+MEMBRANE_MAX = (1 << MEMBRANE_BITS) - 1
+LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
 TRACE_MAX = 127  # 7 bits of a pre- or post-synaptic trace; post values also have a sign
 NORM_BITS = 8  # fraction bits of a norm ...
 RECIPROCAL_BITS = 28  # ... of its reciprocal, scaled by 2^-NORM_BITS ...
@@ -304,6 +307,10 @@ class Timetable:
     period: int
     retro: int
     predict: int
+
+    def last_tau(self, level: int) -> int:
+        """A population's own tau when the fixation of the input ends: whole units are carried."""
+        return (self.period - 1 - level) % self.period
 
 
 @dataclass(frozen=True)

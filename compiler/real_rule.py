@@ -23,7 +23,6 @@ from compiler.ir import (
 )
 
 Values = dict[Quantity, np.ndarray]
-COMPARTMENTS = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
 
 
 @dataclass

@@ -16,6 +16,7 @@ from compiler.connectivity import neighbour_bits, weights_shape
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import carries, general, illegal, variables
 from compiler.program import (
+    MEMBRANE_MAX,
     REGISTERS,
     Program,
     ProgramPopulation,
@@ -28,7 +29,6 @@ from compiler.timing import untimely
 from compiler.widths import overflowing
 
 LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
-LARGEST = (1 << 23) - 1  # 24 bits with sign
 Range = tuple[str, int, int, int]  # name, value, lowest, highest
 
 
@@ -59,7 +59,7 @@ def _ranges(program: Program) -> Iterator[Range]:
             yield f"{s.name}: a step", step, 0, last
     for gate in program.gates:
         for margin in gate.margins:
-            yield f"{gate.name}: margin", margin, -LARGEST, LARGEST
+            yield f"{gate.name}: margin", margin, -MEMBRANE_MAX, MEMBRANE_MAX
         yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
         yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
@@ -74,10 +74,10 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
             yield f"{name}: a side of its map", side, 1, 1 << 24
     if isinstance(soma, Soma):
         yield f"{name}: decay", soma.decay, 0, 4096
-        yield f"{name}: threshold", soma.threshold, 0, LARGEST
+        yield f"{name}: threshold", soma.threshold, 0, MEMBRANE_MAX
         yield f"{name}: input_shift", soma.input_shift, 0, 23
         for bias in (min(soma.bias, default=0), max(soma.bias, default=0)):
-            yield f"{name}: a bias", bias, -LARGEST, LARGEST
+            yield f"{name}: a bias", bias, -MEMBRANE_MAX, MEMBRANE_MAX
     for message in population.messages:
         yield f"{name}: step of a message", message.step, 0, LONGEST
         yield f"{name}: drop", message.drop, 0, 23

@@ -29,6 +29,10 @@ class Compartment(str, Enum):
     RETRO = "retro"  # collects the retrodiction
 
 
+COMPARTMENT_OF = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
+"""Where the quantities that arrive from other neurons are collected."""
+
+
 class Connection(str, Enum):
     """Which neurons a projection connects, and so what its weights are."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,14 +46,14 @@ class FixationTrace:
     """
 
     fixation: int
-    membrane: dict[str, np.ndarray]
-    spikes: dict[str, np.ndarray]
-    counts: dict[str, np.ndarray]
-    apical: dict[str, np.ndarray]
-    retro: dict[str, np.ndarray]
-    post: dict[str, np.ndarray]
-    averages: dict[str, np.ndarray]
-    scores: dict[str, int]
-    gates: dict[str, int]
-    weights: dict[str, np.ndarray]
-    tags: dict[str, np.ndarray]
+    membrane: dict[str, np.ndarray] = field(default_factory=dict)
+    spikes: dict[str, np.ndarray] = field(default_factory=dict)
+    counts: dict[str, np.ndarray] = field(default_factory=dict)
+    apical: dict[str, np.ndarray] = field(default_factory=dict)
+    retro: dict[str, np.ndarray] = field(default_factory=dict)
+    post: dict[str, np.ndarray] = field(default_factory=dict)
+    averages: dict[str, np.ndarray] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, int] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    tags: dict[str, np.ndarray] = field(default_factory=dict)

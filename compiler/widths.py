@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from compiler.connectivity import fan_in
 from compiler.ir import PRE_QUANTITIES, Compartment, Quantity
 from compiler.program import (
+    MEMBRANE_MAX,
     NORM_BITS,
     RECIPROCAL_BITS,
     Message,
@@ -21,13 +22,12 @@ from compiler.program import (
     Soma,
     Synapses,
 )
+from compiler.terms import COMPARTMENT_OF
 
-LARGEST = (1 << 23) - 1  # 24 bits with sign
 INTENSITY_MAX = 255
 PAYLOAD_MAX = 255
 SUM_MAX = (1 << 31) - 1
 PRODUCT_MAX = (1 << 63) - 1
-_COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
 
 
 def overflowing(program: Program) -> Iterator[str]:
@@ -45,7 +45,7 @@ def overflowing(program: Program) -> Iterator[str]:
             if compartment is Compartment.SOMA and isinstance(population.soma, Soma):
                 # beside the potential and the threshold, which are added to the current
                 constant = max((abs(b) for b in population.soma.bias), default=0)
-                largest = (largest << population.soma.input_shift) + constant + 2 * LARGEST
+                largest = (largest << population.soma.input_shift) + constant + 2 * MEMBRANE_MAX
             if largest > SUM_MAX:
                 yield f"what arrives at {population.name}.{compartment.value} may exceed 32 bits"
         for value in population.post_values:
@@ -97,6 +97,6 @@ def _largest_product(program: Program, population: ProgramPopulation, value: Pos
 def _largest(program: Program, population: str, quantity: Quantity) -> int:
     if quantity in (*PRE_QUANTITIES, Quantity.CHANGE):
         return program.timetable.steps
-    if quantity in _COMPARTMENT:
-        return min(LARGEST, _largest_sum(program, population, _COMPARTMENT[quantity]))
-    return LARGEST if quantity is Quantity.DEVIATION else 1
+    if quantity in COMPARTMENT_OF:
+        return min(MEMBRANE_MAX, _largest_sum(program, population, COMPARTMENT_OF[quantity]))
+    return MEMBRANE_MAX if quantity is Quantity.DEVIATION else 1

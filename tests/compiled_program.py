@@ -23,6 +23,7 @@ from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
 from compiler.program import Program
+from compiler.trace import Stimulus
 
 
 def network(
@@ -86,3 +87,12 @@ def compiled(
         quantized, schedule(source), target="loihi2-sim", seed=1, weight_max=127, tag_max=255
     )
     return program
+
+
+def stimulus(program: Program, fixations: int, seed: int = 0) -> Stimulus:
+    """Random intensities of the one input, and labels of -1 and +1 after a first 0."""
+    random = np.random.default_rng(seed)
+    labels = random.choice([-1, 1], fixations).astype(np.int8)
+    labels[:1] = 0
+    seen = random.integers(0, 256, (fixations, program.populations[0].size)).astype(np.uint8)
+    return Stimulus({"input": seen}, dict.fromkeys(program.modulators, labels))

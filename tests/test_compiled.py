@@ -7,7 +7,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from compiler.backends.simulator.compiled import CACHE, compiled, source_key
+from compiler.backends.simulator.compiled import CACHE, CONSTANTS, compiled, source_key
 from compiler.backends.simulator.interpreter import run_learning
 
 
@@ -22,6 +22,16 @@ def test_every_change_of_a_source_changes_the_key(tmp_path: Path) -> None:
     changed = source_key(tmp_path)
     inner.rename(tmp_path / "kernels" / "other.py")
     assert len({before, changed, source_key(tmp_path)}) == 3
+
+
+def test_so_does_a_change_of_a_constant_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    constants = tmp_path / "constants.py"
+    constants.write_text("LARGEST = 127\n")
+    before = source_key(tmp_path / "own", [constants])
+    constants.write_text("LARGEST = 63\n")
+    assert source_key(tmp_path / "own", [constants]) != before
+    assert all(path.is_file() for path in CONSTANTS)
 
 
 def test_machine_code_lies_where_the_key_says() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiled_program import compiled, network
+from compiled_program import compiled, network, stimulus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_lava import carrying_often, differences
@@ -27,15 +27,6 @@ RATE = {"espp": 2**-6, "lpl": 2**-9}  # so that many post values are not 0
 Counts = tuple[np.ndarray, np.ndarray]  # of this fixation and of the one before
 Kept = dict[str, list[list[int]]]  # mean and variance of each neuron, by population
 TARGET = load_target("loihi2-sim")
-
-
-def stimulus(program: Program, fixations: int, seed: int) -> Stimulus:
-    random = np.random.default_rng(seed)
-    labels = random.choice([-1, 1], fixations).astype(np.int8)
-    labels[0] = 0
-    size = program.populations[0].size
-    seen = random.integers(0, 256, (fixations, size)).astype(np.uint8)
-    return Stimulus({"input": seen}, {"saccade": labels})
 
 
 def plain_gate(gate: Gate, z: np.ndarray, c: np.ndarray, y: int) -> tuple[int, int]:

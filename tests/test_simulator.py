@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiled_program import compiled, network
+from compiled_program import compiled, network, stimulus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,15 +51,6 @@ def programs(draw: Callable[..., int], plastic: bool = True) -> Program:
     steps, weights = draw(st.integers(2, 12)), draw(st.integers(0, 2**32))
     source = random_network(widths, steps, weights, plastic, draw(st.sampled_from(METHODS)))
     return compile_network(source, TARGET, seed=draw(st.integers(0, 2**32))).program
-
-
-def stimulus(program: Program, fixations: int, seed: int) -> Stimulus:
-    random = np.random.default_rng(seed)
-    size = program.populations[0].size
-    labels = random.choice([-1, 1], fixations).astype(np.int8)
-    labels[0] = 0
-    seen = random.integers(0, 256, (fixations, size)).astype(np.uint8)
-    return Stimulus({"input": seen}, dict.fromkeys(program.modulators, labels))
 
 
 @given(st.integers(0, 2**63), st.integers(0, 2**17), st.integers(0, 2**40), st.integers(0, 5000))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from compiled_program import compiled
+from compiled_program import compiled, stimulus
 from conv_network import conv_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,19 +20,9 @@ from compiler.backends import simulator, tensor
 from compiler.backends.tensor import exact, rounding
 from compiler.pipeline import compile_network
 from compiler.targets import load_target
-from compiler.trace import Stimulus
 from compiler.verify import compare
 
 RATES = {"clapp": 2**-6, "espp": 2**-6, "lpl": 2**-10}
-
-
-def stimulus(program, fixations, seed=0):
-    """Random intensities; labels that are 0 at first."""
-    random = np.random.default_rng(seed)
-    seen = random.integers(0, 256, (fixations, program.populations[0].size)).astype(np.uint8)
-    labels = random.choice([-1, 1], fixations).astype(np.int8)
-    labels[:1] = 0
-    return Stimulus({"input": seen}, dict.fromkeys(program.modulators, labels))
 
 
 def same_program(ours, theirs):

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from clapp_neuro.config import Experiment
 from clapp_neuro.config.data import CLASSES
-from clapp_neuro.data.fixations import fixation_stream
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.encoders.neurons import input_spikes, lif_step
 from clapp_neuro.errors import InputError
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.rules.seen import Moment
-from clapp_neuro.training.online import OnlineTrainer
+from clapp_neuro.training.online import BLOCK, OnlineTrainer
 from clapp_neuro.training.state import check_finite
 from clapp_neuro.training.tally import Tally
 
@@ -113,10 +112,6 @@ class MomentTrainer(OnlineTrainer):
 
     def _reward(self, step: int, spikes: Tensor) -> float:
         """1 where the class with most spikes of the last layer is the image's, else −1/(C−1)."""
-        config = self.experiment.data
-        stream = fixation_stream(
-            len(self.images), config.positions, 1, self.experiment.train.seed, start=step
-        )
-        counts, classes = spikes.sum(0), CLASSES[config.dataset]
+        counts, classes = spikes.sum(0), CLASSES[self.experiment.data.dataset]
         named = int(torch.stack([counts[c::classes].sum() for c in range(classes)]).argmax())
-        return 1.0 if named == int(self.classes[stream.image[0]]) else -1 / (classes - 1)
+        return 1.0 if named == int(self.classes[self.seen[step % BLOCK]]) else -1 / (classes - 1)

@@ -109,6 +109,7 @@ class OnlineTrainer:
             )
             inputs = torch.from_numpy(fixated_inputs(self.images, stream, config)).to(self.dtype)
             self.inputs, self.labels = as_maps(inputs, self.experiment), stream.label.tolist()
+            self.seen = stream.image
             self.block = block
         return self.inputs[place : place + 1], self.labels[place]
 

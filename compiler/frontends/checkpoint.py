@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clapp_neuro.checkpoint import Checkpoint
 from clapp_neuro.config import TrainConfig
 from clapp_neuro.config.modules import modules
 from clapp_neuro.errors import InputError
 from clapp_neuro.rules.registry import METHODS
 from compiler.frontends.convolution import maps
-from compiler.frontends.spike_timing import provenance, spike_timing_network
+from compiler.frontends.spike_timing import CLASS, timed_layers
 from compiler.ir import (
     Comparator,
     Compartment,
@@ -54,9 +56,13 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
                 "with learning left out (--static)"
             )
         populations, projections = maps(checkpoint, inputs)
-        return _network(checkpoint, populations, projections, [], learns)
+        return _network(checkpoint, populations, projections)
     if learns and METHODS[train.method].timed:
-        return spike_timing_network(checkpoint)
+        populations, projections, critics = timed_layers(checkpoint, inputs)
+        signals = (CLASS,) if critics else ()
+        return _network(
+            checkpoint, populations, projections, critics, signals=signals, rest=encoder.rest
+        )
     if learns:
         _require_chip_rule(len(encoder.layers), train)
     populations, projections = [inputs], []
@@ -87,25 +93,34 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
                     Projection(title, source, name, compartment, tensors[role], rule)
                 )
         comparators += learning.comparators
-    return _network(checkpoint, populations, projections, comparators, learns)
+    signals = (SACCADE,) if learns else ()
+    return _network(checkpoint, populations, projections, comparators, signals=signals)
 
 
 def _network(
     checkpoint: Checkpoint,
     populations: list[Population],
     projections: list[Projection],
-    comparators: list[Comparator],
-    learns: bool,
+    comparators: Sequence[Comparator] = (),
+    *,
+    signals: Sequence[str] = (),
+    rest: int = 0,
 ) -> Network:
+    """The parts as a network, with what a program carries along of where it comes from."""
     experiment = checkpoint.experiment
     return Network(
         tuple(populations),
         tuple(projections),
-        Schedule(experiment.encoder.steps),
+        Schedule(experiment.encoder.steps, rest),
         tuple(comparators),
-        (Modulator(SACCADE),) if learns else (),
+        tuple(Modulator(name) for name in signals),
         dict(checkpoint.calibration),
-        provenance(checkpoint),
+        {
+            "experiment": experiment.model_dump_json(),
+            "step": str(checkpoint.step),
+            "data": str(checkpoint.data.get("source", "")),
+            **{f"version.{name}": version for name, version in checkpoint.versions.items()},
+        },
     )
 
 

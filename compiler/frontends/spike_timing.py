@@ -1,4 +1,4 @@
-"""From a checkpoint that was trained by a rule of spike times to the source network."""
+"""The layers of a checkpoint that was trained by a rule of spike times, and its critic."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from clapp_neuro.rules.registry import METHODS
 from compiler.ir import (
     Comparator,
     Compartment,
-    Modulator,
-    Network,
     Neuron,
     Population,
     Projection,
     Quantity,
-    Schedule,
 )
 from compiler.local_rules.reward_stdp import reward_stdp
 from compiler.local_rules.stdp import stdp
 from compiler.spike_timing import SpikeTimingRule
 
-INPUT = "input"
 CLASS = "class"  # the label of what is seen, for the critic
 REWARD = "reward"
 
 
-def spike_timing_network(checkpoint: Checkpoint) -> Network:
-    """The dense network whose forward projections all learn, from a checkpoint that may."""
+def timed_layers(
+    checkpoint: Checkpoint, inputs: Population
+) -> tuple[list[Population], list[Projection], list[Comparator]]:
+    """Dense layers whose forward projections all learn, from the input up, and the critic.
+
+    There is none where the rule is not rewarded.
+    """
     experiment = checkpoint.experiment
     encoder = experiment.encoder
     neuron = Neuron(encoder.decay, encoder.threshold, encoder.reset)
-    populations = [Population(INPUT, experiment.data.inputs, 0, spikes=True)]
+    populations = [inputs]
     projections = []
     for level, size in enumerate(encoder.layers, 1):
         name, below = f"layer{level}", populations[-1].name
@@ -43,25 +44,7 @@ def spike_timing_network(checkpoint: Checkpoint) -> Network:
     rewarded = any(p.rule.eligibility for p in projections if isinstance(p.rule, SpikeTimingRule))
     classes = CLASSES[experiment.data.dataset]
     critic = Comparator(REWARD, name, CLASS, 0.0, (Quantity.COUNT,), classes=classes)
-    return Network(
-        tuple(populations),
-        tuple(projections),
-        Schedule(encoder.steps, encoder.rest),
-        (critic,) if rewarded else (),
-        (Modulator(CLASS),) if rewarded else (),
-        calibration=dict(checkpoint.calibration),
-        provenance=provenance(checkpoint),
-    )
-
-
-def provenance(checkpoint: Checkpoint) -> dict[str, str]:
-    """Where a network comes from, as a program carries it along."""
-    return {
-        "experiment": checkpoint.experiment.model_dump_json(),
-        "step": str(checkpoint.step),
-        "data": str(checkpoint.data.get("source", "")),
-        **{f"version.{name}": version for name, version in checkpoint.versions.items()},
-    }
+    return populations, projections, [critic] if rewarded else []
 
 
 def _rule(train: TrainConfig) -> SpikeTimingRule:

@@ -6,9 +6,9 @@ import math
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator
-from compiler.passes.quantize import MEMBRANE_MAX, Quantized
+from compiler.passes.quantize import Quantized
 from compiler.passes.units import bound, post_unit
-from compiler.program import NORM_BITS, SCORE_BITS, Gate
+from compiler.program import MEMBRANE_MAX, NORM_BITS, SCORE_BITS, Gate
 from compiler.report import Note
 
 

@@ -79,7 +79,7 @@ def lower_spike_timing(
     dt = (*products, *_forgetting(projection, rule.eligibility, due, notes))
     level = quantized.network.population(projection.target).level
     value = PostValue(
-        step=plan.timetable.period - 1 - level,
+        step=plan.timetable.last_tau(level),
         register=register,
         factors=(),
         gate=rule.eligibility.reward,

@@ -9,12 +9,10 @@ import numpy as np
 
 from compiler.connectivity import fan_in
 from compiler.ir import Compartment, Connection, Network, Neuron, Population, Projection
-from compiler.program import TAG_UNITS, Relay, Soma
+from compiler.program import MEMBRANE_BITS, MEMBRANE_MAX, TAG_UNITS, Relay, Soma
 from compiler.report import Note
 
 DECAY_ONE = 4096  # a decay of 1 in 12-bit fixed point
-MEMBRANE_BITS = 23
-MEMBRANE_MAX = (1 << MEMBRANE_BITS) - 1
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
 PLASTIC_HEADROOM = 2.0  # plastic weights may grow to twice their largest value ...
 PLASTIC_RANGE = (

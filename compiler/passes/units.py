@@ -17,18 +17,17 @@ from compiler.ir import (
     Quantity,
     Term,
 )
-from compiler.passes.quantize import MEMBRANE_MAX, Quantized
-from compiler.program import NORM_BITS, RECIPROCAL_BITS
+from compiler.passes.quantize import Quantized
+from compiler.program import LARGEST_WEIGHT, MEMBRANE_MAX, NORM_BITS, RECIPROCAL_BITS
 from compiler.report import Note
+from compiler.terms import COMPARTMENT_OF
 
-LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
 MULTIPLIER_BITS = 8
 SHIFTS = range(32)
 SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of the multiplier
 LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
-_COMPARTMENT = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
 # ... or to this much, which trained layers have, where that fits. What is larger is clipped, and
 # counted.
 _FLOOR = {Quantity.APICAL: 1.0, Quantity.RETRO: 1.0, Quantity.DEVIATION: 8.0}
@@ -62,8 +61,8 @@ def post_unit(quantized: Quantized, population: str, quantity: Quantity) -> floa
                 f"a rule of {population} reads its {quantity.value}, but it keeps no averages"
             )
         return 2.0**-DEVIATION_BITS / pre_unit(quantized, population)
-    if quantity in _COMPARTMENT:
-        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
+    if quantity in COMPARTMENT_OF:
+        arriving = _arriving(quantized, population, COMPARTMENT_OF[quantity])
         if not arriving:
             raise InputError(
                 f"a rule of {population} reads its {quantity.value}, but nothing ends there"
@@ -208,8 +207,8 @@ def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
         return float(steps)
     if quantity is Quantity.DEVIATION:
         return float(MEMBRANE_MAX)
-    if quantity in _COMPARTMENT:
-        arriving = _arriving(quantized, population, _COMPARTMENT[quantity])
+    if quantity in COMPARTMENT_OF:
+        arriving = _arriving(quantized, population, COMPARTMENT_OF[quantity])
         inputs = sum(fan_in(p.connection, p.weights.shape) for p in arriving)
         return float(LARGEST_WEIGHT * steps * inputs)
     return 1.0

@@ -17,8 +17,8 @@ from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
 from compiler.pipeline import compile_network
 from compiler.products import carries
-from compiler.program import EXPONENTS, Program, ProgramPopulation, Soma, Synapses
-from compiler.soundness import LARGEST, fault
+from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
+from compiler.soundness import fault
 from compiler.targets import load_target
 from fuzz.networks import SEEDS, Draw
 
@@ -79,7 +79,7 @@ def changed(draw: Draw, program: Program) -> Program:
                 program = _with(program, "populations", number, {name: value})
     for number, gate in enumerate(program.gates):
         if draw(st.booleans()):
-            wide = st.integers(-LARGEST, LARGEST)
+            wide = st.integers(-MEMBRANE_MAX, MEMBRANE_MAX)
             parts = {
                 "margin": draw(st.integers(-9, 9) | wide),
                 "left": draw(st.none() | wide),
@@ -128,8 +128,8 @@ def _of_population(
 ) -> Iterator[tuple[str, Any]]:
     """Fields and their new values, each judged alone."""
     if isinstance(population.soma, Soma):
-        high = st.sampled_from([0, 1, 100, LARGEST]) | st.integers(0, LARGEST)
-        wide = st.integers(-9, 9) | st.integers(-LARGEST, LARGEST)
+        high = st.sampled_from([0, 1, 100, MEMBRANE_MAX]) | st.integers(0, MEMBRANE_MAX)
+        wide = st.integers(-9, 9) | st.integers(-MEMBRANE_MAX, MEMBRANE_MAX)
         for name, strategy in (
             ("decay", st.sampled_from([0, 1, 4095, 4096]) | st.integers(0, 4096)),
             ("threshold", high),

@@ -12,6 +12,7 @@ from compiler.connectivity import fan_in
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.products import decimations, general
 from compiler.program import (
+    MEMBRANE_MAX,
     TRACE_MAX,
     Gate,
     Program,
@@ -19,6 +20,7 @@ from compiler.program import (
     Soma,
     Synapses,
 )
+from compiler.terms import COMPARTMENT_OF
 from compiler.trace import Stimulus
 
 INTENSITY_MAX = 255
@@ -26,7 +28,6 @@ WEIGHT_MAX = 127  # a static weight is doubled, and must then fit 8 bits
 TAG_MAX = 255
 DECIMATION_MAX = 9  # Lava reads one digit of u_k
 INT32_BITS = 31
-ACCUMULATOR_MAX = (1 << 23) - 1
 
 
 def require_expressible(program: Program, stimulus: Stimulus, learn: bool) -> None:
@@ -99,7 +100,7 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
         return
     largest = INTENSITY_MAX if source.soma is None else 1
     inputs = fan_in(synapses.connection, synapses.weights.shape)
-    if inputs * program.weight_max * largest > ACCUMULATOR_MAX:
+    if inputs * program.weight_max * largest > MEMBRANE_MAX:
         yield f"the sums of {synapses.name} may need more than the 24 bits of Lava's Conv"
 
 
@@ -152,7 +153,7 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
         sums.append(((gate.norm, gate.norm), 0))
     for factors, shift in sums:
         largest = math.prod(_largest(program, population.name, q) for q in factors)
-        bound = population.size * (min(largest, ACCUMULATOR_MAX) >> shift)
+        bound = population.size * (min(largest, MEMBRANE_MAX) >> shift)
         if bound >= 1 << INT32_BITS:
             yield (
                 f"a score of {gate.name} may need {bound.bit_length() + 1} bits, Lava adds in 32"
@@ -164,16 +165,15 @@ def _largest(program: Program, population: str, quantity: Quantity) -> int:
     if quantity in (Quantity.COUNT, Quantity.PREVIOUS_COUNT, Quantity.CHANGE):
         return steps
     if quantity is Quantity.DEVIATION:
-        return ACCUMULATOR_MAX
-    compartment = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
-    if quantity in compartment:
+        return MEMBRANE_MAX
+    if quantity in COMPARTMENT_OF:
         inputs = [
             s
             for s in program.synapses
-            if s.target == population and s.compartment is compartment[quantity]
+            if s.target == population and s.compartment is COMPARTMENT_OF[quantity]
         ]
         reached = sum(program.weight_max * INTENSITY_MAX * s.weights.shape[1] for s in inputs)
-        return min(reached, ACCUMULATOR_MAX)
+        return min(reached, MEMBRANE_MAX)
     return 1
 
 

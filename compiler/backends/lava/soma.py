@@ -12,12 +12,18 @@ import numpy as np
 
 from compiler.averages import DEVIATION_BITS, Averages
 from compiler.products import DECAY_ONE, IMPULSE_ONE
-from compiler.program import Message, PostValue, ProgramPopulation, Soma, Trace
+from compiler.program import (
+    MEMBRANE_MAX,
+    TRACE_MAX,
+    Message,
+    PostValue,
+    ProgramPopulation,
+    Soma,
+    Trace,
+)
 from compiler.rounding import round_stochastically, words
 from compiler.terms import Quantity
 
-MEMBRANE_MAX = (1 << 23) - 1  # 24 bits with sign
-POST_MAX = 127  # seven bits and sign
 DECAY_BITS = 12
 
 
@@ -45,7 +51,7 @@ class TraceState:
         random = words(self._seed, self._stream, time_step, len(self.value)).astype(np.int64)
         decayed = self.value * self._trace.decay + random % DECAY_ONE >> DECAY_BITS
         added = decayed + (self._trace.impulse + random // DECAY_ONE % IMPULSE_ONE) // IMPULSE_ONE
-        self.value = np.where(spiked > 0, np.minimum(added, POST_MAX), decayed)
+        self.value = np.where(spiked > 0, np.minimum(added, TRACE_MAX), decayed)
         return self.value
 
 
@@ -156,7 +162,7 @@ class NeuronState:
         rectified = {"": signal, "half": max(0, signal), "full": abs(signal)}[value.rectified]
         scaled = rectified * self.product(value.factors) * value.multiplier
         rounded = round_stochastically(scaled, value.shift, seed, value.stream, time_step)
-        return np.clip(value.granularity * rounded, -POST_MAX, POST_MAX)
+        return np.clip(value.granularity * rounded, -TRACE_MAX, TRACE_MAX)
 
     def end_fixation(self) -> None:
         """The counts become those of the previous fixation."""

@@ -12,14 +12,20 @@ from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import plasticity
 from compiler.backends.simulator.kernels.random import key, words
-from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
 from compiler.backends.simulator.operations import (
     CHANGE,
     PREVIOUS_SURROGATE,
     RECTIFIED,
     SURROGATE,
 )
-from compiler.program import NORM_BITS, RECIPROCAL_BITS, SCORE_BITS, TAG_UNITS, TRACE_MAX
+from compiler.program import (
+    MEMBRANE_MAX,
+    NORM_BITS,
+    RECIPROCAL_BITS,
+    SCORE_BITS,
+    TAG_UNITS,
+    TRACE_MAX,
+)
 
 HALF = RECTIFIED["half"]
 

@@ -261,8 +261,7 @@ def _plasticity(
             how = [s.rule.exponent, s.index, delay]
             row = [Op.LEARN, *where, *_message_operands(message), *register, *how]
             rows.append((target.level + slot + 0.4, row))
-        period = program.timetable.period
-        tau = (period - 1 - target.level) % period
+        tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
         row = [Op.CARRY, i, starts[s.name], s.weights.size, mask, 1 + target.level + tau]
         rows.append((target.level + tau + 0.5, row))

@@ -28,7 +28,7 @@ def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[
 def _one_fixation(machine: Machine) -> FixationTrace:
     program, layout = machine.program, machine.layout
     timetable = program.timetable
-    seen = FixationTrace(machine.fixation, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
+    seen = FixationTrace(machine.fixation)
     lifs = [p for p in program.populations if p.soma is not None]
     learning = [s for s in program.synapses if s.rule is not None] if machine.learn else []
     for s in learning:

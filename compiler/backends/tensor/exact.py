@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from compiler.program import LARGEST_WEIGHT
+
 EXACT_IN_FLOAT32 = 1 << 24
-LARGEST_WEIGHT = 127
 
 
 def number_type(n_pre: int, largest_payload: int) -> torch.dtype:

@@ -166,7 +166,7 @@ class Machine:
                 continue
             for slot in s.slots:
                 yield slot + 0.4, partial(self._learn, s, population, slot, began + slot)
-            tau = (program.timetable.period - 1 - population.level) % program.timetable.period
+            tau = program.timetable.last_tau(population.level)
             if (began + tau) % (1 << s.rule.carry_exponent) == 0:
                 yield tau + 0.5, partial(self._carry, s)
         yield program.timetable.predict + 0.9, partial(self._end, population)

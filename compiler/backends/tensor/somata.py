@@ -11,6 +11,7 @@ from torch import Tensor
 from compiler.averages import DEVIATION_BITS, Averages
 from compiler.ir import Quantity
 from compiler.program import (
+    MEMBRANE_MAX,
     NORM_BITS,
     RECIPROCAL_BITS,
     SCORE_BITS,
@@ -21,7 +22,6 @@ from compiler.program import (
     Soma,
 )
 
-MEMBRANE_MAX = (1 << 23) - 1
 DECAY_BITS = 12
 LOW_BITS = (1 << DECAY_BITS) - 1
 
@@ -34,11 +34,10 @@ def integrate(
 ) -> tuple[Tensor, Tensor]:
     """Spikes bool (R, T, N) from currents int32 (R, T, N), or (R, 1, N) for a held current.
 
-    A bias is one of a channel, the same at all its `positions`.
-
     Second, the numbers (2, R) of active updates (any current or potential) and of clipped
-    potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits. The potential
-    (R, N) after each step is appended to `log`.
+    potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits. A bias is one
+    of a channel, the same at all its `positions`. The potential (R, N) after each step is appended
+    to `log`.
     """
     v = torch.zeros_like(current[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
@@ -50,9 +49,8 @@ def integrate(
         drive = (drive << soma.input_shift) + bias
         updates[0] += ((drive | v) != 0).sum(1)
         size = v.abs()
-        leaked = (((size & LOW_BITS) * soma.decay) >> DECAY_BITS) + (
-            size >> DECAY_BITS
-        ) * soma.decay
+        low, high = size & LOW_BITS, size >> DECAY_BITS
+        leaked = ((low * soma.decay) >> DECAY_BITS) + high * soma.decay
         leaked = torch.where(v < 0, -leaked, leaked)
         if soma.reset == "zero":
             leaked = leaked.masked_fill(fired, 0)
@@ -98,9 +96,7 @@ def quantity(state: State, wanted: Quantity, steps: int) -> Tensor:
         return ((previous > 0) & (previous < steps)).long()
     if wanted is Quantity.CHANGE:
         return count - previous
-    return state[
-        {Quantity.APICAL: "apical", Quantity.RETRO: "retro"}.get(wanted, "deviation")
-    ].long()
+    return state[wanted.value].long()  # apical, retro or deviation
 
 
 def product(state: State, quantities: tuple[Quantity, ...], steps: int) -> Tensor:

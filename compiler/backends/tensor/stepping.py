@@ -37,7 +37,7 @@ def trace(
 
 def _inference(machine: Machine, fixation: int) -> FixationTrace:
     machine.forward()
-    seen = _nothing_yet(fixation)
+    seen = FixationTrace(fixation)
     for p in _neurons(machine):
         _look_at_presentation(machine, p, seen)
     return seen
@@ -45,7 +45,7 @@ def _inference(machine: Machine, fixation: int) -> FixationTrace:
 
 def _learning(machine: Machine, fixation: int) -> FixationTrace:
     program, timetable = machine.program, machine.program.timetable
-    seen = _nothing_yet(fixation)
+    seen = FixationTrace(fixation)
     plastic = [s for s in program.synapses if s.rule is not None]
     for s in plastic:
         seen.weights[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int8)
@@ -98,10 +98,6 @@ def _look_at_presentation(
 
 def _neurons(machine: Machine) -> list[ProgramPopulation]:
     return [p for p in machine.program.populations if p.soma is not None]
-
-
-def _nothing_yet(fixation: int) -> FixationTrace:
-    return FixationTrace(fixation, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})
 
 
 def _row(values: Tensor) -> np.ndarray:

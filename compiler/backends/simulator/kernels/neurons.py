@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.kernels.synapses import MEMBRANE_MAX
 from compiler.backends.simulator.kernels.vectors import GROUP, PLACES, list_group
+from compiler.program import MEMBRANE_MAX
 
 
 @compiled

@@ -17,8 +17,8 @@ from compiler.backends.simulator.kernels.vectors import (
     add_narrow_tile,
     add_tile,
 )
+from compiler.program import MEMBRANE_MAX
 
-MEMBRANE_MAX = (1 << 23) - 1
 ROWS_IN_16_BITS = 256  # 256 * 127 < 2^15
 
 

@@ -7,6 +7,8 @@ the same integers. Nothing here checks bounds: callers pass whole tiles inside t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,6 +54,30 @@ def _everywhere(builder: Any, value: Any, lanes: int) -> Any:
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, lanes), None))
 
 
+@contextmanager
+def _each_row(
+    builder: Any, weight: Any, row_of: Any, first: Any, n: Any, start: Any, stride: Any, part: Any
+) -> Iterator[tuple[Any, Any]]:
+    """A loop over rows[first : first + n]: the row, and its columns as a vector of type `part`."""
+    with cgutils.for_range(builder, n) as loop:
+        listed = builder.gep(row_of, [builder.add(first, loop.index)])
+        row = builder.sext(builder.load(listed), I64)
+        place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
+        yield row, builder.sext(_load(builder, place, I8, part.count), part)
+
+
+def _add(builder: Any, total: Any, part: Any) -> None:
+    """Adds a vector to the variable `total`."""
+    builder.store(builder.add(builder.load(total), part), total)
+
+
+def _add_out(builder: Any, sums: Any, to: Any, total: Any, lanes: int) -> None:
+    """Adds the variable `total`, widened to 32 bits, to what stands at sums[to]."""
+    found = builder.sext(builder.load(total), ir.VectorType(I32, lanes))
+    place = builder.gep(sums, [to])
+    _store(builder, builder.add(_load(builder, place, I32, lanes), found), place)
+
+
 def _adding(lanes: int) -> Any:
     """`add_tile` for so many columns."""
 
@@ -78,15 +104,9 @@ def _adding(lanes: int) -> Any:
             to, start, stride, first, n = args[1], args[3], args[4], args[6], args[7]
             wide = ir.VectorType(I16, lanes)
             total = cgutils.alloca_once_value(builder, ir.Constant(wide, None))
-            with cgutils.for_range(builder, n) as loop:
-                listed = builder.gep(row_of, [builder.add(first, loop.index)])
-                row = builder.sext(builder.load(listed), I64)
-                place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
-                part = builder.sext(_load(builder, place, I8, lanes), wide)
-                builder.store(builder.add(builder.load(total), part), total)
-            found = builder.sext(builder.load(total), ir.VectorType(I32, lanes))
-            place = builder.gep(sums, [to])
-            _store(builder, builder.add(_load(builder, place, I32, lanes), found), place)
+            with _each_row(builder, weight, row_of, first, n, start, stride, wide) as (_, part):
+                _add(builder, total, part)
+            _add_out(builder, sums, to, total, lanes)
             return context.get_dummy_value()
 
         number = types.int64
@@ -130,15 +150,10 @@ def _adding_runs(lanes: int) -> Any:
                     builder.load(builder.gep(run_of, [builder.add(at, I64(i))])) for i in range(3)
                 )
                 start = builder.add(start, column)
-                with cgutils.for_range(builder, number) as loop:
-                    listed = builder.gep(row_of, [builder.add(first, loop.index)])
-                    row = builder.sext(builder.load(listed), I64)
-                    place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
-                    part = builder.sext(_load(builder, place, I8, lanes), wide)
-                    builder.store(builder.add(builder.load(total), part), total)
-            found = builder.sext(builder.load(total), ir.VectorType(I32, lanes))
-            place = builder.gep(sums, [to])
-            _store(builder, builder.add(_load(builder, place, I32, lanes), found), place)
+                listed = (row_of, first, number)
+                with _each_row(builder, weight, *listed, start, stride, wide) as (_, part):
+                    _add(builder, total, part)
+            _add_out(builder, sums, to, total, lanes)
             return context.get_dummy_value()
 
         number = types.int64
@@ -173,13 +188,10 @@ def _adding_graded(lanes: int) -> Any:
             wide = ir.VectorType(I32, lanes)
             out = builder.gep(sums, [to])
             total = cgutils.alloca_once_value(builder, _load(builder, out, I32, lanes))
-            with cgutils.for_range(builder, n) as loop:
-                row = builder.sext(builder.load(builder.gep(row_of, [loop.index])), I64)
-                place = builder.gep(weight, [builder.add(start, builder.mul(row, stride))])
-                part = builder.sext(_load(builder, place, I8, lanes), wide)
+            listed = (row_of, I64(0), n)
+            with _each_row(builder, weight, *listed, start, stride, wide) as (row, part):
                 sent = builder.load(builder.gep(payloads, [row]))
-                product = builder.mul(_everywhere(builder, sent, lanes), part)
-                builder.store(builder.add(builder.load(total), product), total)
+                _add(builder, total, builder.mul(_everywhere(builder, sent, lanes), part))
             _store(builder, builder.load(total), out)
             return context.get_dummy_value()
 
