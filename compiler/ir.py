@@ -75,6 +75,16 @@ class WinnerTakeAll:
 
 
 @dataclass(frozen=True)
+class SpatialMean:
+    """One neuron a channel, whose activity is the mean activity of the channel's positions.
+
+    It sends no spikes; its counts, and what it predicts and retrodicts, it sends as messages.
+    """
+
+    positions: int
+
+
+@dataclass(frozen=True)
 class Population:
     """Neurons of one kind.
 
@@ -90,7 +100,7 @@ class Population:
     name: str
     size: int
     level: int
-    neuron: Neuron | WinnerTakeAll | None = None
+    neuron: Neuron | WinnerTakeAll | SpatialMean | None = None
     scale: float = 1.0
     averages: Averages | None = None
     shape: Map | None = None
@@ -144,7 +154,8 @@ class LearningRule:
 class Projection:
     """Synapses from one population onto another; `connection` says what `weights` holds.
 
-    A convolution has stride 1 and as much padding as keeps the map's height and width.
+    A convolution has stride 1 and as much padding as keeps the map's height and width. `carries`
+    is what it brings: spikes or counts, or a quantity that the source has collected itself.
     """
 
     name: str
@@ -154,20 +165,14 @@ class Projection:
     weights: np.ndarray
     rule: LearningRule | SpikeTimingRule | None = None
     connection: Connection = Connection.ALL_TO_ALL
+    carries: Quantity = Quantity.COUNT
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
             return NotImplemented
         return (
-            (self.name, self.source, self.target, self.compartment, self.rule, self.connection)
-            == (
-                other.name,
-                other.source,
-                other.target,
-                other.compartment,
-                other.rule,
-                other.connection,
-            )
+            {k: v for k, v in self.__dict__.items() if k != "weights"}
+            == {k: v for k, v in other.__dict__.items() if k != "weights"}
         ) and np.array_equal(self.weights, other.weights)
 
     def __str__(self) -> str:

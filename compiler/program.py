@@ -71,6 +71,16 @@ class Relay:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """Adds up what it receives in the presentation, count <- count + I, and sends no spikes.
+
+    A time step brings at most `most`: a spike of each position of the channel.
+    """
+
+    most: int
+
+
+@dataclass(frozen=True)
 class Message:
     """At `step` the soma sends the payload ((quantity >> drop) << lift); 0 is no message.
 
@@ -117,7 +127,7 @@ class ProgramPopulation:
     name: str
     size: int
     level: int
-    soma: Soma | Relay | None
+    soma: Soma | Relay | Tally | None
     messages: tuple[Message, ...] = ()
     post_values: tuple[PostValue, ...] = ()
     averages: Averages | None = None
@@ -127,7 +137,7 @@ class ProgramPopulation:
     @property
     def spiking(self) -> bool:
         """Whether it sends spikes during the presentation."""
-        return self.soma is not None or self.spikes
+        return isinstance(self.soma, Soma | Relay) or self.spikes
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -227,6 +237,16 @@ class Synapses:
 
     `listens` are the source's tau whose message drives the target compartment. What is summed is
     divided by 2^delivery_shift exactly (the payload was lifted by as much).
+
+    What arrives at the inhibition is the bit of the winner, shifted: one step after the message, a
+    neuron whose sum has not the highest bit of its relay's neighbours, 2^(neighbours - 1), sets its
+    count to 0. So neither it nor its surrogate takes part in learning, now or as the fixation
+    before.
+
+    Copies of a kernel, of untied convolutions, are averaged between fixations where `averaged` is
+    not 0: after every so many. With S the sum of 64 * w + t over the n copies that are synapses
+    and A = floor((2 S + n) / (2 n)), the management processor writes w = (A + 32) >> 6, clipped
+    to the weights' range, and t = A - 64 * w, clipped to the tags', into all of them.
     """
 
     __pydantic_config__: ClassVar[dict[str, bool]] = {"arbitrary_types_allowed": True}  # arrays
@@ -244,6 +264,7 @@ class Synapses:
     rule: SumOfProducts | None = None
     slots: tuple[int, ...] = ()  # the target's tau at which it learns
     connection: Connection = Connection.ALL_TO_ALL
+    averaged: int = 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Synapses):

@@ -16,6 +16,7 @@ class Quantity(str, Enum):
     PREVIOUS_SURROGATE = "previous_surrogate"
     CHANGE = "change"  # z - c
     DEVIATION = "deviation"  # (z - mean) / (variance + epsilon), see `Averages`
+    WINNER = "winner"  # of a relay: the bit of the neighbour that it passes on
 
 
 PRE_QUANTITIES = (Quantity.COUNT, Quantity.PREVIOUS_COUNT)
@@ -27,6 +28,7 @@ class Compartment(str, Enum):
     SOMA = "soma"  # drives the membrane potential
     APICAL = "apical"  # collects the prediction: changes plasticity only, never activity
     RETRO = "retro"  # collects the retrodiction
+    INHIBITION = "inhibition"  # hears who won the pooling; whoever has lost forgets its count
 
 
 COMPARTMENT_OF = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}
@@ -38,7 +40,15 @@ class Connection(str, Enum):
 
     ALL_TO_ALL = "all-to-all"  # (N_target, N_source)
     CONVOLUTION = "convolution"  # (C_out, C_in, k, k), one set of kernels for all positions
+    UNTIED = "untied convolution"  # (h * w, C_out, C_in, k, k), a set for each; 0 off the map
     POOL = "pool"  # (2, 2): each neighbour's bit, the same for all channels and positions
+    UNPOOL = "unpool"  # (2, 2), back to the neighbours: shifts each one's bit to the highest
+    SUM = "sum"  # (h, w) ones: all positions of a channel onto the channel's one neuron
+    SPREAD = "spread"  # (h, w) ones: a channel's one neuron onto all its positions
+
+
+CHANNELWISE = frozenset({Connection.POOL, Connection.UNPOOL, Connection.SUM, Connection.SPREAD})
+"""Connections that stay within a channel."""
 
 
 Map = tuple[int, int, int]  # channels, height, width; neurons are numbered in this order
