@@ -1,4 +1,4 @@
-"""The compiler in one visible order: fold, quantise, schedule, lower learning, check, place."""
+"""The compiler in one visible order: fold, quantise, untie, schedule, lower, check, place."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from compiler.passes.place import place
 from compiler.passes.placement import Placement
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import Plan, schedule
+from compiler.passes.untie import untie
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
 from compiler.targets import Figure, Target
@@ -30,13 +31,18 @@ class Compiled:
     notes: tuple[Note, ...]
 
 
-def compile_network(network: Network, target: Target, seed: int = 0) -> Compiled:
+def compile_network(
+    network: Network, target: Target, seed: int = 0, *, averaged: int = 0
+) -> Compiled:
     """Compiles a source network for a target.
+
+    averaged: kernels that learn become copies, one a position; after so many fixations the
+    management processor averages them (0: never).
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     try:
-        program, notes = _lowered(network, target, seed)
+        program, notes = _lowered(network, target, seed, averaged)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -44,7 +50,9 @@ def compile_network(network: Network, target: Target, seed: int = 0) -> Compiled
     return Compiled(program, place(program, target), notes)
 
 
-def _lowered(network: Network, target: Target, seed: int) -> tuple[Program, tuple[Note, ...]]:
+def _lowered(
+    network: Network, target: Target, seed: int, averaged: int
+) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
     weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
@@ -52,11 +60,18 @@ def _lowered(network: Network, target: Target, seed: int) -> tuple[Program, tupl
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max)
-    plan = schedule(folded)
+    untied, copying = untie(quantized, averaged)
+    plan = schedule(untied.network)
     program, lowering = lower_learning(
-        quantized, plan, target=target.name, seed=seed, weight_max=weight_max, tag_max=tag_max
+        untied,
+        plan,
+        target=target.name,
+        seed=seed,
+        weight_max=weight_max,
+        tag_max=tag_max,
+        averaged=averaged,
     )
-    return program, (*folding, *rounding, *_timing(plan), *lowering)
+    return program, (*folding, *rounding, *copying, *_timing(plan), *lowering)
 
 
 def _largest(bits: Figure, most: int) -> int:

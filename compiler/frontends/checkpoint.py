@@ -36,7 +36,7 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
 
     A convolutional layer `layer3` is a map and, where it is pooled, a map of relays `layer3.pool`
     one level above. Raises InputError for what no chip program computes: rate neurons, split
-    gates, convolutions that learn.
+    gates, biases that learn.
     """
     experiment = checkpoint.experiment
     encoder, train = experiment.encoder, experiment.train
@@ -51,12 +51,14 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
     learns = plastic and train.method != "random"
     if encoder.architecture == "conv":
         if learns:
-            raise InputError(
-                "encoder.architecture is 'conv': convolutions do not learn on a chip yet; compile "
-                "with learning left out (--static)"
-            )
-        populations, projections = maps(checkpoint, inputs)
-        return _network(checkpoint, populations, projections)
+            _require_chip_rule(len(encoder.layers), train)
+        found = maps(
+            checkpoint, inputs, (lambda name: _learning(checkpoint, name)) if learns else None
+        )
+        signals = (SACCADE,) if learns else ()
+        return _network(
+            checkpoint, found.populations, found.projections, found.comparators, signals=signals
+        )
     if learns and METHODS[train.method].timed:
         populations, projections, critics = timed_layers(checkpoint, inputs)
         signals = (CLASS,) if critics else ()
@@ -71,14 +73,7 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         name = f"layer{level}"
         below = populations[-1].name
         neuron = Neuron(encoder.decay, encoder.threshold, encoder.reset)
-        tensors = {
-            key.removeprefix(f"{name}."): tensor.double().numpy()
-            for key, tensor in checkpoint.weights.items()
-            if key.startswith(f"{name}.")
-        }
-        learning = Learning({})
-        if learns:
-            learning = RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
+        learning = _learning(checkpoint, name) if learns else Learning({})
         population = Population(name, size, level, neuron, averages=learning.averages)
         populations.append(population)
         for role, (source, compartment) in {
@@ -89,12 +84,22 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
             rule = learning.rules.get(role)
             if rule is not None or compartment is Compartment.SOMA:
                 title = f"{name}.{role}"
-                projections.append(
-                    Projection(title, source, name, compartment, tensors[role], rule)
-                )
+                weights = checkpoint.weights[title].double().numpy()
+                projections.append(Projection(title, source, name, compartment, weights, rule))
         comparators += learning.comparators
     signals = (SACCADE,) if learns else ()
     return _network(checkpoint, populations, projections, comparators, signals=signals)
+
+
+def _learning(checkpoint: Checkpoint, name: str) -> Learning:
+    """How a layer learns, by the file of its method."""
+    tensors = {
+        key.removeprefix(f"{name}."): tensor.double().numpy()
+        for key, tensor in checkpoint.weights.items()
+        if key.startswith(f"{name}.")
+    }
+    train = checkpoint.experiment.train
+    return RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
 
 
 def _network(

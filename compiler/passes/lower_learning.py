@@ -44,6 +44,7 @@ from compiler.passes.units import (
     term_peak,
     term_seen,
     term_unit,
+    trace_lift,
 )
 from compiler.program import (
     EXPONENTS,
@@ -63,7 +64,6 @@ from compiler.program import (
 from compiler.report import Note
 from compiler.spike_timing import SpikeTimingRule
 
-INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 PRODUCT_BITS = 62  # of a post value before it is shifted down
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
 
@@ -76,8 +76,12 @@ def lower_learning(
     seed: int,
     weight_max: int,
     tag_max: int,
+    averaged: int = 0,
 ) -> tuple[Program, tuple[Note, ...]]:
-    """The integer program of a quantised network; static networks pass through without rules."""
+    """The integer program of a quantised network; static networks pass through without rules.
+
+    averaged: after how many fixations the copies of untied kernels are averaged, 0 for never.
+    """
     network = quantized.network
     notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
@@ -95,7 +99,10 @@ def lower_learning(
             rule = _with_register(rule, register)
             values = [replace(value, register=register) for value in values]
             post_values[projection.target] += _streamed(values, post_values)
-        synapses.append(_synapses(quantized, plan, projection, index, rule, slots))
+        lowered = _synapses(quantized, plan, projection, index, rule, slots)
+        if projection.connection is Connection.UNTIED:
+            lowered = replace(lowered, averaged=averaged)
+        synapses.append(lowered)
     populations = tuple(
         ProgramPopulation(
             name=p.name,
@@ -126,18 +133,6 @@ def lower_learning(
     return program, tuple(notes)
 
 
-def trace_lift(quantized: Quantized, population: str) -> tuple[int, int]:
-    """(drop, lift) of x1 = (quantity >> drop) << lift: counts fill the trace's seven bits."""
-    if quantized.network.population(population).neuron is None:
-        return INPUT_DROP, INPUT_LIFT
-    steps = quantized.network.schedule.steps
-    if steps > TRACE_MAX:
-        raise InputError(
-            f"{steps} time steps a fixation: counts must fit 7-bit traces, at most {TRACE_MAX}"
-        )
-    return 0, int(math.log2(TRACE_MAX / steps))
-
-
 def _streamed(values: list[PostValue], others: dict[str, list[PostValue]]) -> list[PostValue]:
     """The values with random numbers of their own."""
     taken = POST_STREAMS + sum(len(v) for v in others.values())
@@ -148,12 +143,12 @@ def _lower_rule(
     quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
 ) -> tuple[SumOfProducts, list[PostValue]]:
     assert isinstance(projection.rule, LearningRule)
-    if projection.connection is not Connection.ALL_TO_ALL:
+    if projection.connection not in (Connection.ALL_TO_ALL, Connection.UNTIED):
         raise InputError(
-            f"projection {projection.name}: a {projection.connection.value} does not learn on a "
-            "chip yet; compile with learning left out (--static)"
+            f"projection {projection.name}: a {projection.connection.value} has no synapses of "
+            "its own that could learn; compile with learning left out (--static)"
         )
-    drop, lift = trace_lift(quantized, projection.source)
+    drop, lift = trace_lift(quantized.network, projection.source)
     unit = quantized.integers[projection.name].unit
     granularity = max(1, 2**PRODUCT_SHIFT >> lift)
     terms = projection.rule.terms
@@ -261,18 +256,7 @@ def _synapses(
     tags = integers.tags
     if rule is not None and rule.traces and not any("sgn(t)" in p.factors for p in rule.dw):
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
-    timetable = plan.timetable
-    _, lift = trace_lift(quantized, projection.source)
-    listens: tuple[int, ...]
-    shift = 0
-    if projection.compartment is Compartment.SOMA:
-        soma = quantized.somas[projection.target]
-        latched = isinstance(soma, Soma) and soma.latched
-        listens = (0,) if latched else tuple(range(timetable.steps))
-    else:
-        apical = projection.compartment is Compartment.APICAL
-        listens = (timetable.predict if apical else timetable.retro,)
-        shift = lift + 1  # the payload is 2 * (count << lift)
+    listens, shift = _listens(quantized, plan, projection)
     return Synapses(
         name=projection.name,
         index=index,
@@ -290,10 +274,35 @@ def _synapses(
     )
 
 
+def _listens(
+    quantized: Quantized, plan: Plan, projection: Projection
+) -> tuple[tuple[int, ...], int]:
+    """The source's tau whose message is for the target, and what its payload was lifted by."""
+    timetable = plan.timetable
+    if projection.compartment is Compartment.SOMA:
+        soma = quantized.somas[projection.target]
+        latched = isinstance(soma, Soma) and soma.latched
+        return (0,) if latched else tuple(range(timetable.steps)), 0
+    if projection.carries not in PRE_QUANTITIES:
+        return (_sent(plan, projection.carries),), 0
+    apical = projection.compartment is Compartment.APICAL
+    _, lift = trace_lift(quantized.network, projection.source)
+    return (timetable.predict if apical else timetable.retro,), lift + 1  # 2 * (count << lift)
+
+
+def _sent(plan: Plan, quantity: Quantity) -> int:
+    """The tau at which a population sends what it has collected: the prediction at once."""
+    return {
+        Quantity.APICAL: 0,
+        Quantity.WINNER: plan.timetable.steps,
+        Quantity.RETRO: plan.feedback,
+    }[quantity]
+
+
 def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Message, ...]:
     """The graded messages that some target of the population needs, by step."""
     network = quantized.network
-    drop, lift = trace_lift(quantized, population)
+    drop, lift = trace_lift(network, population)
     level = {p.name: p.level for p in network.populations}
     sent: dict[int, Message] = {}
     for p in network.projections:
@@ -303,10 +312,10 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
         if p.compartment is Compartment.SOMA:
             if network.population(population).graded:
                 sent[0] = Message(0, Quantity.COUNT, 0, 0)
+        elif p.carries not in PRE_QUANTITIES:
+            sent[_sent(plan, p.carries)] = Message(_sent(plan, p.carries), p.carries, 0, 0)
         elif plan.slots:
-            timetable = plan.timetable
-            apical = p.compartment is Compartment.APICAL
-            step = timetable.predict if apical else timetable.retro
+            (step,), _ = _listens(quantized, plan, p)
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
         terms = p.rule.terms if isinstance(p.rule, LearningRule) else ()
         for term, tau in zip(terms, plan.slots.get(p.name, ()), strict=True):

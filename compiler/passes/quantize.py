@@ -8,9 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.connectivity import fan_in
-from compiler.ir import Compartment, Connection, Network, Neuron, Population, Projection
-from compiler.program import MEMBRANE_BITS, MEMBRANE_MAX, TAG_UNITS, Relay, Soma
+from compiler.ir import (
+    Compartment,
+    Network,
+    Neuron,
+    Population,
+    Projection,
+    SpatialMean,
+)
+from compiler.program import MEMBRANE_BITS, MEMBRANE_MAX, TAG_UNITS, Relay, Soma, Tally
 from compiler.report import Note
+from compiler.terms import CHANNELWISE
 
 DECAY_ONE = 4096  # a decay of 1 in 12-bit fixed point
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
@@ -35,7 +43,7 @@ class Quantized:
 
     network: Network
     integers: dict[str, IntegerWeights]
-    somas: dict[str, Soma | Relay]
+    somas: dict[str, Soma | Relay | Tally]
 
 
 def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, ...]]:
@@ -47,15 +55,17 @@ def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, 
     units = _units(network, weight_max)
     integers = {}
     for p in network.projections:
-        if p.connection is Connection.POOL:  # bits, which nothing scales
+        if p.connection in CHANNELWISE:  # bits and ones, which nothing scales
             integers[p.name] = IntegerWeights(p.weights.astype(np.int8), None, 1.0)
         else:
             integers[p.name] = _round_weights(p, units[p.target, p.compartment], weight_max, notes)
-    somas: dict[str, Soma | Relay] = {}
+    somas: dict[str, Soma | Relay | Tally] = {}
     for population in network.populations:
         if isinstance(population.neuron, Neuron):
             unit = units[population.name, Compartment.SOMA]
             somas[population.name] = _round_soma(network, population, unit, weight_max, notes)
+        elif isinstance(population.neuron, SpatialMean):
+            somas[population.name] = Tally(population.neuron.positions)
         elif population.neuron is not None:
             pool = next(p for p in network.projections if p.target == population.name)
             somas[population.name] = Relay(pool.weights.size)
@@ -70,7 +80,7 @@ def largest_message(network: Network, source: str) -> int:
 def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], float]:
     ranges: dict[tuple[str, Compartment], float] = {}
     for p in network.projections:
-        if p.connection is Connection.POOL:
+        if p.connection in CHANNELWISE:
             continue
         peak = float(np.abs(p.weights).max(initial=0.0))
         if p.rule is not None:

@@ -13,6 +13,9 @@ sequences of messages, shortest first; for CLAPP it finds
     steps+3   previous count   W_pred; W as the target (Eq. 6)
     steps+4   count            (the prediction travels, through the updated W_pred)
 
+The mean of a map's positions spreads what it has collected over them: the prediction as the
+fixation begins, the retrodiction in a step of its own after it has arrived.
+
 Rules that learn from spike times need no message; their timetable is the network's own, with the
 rest between fixations that it asks for.
 """
@@ -23,11 +26,20 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 from clapp_neuro.errors import InputError
-from compiler.ir import Compartment, LearningRule, Network, Projection, Quantity, Term
+from compiler.ir import (
+    PRE_QUANTITIES,
+    Compartment,
+    LearningRule,
+    Network,
+    Projection,
+    Quantity,
+    Term,
+)
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
+from compiler.terms import COMPARTMENT_OF
 
-LONGEST = 8
+LONGEST = 9
 DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
 CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
 FIXATIONS_A_CARRY = 5  # as exponent: whole weight units are carried every 2^5 fixations
@@ -35,11 +47,15 @@ FIXATIONS_A_CARRY = 5  # as exponent: whole weight units are carried every 2^5 f
 
 @dataclass(frozen=True)
 class Plan:
-    """The timetable and the slot (tau of the target) of every term of every plastic projection."""
+    """The timetable and the slot (tau of the target) of every term of every plastic projection.
+
+    feedback: tau at which retrodictions are spread, where any are.
+    """
 
     timetable: Timetable
     slots: dict[str, tuple[int, ...]]
     carry_exponent: int
+    feedback: int = 0
 
 
 def schedule(network: Network) -> Plan:
@@ -52,16 +68,21 @@ def schedule(network: Network) -> Plan:
     top = max(p.level for p in network.populations)
     if not plastic:
         return Plan(Timetable(steps, steps, retro=steps, predict=steps - 1), {}, 0)
+    spread = any(p.carries is Quantity.RETRO for p in network.projections)
+    alphabet = (Quantity.COUNT, Quantity.PREVIOUS_COUNT, *([Quantity.RETRO] if spread else []))
     for length in range(1, LONGEST + 1):
-        for sent in product((Quantity.COUNT, Quantity.PREVIOUS_COUNT), repeat=length):
-            plan = _try(network, plastic, steps, sent)
-            if plan is None:
+        for sent in product(alphabet, repeat=length):
+            if spread and sent.count(Quantity.RETRO) != 1:
                 continue
-            retro, predict, slots = plan
-            period = 1 << (predict + top).bit_length()  # a power of two >= predict + 1 + top
-            timetable = Timetable(steps, period, retro, predict)
+            order = _order(network, steps, sent)
+            slots = None if order is None else _slots(network, plastic, order)
+            if order is None or slots is None:
+                continue
+            # a power of two >= predict + 1 + top
+            period = 1 << (order.predict + top).bit_length()
+            timetable = Timetable(steps, period, order.retro, order.predict)
             carry = min(DECIMATION_MAX, period.bit_length() - 1 + FIXATIONS_A_CARRY)
-            return Plan(timetable, slots, carry)
+            return Plan(timetable, slots, carry, order.feedback)
     names = ", ".join(p.rule.name for p in plastic if p.rule is not None)
     raise InputError(
         f"no order of at most {LONGEST} messages after the presentation lets all terms of {names} "
@@ -116,30 +137,53 @@ def _plan_spike_timing(network: Network) -> Plan:
 
 
 def _require_layers(network: Network) -> None:
-    """Forward projections climb one level, the others stay on theirs."""
+    """Forward projections climb one level; others stay on theirs, or go down to a map."""
     level = {p.name: p.level for p in network.populations}
     for p in network.projections:
-        climbs = 1 if p.compartment is Compartment.SOMA else 0
-        if level[p.target] - level[p.source] != climbs:
+        climbs = level[p.target] - level[p.source]
+        if p.carries not in PRE_QUANTITIES and climbs < 0:
+            continue
+        needed = 1 if p.compartment is Compartment.SOMA else 0
+        if climbs != needed:
             raise InputError(
                 f"projection {p.name} goes from level {level[p.source]} to level "
                 f"{level[p.target]}; a projection onto the {p.compartment.value} must climb "
-                f"{climbs} level(s)"
+                f"{needed} level(s)"
             )
 
 
-def _try(
-    network: Network, plastic: list[Projection], steps: int, sent: tuple[Quantity, ...]
-) -> tuple[int, int, dict[str, tuple[int, ...]]] | None:
-    sums = max((c.sums for c in network.comparators), default=1)
-    first = steps + sums
-    predict = first + len(sent) - 1
-    compartments = {p.compartment for p in network.projections}
+@dataclass(frozen=True)
+class _Order:
+    """Messages from tau = `first` on, and which of them the retrodiction and prediction are."""
+
+    steps: int
+    first: int
+    sent: tuple[Quantity, ...]
+    retro: int
+    predict: int
+    feedback: int
+
+
+def _order(network: Network, steps: int, sent: tuple[Quantity, ...]) -> _Order | None:
+    """The messages as a timetable; None where what must be sent is not."""
+    first = steps + max((c.sums for c in network.comparators), default=1)
+    compartments = {p.compartment for p in network.projections if p.carries in PRE_QUANTITIES}
     if Compartment.APICAL in compartments and sent[-1] is not Quantity.COUNT:
         return None
     if Compartment.RETRO in compartments and Quantity.COUNT not in sent:
         return None
     retro = first + sent.index(Quantity.COUNT) if Quantity.COUNT in sent else first
+    feedback = first + sent.index(Quantity.RETRO) if Quantity.RETRO in sent else 0
+    if Quantity.RETRO in sent and feedback <= retro:
+        return None  # it has not arrived yet
+    return _Order(steps, first, sent, retro, first + len(sent) - 1, feedback)
+
+
+def _slots(
+    network: Network, plastic: list[Projection], order: _Order
+) -> dict[str, tuple[int, ...]] | None:
+    """A tau of the target for every term of every projection that learns; None if there is none."""
+    first, predict = order.first, order.predict
     level = {p.name: p.level for p in network.populations}
     slots: dict[str, tuple[int, ...]] = {}
     for projection in plastic:
@@ -149,30 +193,47 @@ def _try(
         free = [
             tau
             for tau in range(first, last + 1)
-            if not (projection.compartment is Compartment.RETRO and tau < retro)
+            if not (projection.compartment is Compartment.RETRO and tau < order.retro)
         ]
         terms = projection.rule.terms
         for choice in permutations(free, len(terms)):
             if all(
-                sent[tau + climbs - first] is term.pre
-                and tau >= _ready(network, term, steps, retro, level[projection.target])
+                order.sent[tau + climbs - first] is term.pre
+                and tau >= _ready(network, term, order, projection.target)
                 for tau, term in zip(choice, terms, strict=True)
             ):
                 slots[projection.name] = choice
                 break
         else:
             return None
-    return retro, predict, slots
+    return slots
 
 
-def _ready(network: Network, term: Term, steps: int, retro: int, level: int) -> int:
-    """The first tau at which the post value of the term is known to a population of that level."""
-    ready = steps + 1
+def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
+    """The first tau at which the post value of the term is known to the population."""
+    level = network.population(population).level
+    ready = order.steps + 1
     for comparator in network.comparators:
         if comparator.name == term.gate:
             later = network.population(comparator.population).level - level
             # sums are sent from `steps` on, then it decides, by its own layer's time
-            ready = max(ready, steps + comparator.sums + 1 + later)
-    if Quantity.RETRO in term.post:
-        ready = max(ready, retro + 1)
+            ready = max(ready, order.steps + comparator.sums + 1 + later)
+    spread = {
+        Quantity.APICAL: 0,
+        Quantity.RETRO: order.feedback,
+        Quantity.WINNER: order.steps,
+    }
+    for p in network.projections:
+        if p.target == population and p.carries in spread:
+            later = network.population(p.source).level - level
+            ready = max(ready, spread[p.carries] + 1 + later if _reads(term, p) else 0)
+        elif p.target == population and p.compartment is Compartment.RETRO and _reads(term, p):
+            ready = max(ready, order.retro + 1)
     return ready
+
+
+def _reads(term: Term, p: Projection) -> bool:
+    """Whether a post value depends on what a projection brings to its compartment."""
+    if p.compartment is Compartment.INHIBITION:  # it changes counts, and all that is made of them
+        return True
+    return any(COMPARTMENT_OF.get(quantity) is p.compartment for quantity in term.post)

@@ -15,13 +15,21 @@ from compiler.ir import (
     Network,
     Projection,
     Quantity,
+    SpatialMean,
     Term,
 )
 from compiler.passes.quantize import Quantized
-from compiler.program import LARGEST_WEIGHT, MEMBRANE_MAX, NORM_BITS, RECIPROCAL_BITS
+from compiler.program import (
+    LARGEST_WEIGHT,
+    MEMBRANE_MAX,
+    NORM_BITS,
+    RECIPROCAL_BITS,
+    TRACE_MAX,
+)
 from compiler.report import Note
-from compiler.terms import COMPARTMENT_OF
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 
+INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
 MULTIPLIER_BITS = 8
 SHIFTS = range(32)
@@ -40,7 +48,30 @@ def pre_unit(quantized: Quantized, population: str) -> float:
     network = quantized.network
     if network.population(population).graded:
         return network.population(population).scale
-    return 1.0 / network.schedule.steps
+    return 1.0 / largest_count(network, population)
+
+
+def largest_count(network: Network, population: str) -> int:
+    """Spikes that a neuron can count in one fixation: an activity of 1."""
+    neuron = network.population(population).neuron
+    positions = neuron.positions if isinstance(neuron, SpatialMean) else 1
+    return network.schedule.steps * positions
+
+
+def trace_lift(network: Network, population: str) -> tuple[int, int]:
+    """(drop, lift) of x1 = (quantity >> drop) << lift: counts fill the trace's seven bits.
+
+    InputError where a neuron's own count does not fit them.
+    """
+    if network.population(population).neuron is None:
+        return INPUT_DROP, INPUT_LIFT
+    steps, largest = network.schedule.steps, largest_count(network, population)
+    if steps > TRACE_MAX:
+        raise InputError(
+            f"{steps} time steps a fixation: counts must fit 7-bit traces, at most {TRACE_MAX}"
+        )
+    drop = max(0, largest.bit_length() - TRACE_MAX.bit_length())
+    return drop, int(math.log2(TRACE_MAX / (largest >> drop)))
 
 
 def _arriving(quantized: Quantized, population: str, compartment: Compartment) -> list[Projection]:
@@ -68,7 +99,10 @@ def post_unit(quantized: Quantized, population: str, quantity: Quantity) -> floa
                 f"a rule of {population} reads its {quantity.value}, but nothing ends there"
             )
         first = arriving[0]
-        return quantized.integers[first.name].unit * pre_unit(quantized, first.source)
+        sent = post_unit(quantized, first.source, first.carries)
+        if first.carries in PRE_QUANTITIES:
+            sent *= 2.0 ** trace_lift(quantized.network, first.source)[0]
+        return quantized.integers[first.name].unit * sent
     return 1.0
 
 
@@ -122,11 +156,21 @@ def _whole_term(
 def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:
     """The largest expected integer value of the quantity: exact for counts, else calibrated."""
     if quantity in _COUNTED:
-        return float(quantized.network.schedule.steps)
+        return _peak_count(quantized, population)
     if quantity in _CALIBRATED:
         hoped = _FLOOR[quantity] / post_unit(quantized, population, quantity)
         return max(_post_seen(quantized, population, quantity), hoped)
     return 1.0
+
+
+def _peak_count(quantized: Quantized, population: str) -> float:
+    """The largest expected count; the mean of many positions stays far from all their spikes."""
+    network = quantized.network
+    largest = float(largest_count(network, population))
+    if not isinstance(network.population(population).neuron, SpatialMean):
+        return largest
+    measured = network.calibration.get(f"{population}_max", 1.0)
+    return min(largest, max(1.0, POST_HEADROOM * measured * largest))
 
 
 def _post_seen(quantized: Quantized, population: str, quantity: Quantity) -> float:
@@ -201,14 +245,19 @@ def scaling(exact: float) -> tuple[int, int] | None:
 
 
 def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
-    """The largest possible integer value of a quantity."""
-    steps = quantized.network.schedule.steps
+    """The largest possible integer value of a quantity; what is collected stops at 24 bits."""
+    network = quantized.network
     if quantity in _COUNTED:
-        return float(steps)
+        return float(largest_count(network, population))
     if quantity is Quantity.DEVIATION:
         return float(MEMBRANE_MAX)
     if quantity in COMPARTMENT_OF:
-        arriving = _arriving(quantized, population, COMPARTMENT_OF[quantity])
-        inputs = sum(fan_in(p.connection, p.weights.shape) for p in arriving)
-        return float(LARGEST_WEIGHT * steps * inputs)
+        total = 0.0
+        for p in _arriving(quantized, population, COMPARTMENT_OF[quantity]):
+            sent = bound(quantized, p.source, p.carries)
+            if p.carries in PRE_QUANTITIES:
+                sent = int(sent) >> trace_lift(network, p.source)[0]
+            largest = LARGEST_WEIGHT if p.connection not in CHANNELWISE else 1
+            total += largest * sent * fan_in(p.connection, p.weights.shape)
+        return min(total, float(MEMBRANE_MAX))
     return 1.0

@@ -1,0 +1,66 @@
+"""Kernels that learn become copies, one a position: a chip's plastic synapses are not shared.
+
+A shared kernel changes by the sum of what its positions say. Each of P copies learns P times as
+fast, so that the mean of the copies changes as the shared kernel would, and a copy left to
+itself learns as fast as the kernel does from P positions that see the same. Entries that look off
+the map at the border have fewer copies, and their mean changes by P / copies as much: for 3x3
+kernels on 16x16 positions by 7 % at an edge of the kernel, by 14 % at a corner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from clapp_neuro.errors import InputError
+from compiler.connectivity import on_the_map
+from compiler.ir import Connection, LearningRule, Projection
+from compiler.passes.quantize import IntegerWeights, Quantized
+from compiler.report import Note
+
+AVERAGED_EVERY = 32  # fixations; as often as tags are carried into weights
+
+
+def untie(quantized: Quantized, averaged: int) -> tuple[Quantized, tuple[Note, ...]]:
+    """The network with a copy of each plastic kernel at each position.
+
+    averaged: after how many fixations the management processor averages the copies, 0 for never.
+    Raises InputError where that is negative.
+    """
+    if averaged < 0:
+        raise InputError(f"copies averaged every {averaged} fixations: give 0 (never) or more")
+    network, integers = quantized.network, dict(quantized.integers)
+    projections, notes = [], []
+    for p in network.projections:
+        if p.connection is not Connection.CONVOLUTION or p.rule is None:
+            projections.append(p)
+            continue
+        height, width = network.population(p.target).map[1:]
+        projections.append(_copied(p, height * width))
+        integers[p.name] = _copies(integers[p.name], (height, width))
+        how = f"averaged every {averaged} fixations" if averaged else "which part as they learn"
+        text = f"{height * width} copies of each kernel, one a position, {how}"
+        notes.append(Note("untie", p.name, text))
+    untied = replace(network, projections=tuple(projections))
+    return replace(quantized, network=untied, integers=integers), tuple(notes)
+
+
+def _copied(p: Projection, positions: int) -> Projection:
+    assert isinstance(p.rule, LearningRule), "rules of spike times do not learn kernels"
+    terms = tuple(replace(t, coefficient=t.coefficient * positions) for t in p.rule.terms)
+    return replace(
+        p,
+        weights=np.broadcast_to(p.weights, (positions, *p.weights.shape)),
+        connection=Connection.UNTIED,
+        rule=replace(p.rule, terms=terms),
+    )
+
+
+def _copies(kernels: IntegerWeights, side: tuple[int, int]) -> IntegerWeights:
+    """A copy for each position, with zeros where it would look off the map."""
+    assert kernels.tags is not None, "what learns has tags"
+    shape = (prod(side), *kernels.weights.shape)
+    synapses = on_the_map(shape, side)
+    return replace(kernels, weights=kernels.weights * synapses, tags=kernels.tags * synapses)
