@@ -16,8 +16,7 @@ from clapp_neuro.encoders.neurons import spike_surrogate
 from clapp_neuro.rules.lpl import EPSILON
 
 FIXATIONS = {"dense": 2048, "conv": 256, "resnet50": 64}
-"""Convolutions answer to few: they take long, and on a chip they do not learn yet, so that no scale
-of a post value depends on it."""
+"""Convolutions answer to few: they take long."""
 PERCENTILE = 0.999
 
 
@@ -28,8 +27,8 @@ def calibrate(
 
     For each layer l, with z = count/T and c the z of the fixation before:
     `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity, of a patch's mean in
-    convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1. Where the
-    layer predicts itself, too: `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of
+    convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1; of maps
+    `layerl.mean_max`, the 99.9th percentile of z. Where the layer predicts itself, too: `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of
     |W_pred c| and |W_retro z|; `layerl.score_std` standard deviation of u = zᵀ W_pred c. Where it
     keeps running averages: `layerl.deviation_max`, the same percentile of |z − z̄| / (σ² + ε) where
     a neuron may learn (0 < z < 1).
@@ -49,6 +48,8 @@ def calibrate(
             f"layer{number}.silent": (z == 0).float().mean().item(),
             f"layer{number}.saturated": (z >= 1).float().mean().item(),
         }
+        if experiment.encoder.architecture == "conv":
+            values[f"layer{number}.mean_max"] = _percentile(z)
         values |= _dendrites(number, z, local)
         values |= _deviations(number, z, local)
         below = z

@@ -16,8 +16,9 @@ RESNET_STAGES = (256, 512, 1024)
 class EncoderConfig(Part):
     """Layers of spiking (LIF) or rate (ReLU) neurons.
 
-    `dense`: fully connected, without bias. `conv`: 3×3 kernels, stride 1, padding 1, with bias,
-    then 2×2 max-pooling after the layers (from 1) that `pool` lists. `resnet50`: the stem and the
+    `dense`: fully connected, without bias. `conv`: 3×3 kernels, stride 1, padding 1, with a bias
+    unless `bias` is false, as for kernels that learn on a chip, then 2×2 max-pooling after the
+    layers (from 1) that `pool` lists. `resnet50`: the stem and the
     first three stages of ResNet-50 without batch norm, each of which counts as a layer; rate
     only. Whatever the kind, a patch's activity is the mean over its positions (Appendix B).
 
@@ -31,6 +32,7 @@ class EncoderConfig(Part):
     architecture: Literal["dense", "conv", "resnet50"] = "dense"
     layers: tuple[Positive, ...] = Field(default=(256, 256), min_length=1)
     pool: tuple[Positive, ...] = ()
+    bias: bool = True
     neurons: Literal["spiking", "rate"] = "spiking"
     library: Literal["snntorch", "norse"] = "snntorch"
     steps: Annotated[int, Field(ge=2, le=127)] = 8
@@ -47,6 +49,8 @@ class EncoderConfig(Part):
             raise InputError(f"pool names layer {wrong[0]}, but there are {len(self.layers)}")
         if self.pool and self.architecture != "conv":
             raise InputError(f"pool is for conv encoders, not {self.architecture}: leave it out")
+        if not self.bias and self.architecture != "conv":
+            raise InputError(f"bias false is for conv encoders, not {self.architecture}: leave it")
         if self.architecture == "resnet50":
             if self.layers != RESNET_STAGES:
                 raise InputError(f"resnet50 has the layers {list(RESNET_STAGES)}: give these")

@@ -1,7 +1,7 @@
 """Names and shapes of all tensors of a network. No PyTorch here.
 
-`layer3.forward` (N_out, N_in) or (N_out, C, 3, 3) and `layer3.bias` (N_out,) belong to the forward
-pass; what else a layer has is its rule's: `layer3.prediction` (N_z, N_c), `layer3.prediction.2` for
+`layer3.forward` (N_out, N_in) or (N_out, C, 3, 3) and, where there is one, `layer3.bias` (N_out,)
+belong to the forward pass; what else a layer has is its rule's: `layer3.prediction` (N_z, N_c), `layer3.prediction.2` for
 the second prediction step, and so on. Only the top layer of a module has a rule.
 """
 
@@ -87,7 +87,8 @@ def forward_shapes(experiment: Experiment, layer: int) -> dict[str, Shape]:
 
         return stage_shapes(layer, data.channels)
     below = (data.channels, *encoder.layers)[layer - 1]
-    return {"forward": (size, below, KERNEL, KERNEL), "bias": (size,)}
+    bias: dict[str, Shape] = {"bias": (size,)} if encoder.bias else {}
+    return {"forward": (size, below, KERNEL, KERNEL), **bias}
 
 
 def weight_shapes(experiment: Experiment) -> dict[str, Shape]:

@@ -165,7 +165,8 @@ class OnlineTrainer:
         else:
             for seen, signal in ((before, dendrite[:, 0]), (now, dendrite[:, 1])):
                 for role, change in changes(seen, signal, own["forward"]).items():
-                    own[role].add_(change, alpha=rate)
+                    if role in own:  # a bias, or none
+                        own[role].add_(change, alpha=rate)
         for role, change in said.changes.items():
             own[role].add_(change, alpha=rate)
         for role, value in said.states.items():

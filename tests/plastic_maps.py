@@ -1,0 +1,54 @@
+"""Small convolutional networks that learn, through the front end and the real passes."""
+
+from __future__ import annotations
+
+from clapp_neuro.checkpoint import Checkpoint
+from clapp_neuro.config import Experiment, load_preset, with_settings
+from clapp_neuro.encoders.initial import initial_weights
+from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.ir import Network
+from compiler.passes.lower_learning import lower_learning
+from compiler.passes.quantize import quantize
+from compiler.passes.schedule import schedule
+from compiler.passes.untie import untie
+from compiler.program import Program
+
+
+def experiment(
+    layers: tuple[int, ...] = (4, 3),
+    pool: tuple[int, ...] = (1,),
+    patch: int = 6,
+    steps: int = 6,
+    rate: float = 2**-4,
+    seed: int = 0,
+    coding: str = "intensity",
+) -> Experiment:
+    """CLAPP on small patches of clothes; `rate` is large, so that few fixations change much."""
+    return with_settings(
+        load_preset("fashion-conv-chip"),
+        data={"patch": patch, "stride": patch, "coding": coding},
+        encoder={"layers": layers, "pool": pool, "steps": steps},
+        train={"mode": "online", "sgd_rate": rate, "seed": seed},
+    )
+
+
+def network(**how: object) -> Network:
+    """The untrained source network of `experiment`, kernels shared."""
+    chosen = experiment(**how)  # type: ignore[arg-type]
+    return network_from_checkpoint(Checkpoint(chosen, 0, initial_weights(chosen)))
+
+
+def program(averaged: int = 0, **how: object) -> Program:
+    """The same as a program: weights to +-127, tags to +-255."""
+    quantized, _ = quantize(network(**how), 127)
+    untied, _ = untie(quantized, averaged)
+    lowered, _ = lower_learning(
+        untied,
+        schedule(untied.network),
+        target="loihi2-sim",
+        seed=1,
+        weight_max=127,
+        tag_max=255,
+        averaged=averaged,
+    )
+    return lowered
