@@ -19,7 +19,7 @@ def experiment(
     pool: tuple[int, ...] = (1,),
     patch: int = 6,
     steps: int = 6,
-    rate: float = 2**-4,
+    rate: float = 2**-9,
     seed: int = 0,
     coding: str = "intensity",
 ) -> Experiment:
