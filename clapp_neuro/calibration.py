@@ -28,10 +28,11 @@ def calibrate(
     For each layer l, with z = count/T and c the z of the fixation before:
     `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity, of a patch's mean in
     convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1; of maps
-    `layerl.mean_max`, the 99.9th percentile of z. Where the layer predicts itself, too: `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of
-    |W_pred c| and |W_retro z|; `layerl.score_std` standard deviation of u = zᵀ W_pred c. Where it
-    keeps running averages: `layerl.deviation_max`, the same percentile of |z − z̄| / (σ² + ε) where
-    a neuron may learn (0 < z < 1).
+    `layerl.mean_max`, the 99.9th percentile of z. Where the layer predicts itself, too:
+    `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of |W_pred c| and |W_retro z|;
+    `layerl.score_std` standard deviation of u = zᵀ W_pred c. Where it keeps running averages:
+    `layerl.deviation_max`, the same percentile of |z − z̄| / (σ² + ε) where a neuron may learn
+    (0 < z < 1).
     """
     seen = images.learning_images
     config = experiment.data

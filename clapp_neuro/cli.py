@@ -206,10 +206,22 @@ def compile(
     out: Annotated[Path | None, typer.Option(help="default: model.clapp beside the model")] = None,
     seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
     static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
+    kernels: Annotated[
+        str, typer.Option(help="kernels that learn: untied, or tied-averaged")
+    ] = "untied",
+    average_every: Annotated[int, typer.Option(help="fixations, for tied-averaged")] = 32,
     json: Json = None,
 ) -> None:
     """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""
-    result = clapp_neuro.compile(model, target, out, seed=seed, static=static)
+    result = clapp_neuro.compile(
+        model,
+        target,
+        out,
+        seed=seed,
+        static=static,
+        kernels=kernels,
+        average_every=average_every,
+    )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)

@@ -16,6 +16,7 @@ from clapp_neuro.errors import InputError
 def test_presets():
     assert preset_names() == [
         "fashion-conv",
+        "fashion-conv-chip",
         "fashion-dense",
         "fashion-dense-3",
         "fashion-dense-rate",

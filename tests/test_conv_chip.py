@@ -27,7 +27,7 @@ from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.verbs.sight import chip_features
 from compiler.bundle import read_bundle, write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
-from compiler.ir import Connection
+from compiler.ir import Connection, LearningRule, Quantity, Term
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.soundness import fault
@@ -64,7 +64,7 @@ def bundle(model: Path) -> Path:
 def test_learning_is_refused_with_the_remedy(model, capsys):
     assert call("compile", model, "--out", model.parent / "no.clapp") == 2
     said = capsys.readouterr().err
-    assert "convolutions do not learn on a chip yet" in said and "--static" in said
+    assert "train.prediction_steps is 2" in said and "--static" in said
     assert not (model.parent / "no.clapp").exists()
 
 
@@ -255,16 +255,12 @@ def test_what_no_engine_could_execute_is_named(words: str, build: Callable[[], P
     assert found is not None and words in found
 
 
-def test_a_convolution_that_learns_is_refused_by_the_compiler():
-    from compiler.ir import Compartment, Projection
-    from compiler.local_rules.clapp import forward_without_retrodiction
-
-    network = conv_network((4, 4), (1, 2))
-    rule = forward_without_retrodiction(0.01, None)
-    target = network.populations[1]
-    prediction = Projection(
-        "prediction", target.name, target.name, Compartment.APICAL, np.eye(target.size)
-    )
-    plastic = replace(network, projections=(replace(network.projections[0], rule=rule), prediction))
-    with pytest.raises(InputError, match=r"layer1.forward: a convolution does not learn.*--static"):
+def test_a_pool_that_learns_is_refused_by_the_compiler():
+    network = conv_network((4, 4), (1, 2), (1,))
+    rule = LearningRule("hebb", (Term(0.01, Quantity.COUNT, (Quantity.COUNT,)),))
+    kernels, pool = network.projections
+    plastic = replace(network, projections=(kernels, replace(pool, rule=rule)))
+    with pytest.raises(
+        InputError, match=r"layer1.pool: a pool has no synapses of its own.*--static"
+    ):
         compile_network(plastic, TARGET)

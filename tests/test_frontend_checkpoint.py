@@ -17,13 +17,24 @@ def checkpoint(encoder=None, data=None, **train):
     return Checkpoint(experiment, 0, initial_weights(experiment))
 
 
+UNBIASED = {"architecture": "conv", "layers": (4, 4), "bias": False}
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         ({"encoder": {"neurons": "rate"}}, "encoder.neurons is 'rate'"),
         (
             {"encoder": {"architecture": "conv", "layers": (4, 4)}},
-            "encoder.architecture is 'conv': convolutions do not learn on a chip yet.*--static",
+            "layer1.bias learns in the reference.*encoder.bias false.*--static",
+        ),
+        (
+            {"encoder": {**UNBIASED}, "method": "lpl", "weight_decay": 0.0},
+            "layer1 is a map whose rule keeps averages.*--static",
+        ),
+        (
+            {"encoder": {**UNBIASED}, "method": "espp"},
+            "layer1 is a map whose rule reads the previous_count of its mean.*--static",
         ),
         ({"gate": "split"}, "train.gate is 'split'.*--static"),
         ({"method": "gim"}, "train.method is 'gim'.*--static"),

@@ -1,8 +1,12 @@
-"""ΔW of a shared kernel: Σ over patches and positions of post · pre, for each of its taps."""
+"""Kernels: ΔW of a shared one, and the currents of copies that each position has of its own.
+
+ΔW = Σ over patches and positions of post · pre, for each tap of the kernel
+"""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
@@ -17,6 +21,16 @@ def memory_format(maps: Tensor) -> torch.memory_format:
     """How maps (B, C, h, w) lie in memory where they are convolved."""
     small = maps.shape[2] * maps.shape[3] <= CHANNELS_FIRST
     return torch.contiguous_format if small else torch.channels_last
+
+
+def untied_current(x: Tensor, weight: Tensor) -> Tensor:
+    """Currents (B, N, h, w) of maps x (B, C, h, w), each place's kernels its own.
+
+    weight (h · w, N, C, k, k). Zeros surround the maps, k // 2 wide.
+    """
+    taps = weight.shape[-1]
+    windows = F.unfold(x, taps, padding=taps // 2)  # (B, C · k · k, h · w)
+    return torch.einsum("bep,pne->bnp", windows, weight.flatten(2)).unflatten(2, x.shape[2:])
 
 
 def kernel_change(x: Tensor, post: Tensor, taps: int) -> Tensor:

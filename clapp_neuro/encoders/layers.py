@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clapp_neuro.config import EncoderConfig
-from clapp_neuro.encoders.kernels import kernel_change, memory_format
+from clapp_neuro.encoders.kernels import kernel_change, memory_format, untied_current
 from clapp_neuro.encoders.neurons import (
     input_spikes,
     lif_counts,
@@ -110,9 +110,16 @@ def first_to_spike(fired: Tensor) -> Tensor:
 
 
 def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """W x + b: a fully connected layer, or a convolution where the weights have kernels."""
+    """W x + b: a fully connected layer, or a convolution where the weights have kernels.
+
+    Kernels (N, C, k, k) are those of all positions; (h · w, N, C, k, k) a copy for each, as a
+    chip's are that learn.
+    """
     if weight.dim() == 2:
         return F.linear(x, weight, bias)
+    if weight.dim() == 5:
+        driven = untied_current(x, weight)
+        return driven if bias is None else driven + bias[:, None, None]
     x = x.to(memory_format=memory_format(x))
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 

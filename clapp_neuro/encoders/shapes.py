@@ -1,8 +1,9 @@
 """Names and shapes of all tensors of a network. No PyTorch here.
 
 `layer3.forward` (N_out, N_in) or (N_out, C, 3, 3) and, where there is one, `layer3.bias` (N_out,)
-belong to the forward pass; what else a layer has is its rule's: `layer3.prediction` (N_z, N_c), `layer3.prediction.2` for
-the second prediction step, and so on. Only the top layer of a module has a rule.
+belong to the forward pass; what else a layer has is its rule's: `layer3.prediction` (N_z, N_c),
+`layer3.prediction.2` for the second prediction step, and so on. Only the top layer of a module has
+a rule.
 """
 
 from __future__ import annotations

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from clapp_neuro.checkpoint import load_checkpoint
-from clapp_neuro.errors import InputError
+from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
 from compiler.bundle import write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
 from compiler.targets import load_target
 from compiler.worked_example import Example, worked_example
+
+KERNELS = ("untied", "tied-averaged")
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,30 @@ def compile(
     *,
     seed: int = 0,
     static: bool = False,
+    kernels: str = "untied",
+    average_every: int = AVERAGED_EVERY,
 ) -> CompileResult:
     """Compile a checkpoint and write the program to `out` (default: beside it, as .clapp).
 
-    seed: of the stochastic rounding on the chip. static: leave learning out.
+    seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
+    become copies, one a position: "untied", or "tied-averaged" by the management processor after
+    every `average_every` fixations.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
         raise InputError(f"seed {seed}: the chip's random numbers take one from 0 to 2^32 - 1")
+    if kernels not in KERNELS:
+        raise unknown("lowering of kernels", kernels, KERNELS)
+    if average_every < 1:
+        raise InputError(f"copies averaged every {average_every} fixations: give at least 1")
     chosen = load_target(target)
     path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
-    compiled = compile_network(network, chosen, seed)
+    averaged = average_every if kernels == "tied-averaged" else 0
+    compiled = compile_network(network, chosen, seed, averaged=averaged)
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)

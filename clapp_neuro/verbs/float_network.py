@@ -13,23 +13,36 @@ from clapp_neuro.encoders.layers import answer, forward
 from clapp_neuro.encoders.parts import parts
 from clapp_neuro.verbs.sight import experiment_of, readout_populations
 from compiler.backends import simulator
-from compiler.ir import Compartment, Connection
-from compiler.program import Program, ProgramPopulation, Soma
+from compiler.connectivity import on_the_map
+from compiler.program import Program, ProgramPopulation, Soma, Synapses
+from compiler.terms import CHANNELWISE, Compartment, Connection
 from compiler.trace import Stimulus
 
 
 def float_weights(program: Program) -> dict[str, Tensor]:
-    """Weights and biases by the reference's names, float32; pools have none."""
+    """Weights and biases by the reference's names, float32; what has fixed weights has none.
+
+    Of untied kernels all copies, or the shared kernel where they are still alike.
+    """
     weights = {
-        s.name: torch.from_numpy(s.weights * weight_unit(program, s.name)).float()
+        s.name: torch.from_numpy(_kernels(program, s) * weight_unit(program, s.name)).float()
         for s in program.synapses
-        if s.connection is not Connection.POOL
+        if s.connection not in CHANNELWISE
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:
             bias = np.array(p.soma.bias) * membrane_unit(program, p)
             weights[f"{p.name}.bias"] = torch.from_numpy(bias).float()
     return weights
+
+
+def _kernels(program: Program, s: Synapses) -> np.ndarray:
+    if s.connection is not Connection.UNTIED:
+        return s.weights
+    height, width = program.population(s.target).map[1:]
+    middle = s.weights[height // 2 * width + width // 2]  # which sees as much of the map as any
+    alike = s.weights == middle * on_the_map(s.weights.shape, (height, width))
+    return middle if alike.all() else s.weights
 
 
 def float_maps(program: Program, stimulus: Stimulus, weights: dict[str, Tensor]) -> list[Tensor]:

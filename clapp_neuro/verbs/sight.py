@@ -17,7 +17,7 @@ from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT
 from compiler.frontends.convolution import POOLED
 from compiler.frontends.spike_timing import CLASS
-from compiler.program import MACHINE, Program
+from compiler.program import MACHINE, Program, Soma
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
 
@@ -103,8 +103,8 @@ def scan(program: Program, images: np.ndarray) -> Stimulus:
 
 def readout_populations(program: Program) -> dict[str, str]:
     """By layer, the population that the layer above hears: its relays where it is pooled."""
-    names = [p.name for p in program.populations if p.soma is not None]
-    layers = [name for name in names if not name.endswith(POOLED)]
+    names = [p.name for p in program.populations]
+    layers = [p.name for p in program.populations if isinstance(p.soma, Soma)]
     return {name: name + POOLED if name + POOLED in names else name for name in layers}
 
 

@@ -28,7 +28,9 @@ from clapp_neuro.verbs.float_network import (
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_populations
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
+from compiler.connectivity import on_the_map
 from compiler.program import TAG_UNITS, Program
+from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus
 from compiler.verify import Difference, compare
 
@@ -184,6 +186,8 @@ def _weight_changes(
     learned = simulator.simulate(program, stimulus).program
     changes = {}
     for s in program.synapses:
+        if s.connection in CHANNELWISE:
+            continue
         ours = _real(learned, s.name) - _real(program, s.name)
         theirs = (weights[s.name] - before[s.name]).double().numpy()
         changes[f"{s.name} change"] = _agreement(theirs, ours)
@@ -211,10 +215,17 @@ def _averages(program: Program) -> dict[str, torch.Tensor]:
 
 
 def _real(program: Program, name: str) -> np.ndarray:
-    """A projection's weights in real numbers: integer part and tag together."""
+    """A projection's weights in real numbers: integer part and tag together.
+
+    Of untied kernels the mean of the copies, which is what a shared kernel would be.
+    """
     s = next(s for s in program.synapses if s.name == name)
     tags = 0.0 if s.tags is None else s.tags / TAG_UNITS
-    return np.asarray((s.weights + tags) * weight_unit(program, name), np.float64)
+    real = np.asarray((s.weights + tags) * weight_unit(program, name), np.float64)
+    if s.connection is not Connection.UNTIED:
+        return real
+    height, width = program.population(s.target).map[1:]
+    return real.sum(0) / on_the_map(s.weights.shape, (height, width)).sum(0)
 
 
 def _agreement(expected: np.ndarray, found: np.ndarray) -> dict[str, float]:

@@ -34,7 +34,8 @@ def untie(quantized: Quantized, averaged: int) -> tuple[Quantized, tuple[Note, .
     network, integers = quantized.network, dict(quantized.integers)
     projections, notes = [], []
     for p in network.projections:
-        if p.connection is not Connection.CONVOLUTION or p.rule is None:
+        shared = p.connection is Connection.CONVOLUTION
+        if not (shared and isinstance(p.rule, LearningRule)):
             projections.append(p)
             continue
         height, width = network.population(p.target).map[1:]
