@@ -57,6 +57,6 @@ def compiled(
     chosen = settings.CACHE_DIR
     settings.CACHE_DIR = chosen or CACHE  # numba reads it once, while it decorates
     try:
-        return numba.njit(cache=True, nogil=True, inline=inline)(function)
+        return numba.njit(cache=True, nogil=True, inline=inline, _nrt=False)(function)
     finally:
         settings.CACHE_DIR = chosen

@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels.copying import copy
 from compiler.backends.simulator.kernels import sum_of_products
 from compiler.backends.simulator.kernels.random import key, word
 from compiler.backends.simulator.stepwise import Learner
@@ -87,7 +88,7 @@ def learn_epoch(w, op, fixation, clock):
         y[r + 1, :] = 0
         if (op[7] >> r) & 1 != 0:
             target = row[TARGET_OFFSET]
-            y[r + 1, :] = w.registers[r, target : target + n_post]
+            copy(y[r + 1], w.registers[r, target : target + n_post])
     for t in range(row[TRACES], row[TRACES_END]):
         code, decay, impulse, stream = learners.traces[t]
         k = key(clock.seed, stream, time_step)
@@ -98,9 +99,9 @@ def learn_epoch(w, op, fixation, clock):
             r = code - PRE_TRACES
             place = post + r * n_post
             decay_and_add(learners.values[place : place + n_post], y[0], decay, impulse, k)
-            y[r + 1, :] = learners.values[place : place + n_post]
+            copy(y[r + 1], learners.values[place : place + n_post])
     for r in range(PRE_TRACES):
-        x[r + 1, :] = learners.values[first + r * n_pre : first + (r + 1) * n_pre]
+        copy(x[r + 1], learners.values[first + r * n_pre : first + (r + 1) * n_pre])
     due = row[MASK] >= 0 and time_step & row[MASK] == 0
     outcome = learners.outcome
     outcome[:] = 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels.copying import copy
 from compiler.backends.simulator.kernels.neurons import count_equal, lif_step, list_spikes
 from compiler.backends.simulator.kernels.synapses import add_graded, add_rows, clip_membrane
 
@@ -65,7 +66,7 @@ def integrate(w, op, steps, log):
         counts[c.V_CLIPPED] += clipped
         counts[c.SPIKES] += n
         if log:
-            w.membrane_log[tau, start : start + size] = v
+            copy(w.membrane_log[tau, start : start + size], v)
     count_population(counts, count, size, steps)
 
 
@@ -119,7 +120,7 @@ def step(w, op, steps, log):
     counts[c.V_CLIPPED] += clipped
     counts[c.SPIKES] += n
     if log:
-        w.membrane_log[tau, start : start + size] = v
+        copy(w.membrane_log[tau, start : start + size], v)
     if tau == steps - 1:
         w.held[start : start + size] = 0
         count_population(counts, count, size, steps)
@@ -179,4 +180,4 @@ def end(w, op):
     previous = w.state[c.PREVIOUS, start : start + size]
     silent = count_equal(previous, np.int32(0))
     w.population_counts[population, c.PREVIOUS_SENT] += size - silent
-    previous[:] = w.state[c.COUNT, start : start + size]
+    copy(previous, w.state[c.COUNT, start : start + size])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compiler.backends.simulator import adapt, epoch, forward, maps
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels.copying import copy
 
 
 @compiled
@@ -89,8 +90,8 @@ def run_learning(operations, first_fixation, clock, intensities, labels, inputs,
         for m in range(modulators):
             w.signals[m] = labels[f, m]
         execute(operations, first_fixation + f, clock, w, False)
-        scores[f] = w.scores
-        gates[f] = w.signals[modulators:]
+        copy(scores[f], w.scores)
+        copy(gates[f], w.signals[modulators:])
 
 
 @compiled

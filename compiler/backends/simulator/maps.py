@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels.copying import copy
 from compiler.backends.simulator.forward import count_population
 from compiler.backends.simulator.kernels.maps import (
     add_graded_map,
@@ -85,5 +86,5 @@ def relay(w, op, steps, log):
         w.n_fired[population, tau] = n
         counts[c.SPIKES] += n
         if log:
-            w.membrane_log[tau, start : start + size] = winner
+            copy(w.membrane_log[tau, start : start + size], winner)
     count_population(counts, count, size, steps)
