@@ -30,18 +30,22 @@ from compiler.program import (
 HALF = RECTIFIED["half"]
 
 
-@compiled(inline="always")
-def factor(state, code, j, steps):
-    """The value of a post factor at neuron j, int64."""
-    if code < 0:
-        return np.int64(1)
-    if code == SURROGATE:
-        return np.int64((state[c.COUNT, j] > 0) & (state[c.COUNT, j] < steps))
-    if code == PREVIOUS_SURROGATE:
-        return np.int64((state[c.PREVIOUS, j] > 0) & (state[c.PREVIOUS, j] < steps))
-    if code == CHANGE:
-        return np.int64(state[c.COUNT, j]) - np.int64(state[c.PREVIOUS, j])
-    return np.int64(state[code, j])
+@compiled
+def multiply(products, state, code, start, steps):
+    """products[j] *= the post factor at neuron start + j, int64; one plain loop for each factor."""
+    size = products.shape[0]
+    if code in (SURROGATE, PREVIOUS_SURROGATE):
+        field = c.COUNT if code == SURROGATE else c.PREVIOUS
+        for j in range(size):
+            count = state[field, start + j]
+            products[j] *= np.int64((count > 0) & (count < steps))
+    elif code == CHANGE:
+        for j in range(size):
+            now, before = state[c.COUNT, start + j], state[c.PREVIOUS, start + j]
+            products[j] *= np.int64(now) - np.int64(before)
+    elif code >= 0:
+        for j in range(size):
+            products[j] *= np.int64(state[code, start + j])
 
 
 @compiled(inline="always")
@@ -52,20 +56,31 @@ def clipped(w, gate, u):
 
 
 @compiled(inline="always")
-def coincidences(w, op, first, second, shift, steps, turn, turns):
-    """What the comparator sums up: one message, the product of two factors, of each neuron.
+def send_scores(w, op, first, second, shift, steps):
+    """What the comparator hears of each neuron, one message: the product of two factors."""
+    start, size, population = op[2], op[3], op[8]
+    messages = w.products[:size]
+    messages[:] = 1
+    multiply(messages, w.state, first, start, steps)
+    multiply(messages, w.state, second, start, steps)
+    kept, sent = np.int64(0), np.int64(0)
+    for j in range(size):
+        whole = messages[j]
+        message = min(max(whole, -MEMBRANE_MAX), MEMBRANE_MAX)
+        kept += np.int64(message == whole)
+        messages[j] = message >> shift
+        sent += np.int64(messages[j] != 0)
+    w.population_counts[population, c.A_CLIPPED] += size - kept
+    w.population_counts[population, c.SCORE_SENT] += sent
 
-    Of those neurons whose turn it is, where they take turns.
-    """
-    gate, start, size, population = op[1], op[2], op[3], op[8]
+
+@compiled(inline="always")
+def sum_scores(w, op, turn, turns):
+    """The sum of the messages of those neurons whose turn it is."""
     u = np.int64(0)
-    for j in range(start + turn, start + size, turns):
-        coincidence = factor(w.state, first, j, steps) * factor(w.state, second, j, steps)
-        message = min(max(coincidence, -MEMBRANE_MAX), MEMBRANE_MAX) >> shift
-        w.population_counts[population, c.A_CLIPPED] += abs(coincidence) > MEMBRANE_MAX
-        w.population_counts[population, c.SCORE_SENT] += message != 0
-        u += message
-    return clipped(w, gate, u)
+    for j in range(turn, op[3], turns):
+        u += w.products[j]
+    return clipped(w, op[1], u)
 
 
 @compiled
@@ -88,8 +103,9 @@ def reward(w, op, steps):
     y = w.signals[modulator]
     right, best, named = np.int64(0), np.int64(-2 * MEMBRANE_MAX), np.int64(0)
     other = best
+    send_scores(w, op, first, second, score_shift, steps)
     for k in range(classes):
-        total = coincidences(w, op, first, second, score_shift, steps, k, classes)
+        total = sum_scores(w, op, k, classes)
         if total > best:
             best, named = total, np.int64(k)
         if k == y:
@@ -107,11 +123,13 @@ def compare(w, op, steps):
     """The comparator: sums the score messages; (score, gate) as `compiler.program.Gate`."""
     gate, first, second, score_shift, modulator = op[1], op[4], op[5], op[6], op[7]
     stays, left, norm = op[9], op[10], op[11]
-    u = coincidences(w, op, first, second, score_shift, steps, 0, 1)
+    send_scores(w, op, first, second, score_shift, steps)
+    u = sum_scores(w, op, 0, 1)
     y = w.signals[modulator]
     opened = y
     if norm >= 0:
-        square = coincidences(w, op, norm, norm, np.int64(0), steps, 0, 1)
+        send_scores(w, op, norm, norm, np.int64(0), steps)
+        square = sum_scores(w, op, 0, 1)
         length = root(square << 2 * NORM_BITS)
         if length > 0:
             u = clipped(w, gate, (u << SCORE_BITS) // length)
@@ -172,22 +190,23 @@ def write_post(w, op, fixation, clock):
         signal = np.int64(0) if op[14] == HALF else -signal
     if signal == 0:
         return
+    values = w.products[:size]
+    values[:] = signal
+    for code in (first, second, third):
+        multiply(values, w.state, code, start, clock.steps)
     drawn = w.words[:size]
     words(drawn, key(clock.seed, stream, fixation * clock.period + delay))
     mask = np.int64((1 << shift) - 1)
-    clipped, written = 0, 0
+    unclipped, silent = np.int64(0), np.int64(0)
     for j in range(size):
-        value = signal * factor(w.state, first, start + j, clock.steps)
-        value *= factor(w.state, second, start + j, clock.steps)
-        value *= factor(w.state, third, start + j, clock.steps)
-        if value != 0:
-            random = np.int64(drawn[j]) & mask
-            value = granularity * ((value * multiplier + random) >> shift)
-            clipped += abs(value) > TRACE_MAX
-            y[j] = min(max(value, -TRACE_MAX), TRACE_MAX)
-            written += value != 0
-    w.population_counts[population, c.Y_CLIPPED] += clipped
-    w.population_counts[population, c.WRITES] += written
+        # where the product is 0 the random number is below one: 0 stays 0
+        value = granularity * ((values[j] * multiplier + (np.int64(drawn[j]) & mask)) >> shift)
+        kept = min(max(value, -TRACE_MAX), TRACE_MAX)
+        unclipped += np.int64(kept == value)
+        silent += np.int64(kept == 0)
+        y[j] = np.int16(kept)
+    w.population_counts[population, c.Y_CLIPPED] += size - unclipped
+    w.population_counts[population, c.WRITES] += size - silent
 
 
 @compiled(inline="always")

@@ -50,7 +50,11 @@ CACHE = str(cache_path())
 def compiled(
     function: Callable[..., Any] | None = None, *, inline: Literal["never", "always"] = "never"
 ) -> Any:
-    """`njit` without the interpreter lock, cached in `CACHE` unless NUMBA_CACHE_DIR says where."""
+    """`njit` without the interpreter lock, cached in `CACHE` unless NUMBA_CACHE_DIR says where.
+
+    And without numba's runtime: nothing here allocates, and counting the references to every view
+    of an array took as long as the work (a function that would allocate does not compile).
+    """
     if function is None:
         return lambda f: compiled(f, inline=inline)
     settings: Any = numba.config

@@ -9,8 +9,8 @@ import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.kernels.copying import copy
 from compiler.backends.simulator.kernels import sum_of_products
+from compiler.backends.simulator.kernels.copying import copy
 from compiler.backends.simulator.kernels.random import key, word
 from compiler.backends.simulator.stepwise import Learner
 from compiler.program import TRACE_MAX

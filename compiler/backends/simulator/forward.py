@@ -60,14 +60,23 @@ def integrate(w, op, steps, log):
     for tau in range(steps):
         drive = w.current[tau, :size]
         active, clipped = lif_step(v, drive, held, fired, count, decay, threshold, scale, zero)
-        n = list_spikes(fired, w.rows_fired[population, tau])
-        w.n_fired[population, tau] = n
         counts[c.ACTIVE] += active
         counts[c.V_CLIPPED] += clipped
-        counts[c.SPIKES] += n
-        if log:
-            copy(w.membrane_log[tau, start : start + size], v)
+        fire(w, population, start, size, tau, log)
     count_population(counts, count, size, steps)
+
+
+@compiled(inline="always")
+def fire(w, population, start, size, tau, log):
+    """Lists the neurons that have just spiked, for all who hear the population."""
+    n = list_spikes(w.state[c.FIRED, start : start + size], w.rows_fired[population, tau])
+    w.n_fired[population, tau] = n
+    w.population_counts[population, c.SPIKES] += n
+    if log:
+        copy(
+            w.membrane_log[tau, start : start + size],
+            w.state[c.MEMBRANE, start : start + size],
+        )
 
 
 @compiled(inline="always")
@@ -113,14 +122,10 @@ def step(w, op, steps, log):
         constant[j] = np.int32(np.int32(w.held[start + j] * scale) + w.bias[start + j])
     active, clipped = lif_step(v, drive, constant, fired, count, decay, threshold, scale, zero)
     drive[:] = 0
-    n = list_spikes(fired, w.rows_fired[population, tau])
-    w.n_fired[population, tau] = n
     counts = w.population_counts[population]
     counts[c.ACTIVE] += active
     counts[c.V_CLIPPED] += clipped
-    counts[c.SPIKES] += n
-    if log:
-        copy(w.membrane_log[tau, start : start + size], v)
+    fire(w, population, start, size, tau, log)
     if tau == steps - 1:
         w.held[start : start + size] = 0
         count_population(counts, count, size, steps)

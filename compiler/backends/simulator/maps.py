@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.kernels.copying import copy
-from compiler.backends.simulator.forward import count_population
+from compiler.backends.simulator.forward import count_population, fire
 from compiler.backends.simulator.kernels.maps import (
     add_graded_map,
     add_map,
@@ -16,7 +15,7 @@ from compiler.backends.simulator.kernels.maps import (
     count_reached,
     list_positions,
 )
-from compiler.backends.simulator.kernels.neurons import list_spikes, relay_step
+from compiler.backends.simulator.kernels.neurons import relay_step
 from compiler.connectivity import NEIGHBOURS
 
 
@@ -82,9 +81,5 @@ def relay(w, op, steps, log):
     counts = w.population_counts[population]
     for tau in range(steps):
         counts[c.ACTIVE] += relay_step(winner, w.current[tau, :size], fired, count)
-        n = list_spikes(fired, w.rows_fired[population, tau])
-        w.n_fired[population, tau] = n
-        counts[c.SPIKES] += n
-        if log:
-            copy(w.membrane_log[tau, start : start + size], winner)
+        fire(w, population, start, size, tau, log)
     count_population(counts, count, size, steps)

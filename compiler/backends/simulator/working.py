@@ -57,6 +57,7 @@ class Working(NamedTuple):
     payload: np.ndarray  # (widest,) int32, and three more pieces of scratch
     rows: np.ndarray  # (widest,) int32
     begins: np.ndarray  # (T, positions + 1) int32: where each position's spikes begin in a list
+    products: np.ndarray  # (widest,) int64: of post factors
     words: np.ndarray  # (widest,) uint32: random words of post values
     noise: np.ndarray  # uint32: random bits of a row of synapses
     population_counts: np.ndarray  # (P, PopulationCount) int64
@@ -99,6 +100,7 @@ def allocate(program: Program, layout: Layout) -> Working:
         payload=np.zeros(widest, np.int32),
         rows=np.zeros(widest, np.int32),
         begins=np.zeros((steps, positions + 1), np.int32),
+        products=np.zeros(widest, np.int64),
         words=np.zeros(widest, np.uint32),
         noise=np.zeros((widest + 3) // 4, np.uint32),
         population_counts=np.zeros((populations, len(PopulationCount)), np.int64),
