@@ -28,7 +28,8 @@ def add_rows(out, weights, start, n_post, rows, n_rows, reached):
     """out[t, j] += sum over the first n_rows[t] of rows[t] (ascending) of weights[row, j].
 
     As many presynaptic neurons at a time as have their weights in a cache, for all time steps t:
-    a large layer is read from memory once, not in every step. `reached` (steps, 2) int64 is scratch.
+    a large layer is read from memory once, not in every step. `reached` (steps, 2) int64 is
+    scratch.
     """
     steps = n_rows.shape[0]
     at_once = max(1, CACHED_WEIGHTS // n_post)
