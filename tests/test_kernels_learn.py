@@ -10,6 +10,7 @@ import pytest
 from test_cli import call
 
 import clapp_neuro
+from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends import simulator
 from compiler.bundle import read_bundle
 from compiler.connectivity import on_the_map
@@ -19,7 +20,7 @@ from compiler.terms import Connection
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small convolutions, the first pooled, that learned online from real images for a moment."""
+    """Two small convolutions, one pooled, that learned online from real images for a moment."""
     path = tmp_path_factory.mktemp("kernels") / "model.pt"
     small = clapp_neuro.with_settings(
         clapp_neuro.load_preset("fashion-conv-chip"),
@@ -97,8 +98,8 @@ def test_a_run_goes_on_to_the_bit(model: Path, tmp_path: Path) -> None:
     words = ("--kernels", "tied-averaged", "--average-every", 7, "--out", bundle)
     assert call("compile", model, *words) == 0
     program = read_bundle(bundle)[0]
-    images = clapp_neuro.verbs.sight.images_of(program, None)
-    stimulus = clapp_neuro.verbs.sight.gaze(program, images, 20, 0)
+    images = images_of(program, None)
+    stimulus = gaze(program, images, 20, 0)
     whole = simulator.simulate(program, stimulus)
     first = simulator.simulate(program, stimulus.part(0, 9))
     second = simulator.simulate(first.program, stimulus.part(9, 20), state=first.state)
