@@ -104,3 +104,10 @@ def test_a_run_goes_on_to_the_bit(model: Path, tmp_path: Path) -> None:
     first = simulator.simulate(program, stimulus.part(0, 9))
     second = simulator.simulate(first.program, stimulus.part(9, 20), state=first.state)
     assert second.program.synapses == whole.program.synapses
+
+
+def test_the_engine_on_tensors_refuses_by_name(model: Path, tmp_path: Path, capsys) -> None:
+    bundle = tmp_path / "m.clapp"
+    assert call("compile", model, "--out", bundle) == 0
+    assert call("verify", bundle, "--against", "tensor", "--learn") == 2
+    assert "layer1.forward: each position has a kernel of its own" in capsys.readouterr().err

@@ -187,6 +187,7 @@ class Machine:
         if isinstance(soma, Relay):
             spikes, updates = somata.relay(current, log)
         else:
+            assert isinstance(soma, Soma), "means come with untied kernels, which are refused"
             positions = population.map[1] * population.map[2]
             spikes, updates = somata.integrate(soma, current, self.steps, positions, log)
         self.spikes[population.name] = spikes
