@@ -20,7 +20,7 @@ from compiler.backends.tensor.counters import Counters
 from compiler.backends.tensor.exact import number_type, summed
 from compiler.connectivity import window
 from compiler.ir import Compartment, Connection
-from compiler.program import Gate, PostValue, Program, ProgramPopulation, Relay, Synapses
+from compiler.program import Gate, PostValue, Program, ProgramPopulation, Relay, Soma, Synapses
 
 LARGEST_PAYLOAD = 255
 
