@@ -3,6 +3,16 @@
 A number depends only on (seed, stream, time step, index), so results do not depend on the order
 of evaluation, the batch, the number of threads or the device. Streams name what is rounded: the
 tags of one projection, or one post value of one population. All arithmetic is modulo 2^32.
+
+The synapses of a projection are numbered by rows: all-to-all, row i are the synapses of the
+presynaptic neuron i, its column j the postsynaptic neuron j, both in the program's order. Untied
+convolutions have the row
+
+    p * (k * k * C_in) + (dy * k + dx) * C_in + c_in
+
+for the copy p of the kernels, which is the target's position row * width + column, and the entry
+(dy, dx, c_in) of its window; the column is the target's channel. Rows off the map have numbers too,
+and no synapses.
 """
 
 from __future__ import annotations
@@ -43,12 +53,12 @@ def words(seed: int, stream: int, time_step: int, count: int) -> np.ndarray:
 
 
 def words_per_row(n_post: int) -> int:
-    """One word serves four synapses; every presynaptic row starts at a word of its own."""
+    """One word serves four synapses; every row starts at a word of its own."""
     return (n_post + 3) // 4
 
 
 def synapse_bits(seed: int, stream: int, time_step: int, n_pre: int, n_post: int) -> np.ndarray:
-    """Seven random bits for every synapse, int32 of shape (n_pre, n_post)."""
+    """Seven random bits for every synapse, int32 of shape (rows n_pre, columns n_post)."""
     row = words_per_row(n_post)
     drawn = words(seed, stream, time_step, n_pre * row).reshape(n_pre, row)
     lanes = np.stack([(drawn >> np.uint32(8 * lane)) & np.uint32(127) for lane in range(4)], axis=2)

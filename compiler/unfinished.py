@@ -39,7 +39,8 @@ def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfini
     if len(kept["fields"]) == Field.MEAN:  # written before there were running averages
         kept["fields"] = np.pad(kept["fields"], ((0, len(Field) - Field.MEAN), (0, 0)))
     width = kept["synapse_counts"].shape[-1]
-    if width in (SynapseCount.OPERATIONS, SynapseCount.VISITED):  # ... or maps, or general rules
+    # ... or maps, or general rules, or copies of kernels
+    if width in (SynapseCount.OPERATIONS, SynapseCount.VISITED, SynapseCount.AVERAGED):
         missing = len(SynapseCount) - width
         kept["synapse_counts"] = np.pad(kept["synapse_counts"], ((0, 0), (0, missing)))
     state = State(fixation=_count(numbers["fixation"]), **kept)

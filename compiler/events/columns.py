@@ -32,6 +32,7 @@ class SynapseCount(IntEnum):
     EPOCHS = 5
     OPERATIONS = 6  # of maps, where a neuron's fan-out depends on its position
     VISITED = 7  # synapses that a general rule looked at
+    AVERAGED = 8  # synapses that the management processor read and wrote
 
 
 class GateCount(IntEnum):

@@ -183,6 +183,7 @@ def write_post(w, op, fixation, clock):
     population, start, size, register = op[1], op[2], op[3], op[4]
     first, second, third, modulator = op[5], op[6], op[7], op[8]
     multiplier, shift, granularity, stream, delay = op[9], op[10], op[11], op[12], op[13]
+    channels = op[15]
     y = w.registers[register, start : start + size]
     y[:] = 0
     signal = np.int64(1) if modulator < 0 else w.signals[modulator]
@@ -195,7 +196,7 @@ def write_post(w, op, fixation, clock):
     for code in (first, second, third):
         multiply(values, w.state, code, start, clock.steps)
     drawn = w.words[:size]
-    words(drawn, key(clock.seed, stream, fixation * clock.period + delay))
+    words(drawn, key(clock.seed, stream, fixation * clock.period + delay), channels)
     mask = np.int64((1 << shift) - 1)
     unclipped, silent = np.int64(0), np.int64(0)
     for j in range(size):
@@ -210,30 +211,42 @@ def write_post(w, op, fixation, clock):
 
 
 @compiled(inline="always")
-def learn(w, op, fixation, clock):
-    """One learning epoch of a projection; nothing happens where no post value is set."""
-    synapses, start, n_post, source, n_pre = op[1], op[2], op[3], op[4], op[5]
-    field, drop, lift, register, target = op[6], op[7], op[8], op[9], op[10]
-    exponent, stream, delay = op[11], op[12], op[13]
-    y = w.registers[register, target : target + n_post]
-    if not np.any(y):
-        return
-    x1 = w.payload[:n_pre]
-    for i in range(n_pre):
+def traces(w, op):
+    """The traces x1 that a population's messages leave, half of each, in scratch."""
+    source, size, field, drop, lift = op[3], op[4], op[5], op[6], op[7]
+    x1 = w.payload[:size]
+    for i in range(size):
         x1[i] = ((w.state[field, source + i] >> drop) << lift) >> 1
-    k = key(clock.seed, stream, fixation * clock.period + delay)
-    noise = w.noise[: (n_post + 3) // 4]
-    rows, clipped = plasticity.learn(w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise)
-    counts = w.synapse_counts[synapses]
+    return x1
+
+
+@compiled(inline="always")
+def count_epoch(counts, rows, clipped):
+    """One learning epoch of a projection, in its counters."""
     counts[c.ROWS] += rows
     counts[c.T_CLIPPED] += clipped
     counts[c.EPOCHS] += 1
 
 
 @compiled(inline="always")
+def learn(w, op, fixation, clock):
+    """One learning epoch of a projection; nothing happens where no post value is set."""
+    synapses, start, register, target = op[1], op[2], op[8], op[9]
+    exponent, stream, delay, n_post = op[10], op[11], op[12], op[13]
+    y = w.registers[register, target : target + n_post]
+    if not np.any(y):
+        return
+    x1 = traces(w, op)
+    k = key(clock.seed, stream, fixation * clock.period + delay)
+    noise = w.noise[: (n_post + 3) // 4]
+    rows, clipped = plasticity.learn(w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise)
+    count_epoch(w.synapse_counts[synapses], rows, clipped)
+
+
+@compiled(inline="always")
 def carry(w, op, fixation, clock):
     """Every 2^n time steps whole weight units move from the tags into the weights."""
-    synapses, start, size, mask, delay = op[1], op[2], op[3], op[4], op[5]
+    synapses, start, size, real, mask, delay = op[1], op[2], op[3], op[4], op[5], op[6]
     if (fixation * clock.period + delay) & mask != 0:
         return
     span = slice(start, start + size)
@@ -241,4 +254,4 @@ def carry(w, op, fixation, clock):
     counts = w.synapse_counts[synapses]
     counts[c.CARRIED] += moved
     counts[c.W_CLIPPED] += clipped
-    counts[c.CARRY_VISITS] += size
+    counts[c.CARRY_VISITS] += real

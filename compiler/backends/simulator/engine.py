@@ -17,7 +17,7 @@ from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.order import weight_matrix
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
-from compiler.program import Program, ProgramPopulation
+from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import Stimulus
 
 
@@ -105,7 +105,7 @@ class Machine:
         execute(operations, self.fixation, self.clock, self.working, True)
 
     def matrix(self, flat: np.ndarray, name: str) -> np.ndarray:
-        """A projection's weights or tags out of the flat array, (N_target, N_source), a copy."""
+        """A projection's weights or tags out of the flat array, in their own shape, a copy."""
         synapses = next(s for s in self.program.synapses if s.name == name)
         start = self.layout.starts[name]
         rows = flat[start : start + synapses.weights.size]
@@ -232,6 +232,7 @@ def infer(
     """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events.
 
     Only the populations that `keep` names have counts in the result (default: all but the inputs).
+    Spatial means, which serve learning only, have none.
     The fixations are shared out over `threads` (default: all processors); the result does not
     depend on how many.
     """
@@ -239,7 +240,8 @@ def infer(
     workers = max(1, min(threads or os.cpu_count() or 1, len(intensities)))
     machines = [Machine(program, learn=False) for _ in range(workers)]
     places = machines[0].layout.places
-    names = [p.name for p in program.populations if p.soma is not None]
+    somata = [p for p in program.populations if p.soma is not None]
+    names = [p.name for p in somata if not isinstance(p.soma, Tally)]
     if keep is not None:
         names = [name for name in names if name in keep]
     kept = np.concatenate([np.zeros(0, np.int64), *(places[name] for name in names)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.backends.simulator import adapt, epoch, forward, maps
+from compiler.backends.simulator import adapt, copies, epoch, feedback, forward, maps
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.copying import copy
@@ -22,6 +22,24 @@ def execute_step(op, fixation, clock, w, log):
         forward.send_graded(w, op)
     elif code == c.EPOCH:
         epoch.learn_epoch(w, op, fixation, clock)
+
+
+@compiled
+def execute_plastic_map(op, fixation, clock, w):
+    """Operations of maps whose kernels learn, kept out of the way likewise."""
+    code = op[0]
+    if code == c.SUM:
+        maps.sum_up(w, op, clock.steps)
+    elif code == c.TALLY:
+        maps.tally(w, op, clock.steps)
+    elif code == c.SPREAD:
+        feedback.spread(w, op)
+    elif code == c.INHIBIT:
+        feedback.inhibit(w, op)
+    elif code == c.LEARN_COPIES:
+        copies.learn_copies(w, op, fixation, clock)
+    elif code == c.AVERAGE_COPIES:
+        copies.average_copies(w, op, fixation)
 
 
 @compiled
@@ -67,8 +85,10 @@ def execute(operations, fixation, clock, w, log):
             maps.pool(w, op, steps)
         elif code == c.RELAY:
             maps.relay(w, op, steps, log)
-        else:
+        elif code < c.SUM:
             execute_step(op, fixation, clock, w, log)
+        else:
+            execute_plastic_map(op, fixation, clock, w)
 
 
 @compiled

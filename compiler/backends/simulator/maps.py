@@ -1,29 +1,33 @@
-"""Operations of maps: convolutions and pools; compiled.
+"""Operations of maps: convolutions, pools and spatial means; compiled.
 
-Each takes one row of the operation table; `memory.Op` names the operands.
+Each takes one row of the operation table; `operations.Op` names the operands.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.forward import count_population, fire
 from compiler.backends.simulator.kernels.maps import (
+    add_channels,
     add_graded_map,
     add_map,
     add_neighbours,
     count_reached,
     list_positions,
 )
-from compiler.backends.simulator.kernels.neurons import relay_step
+from compiler.backends.simulator.kernels.neurons import count_equal, relay_step
 from compiler.connectivity import NEIGHBOURS
 
 
 @compiled(inline="always")
 def convolve_graded(w, op, steps):
-    """A graded message's current through shared kernels, which holds for the whole fixation."""
+    """A graded message's current through kernels, which holds for the whole fixation."""
     synapses, start, n_post, source, channels = op[1], op[2], op[3], op[4], op[5]
     field, drop, lift, height, width, kernel = op[6], op[7], op[8], op[9], op[10], op[11]
+    own = op[12]
     size = channels * height * width
     sent, begins, n = w.payload[:size], w.begins[0], 0
     for i in range(size):
@@ -33,7 +37,7 @@ def convolve_graded(w, op, steps):
     list_positions(w.rows, n, channels, begins, height * width)
     held = w.current[steps]
     add_graded_map(
-        held, w.weights, start, n_post, w.rows, begins, sent, channels, height, width, kernel
+        held, w.weights, start, n_post, w.rows, begins, sent, channels, height, width, kernel, own
     )
     reached = count_reached(begins, height, width, kernel)
     w.synapse_counts[synapses, c.OPERATIONS] += reached * n_post
@@ -41,15 +45,15 @@ def convolve_graded(w, op, steps):
 
 @compiled(inline="always")
 def convolve_spikes(w, op, steps):
-    """The current of the source's spikes through shared kernels, step by step."""
+    """The current of the source's spikes through kernels, step by step."""
     synapses, start, n_post, source, channels = op[1], op[2], op[3], op[4], op[5]
-    height, width, kernel = op[6], op[7], op[8]
+    height, width, kernel, own = op[6], op[7], op[8], op[9]
     for t in range(steps):
         rows, n = w.rows_fired[source, t], w.n_fired[source, t]
         list_positions(rows, n, channels, w.begins[t], height * width)
     out, rows, runs = w.current[:steps], w.rows_fired[source], w.runs[:kernel]
     added = add_map(
-        out, w.weights, start, n_post, rows, w.begins, runs, channels, height, width, kernel
+        out, w.weights, start, n_post, rows, w.begins, runs, channels, height, width, kernel, own
     )
     w.synapse_counts[synapses, c.OPERATIONS] += added * n_post
 
@@ -83,3 +87,31 @@ def relay(w, op, steps, log):
         counts[c.ACTIVE] += relay_step(winner, w.current[tau, :size], fired, count)
         fire(w, population, start, size, tau, log)
     count_population(counts, count, size, steps)
+
+
+@compiled(inline="always")
+def sum_up(w, op, steps):
+    """How many positions of each channel spike, step by step."""
+    synapses, start, source, channels, height, width = op[1], op[2], op[3], op[4], op[5], op[6]
+    for t in range(steps):
+        rows, n, begins = w.rows_fired[source, t], w.n_fired[source, t], w.begins[t]
+        list_positions(rows, n, channels, begins, height * width)
+        add_channels(w.current[t], w.weights, start, rows, begins, channels, height * width)
+        w.synapse_counts[synapses, c.OPERATIONS] += n
+
+
+@compiled(inline="always")
+def tally(w, op, steps):
+    """All steps of a population of tallies, which count what they receive and never spike."""
+    population, start, size = op[1], op[2], op[3]
+    count = w.state[c.COUNT, start : start + size]
+    count[:] = 0
+    counts = w.population_counts[population]
+    for t in range(steps):
+        arrived = w.current[t, :size]
+        for j in range(size):
+            count[j] = np.int32(count[j] + arrived[j])
+        counts[c.ACTIVE] += size - count_equal(arrived, np.int32(0))
+    silent = count_equal(count, np.int32(0))
+    counts[c.SILENT] += silent
+    counts[c.COUNT_SENT] += size - silent

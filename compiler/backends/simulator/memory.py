@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.backends.simulator import stepwise
+from compiler.backends.simulator.arrivals import compartments, message_operands, presentation
 from compiler.backends.simulator.operations import (
-    COMPARTMENT_FIELD,
     FIELD_OF,
     FUNCTIONS,
     ONE,
@@ -24,9 +24,10 @@ from compiler.backends.simulator.operations import (
     Op,
 )
 from compiler.backends.simulator.order import places
-from compiler.ir import Compartment, Connection, Quantity
+from compiler.connectivity import synapse_count
 from compiler.products import carries, general
-from compiler.program import Message, Program, ProgramPopulation, Relay, Synapses
+from compiler.program import Program, ProgramPopulation, Synapses, Tally
+from compiler.terms import Connection, Quantity
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
     """Assigns offsets and writes the operation table.
 
     Without `learn` the operations that only serve learning are left out (scores, predictions,
-    plasticity), so inference costs what the forward pass costs.
+    spatial means, plasticity), so inference costs what the forward pass costs.
     """
     offsets = _starts([(p.name, p.size) for p in program.populations])
     starts = _starts([(s.name, s.weights.size) for s in program.synapses])
@@ -67,11 +68,13 @@ def lay_out(program: Program, learn: bool) -> Layout:
     }
     table: list[tuple[float, list[int]]] = []
     by_step = learn and any(general(s) for s in program.synapses)
-    present = stepwise.presentation if by_step else _presentation
+    present = stepwise.presentation if by_step else presentation
     for population in program.populations:
+        if isinstance(population.soma, Tally) and not learn:
+            continue
         table += present(program, population, offsets, starts)
         if learn:
-            table += _compartments(program, population, offsets, starts)
+            table += compartments(program, population, offsets, starts)
             table += _averages(program, population, offsets, signals)
             table += _post_values(program, population, offsets, signals)
             table += _end(program, population, offsets)
@@ -106,62 +109,9 @@ def _starts(sizes: list[tuple[str, int]]) -> dict[str, int]:
     return starts
 
 
-def _message_operands(message: Message) -> list[int]:
-    return [int(FIELD_OF[message.quantity]), message.drop, message.lift]
-
-
-def _into(program: Program, name: str, compartment: Compartment) -> list[Synapses]:
-    return [s for s in program.synapses if s.target == name and s.compartment is compartment]
-
-
 # Fractions order what happens in the same time step: what is received (.0), gates (.1), values
-# written by the soma (.2), messages on their way (.3), learning (.4), the carry (.5), the end (.9).
-
-
-def _presentation(
-    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
-) -> list[tuple[float, list[int]]]:
-    soma = population.soma
-    time = program.timetable.steps - 1 + population.level
-    index = program.populations.index(population)
-    place = [offsets[population.name], population.size]
-    if soma is None:
-        spikes = [Op.ENCODE, index, *place]
-        return [(time, [Op.PRESENT, *place, index]), *([(time, spikes)] * population.spikes)]
-    rows: list[tuple[float, list[int]]] = [(time, [Op.CURRENT, population.size])]
-    for s in _into(program, population.name, Compartment.SOMA):
-        rows.append((time, _drive(program, population, s, offsets, starts)))
-    if isinstance(soma, Relay):
-        return [*rows, (time, [Op.RELAY, index, *place])]
-    neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
-    return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
-
-
-def _drive(
-    program: Program,
-    population: ProgramPopulation,
-    s: Synapses,
-    offsets: dict[str, int],
-    starts: dict[str, int],
-) -> list[int]:
-    """The operation that adds up what a projection brings to the soma."""
-    source = program.population(s.source)
-    number = program.populations.index(source)
-    channels, *sides = source.map
-    if s.connection is Connection.POOL:
-        index = program.synapses.index(s)
-        return [Op.POOL, index, starts[s.name], number, channels, *sides]
-    if s.connection is Connection.CONVOLUTION:
-        head = [program.synapses.index(s), starts[s.name], population.map[0]]
-        window = [*sides, s.weights.shape[-1]]
-        if not population.latched:
-            return [Op.CONVOLVE_SPIKES, *head, number, channels, *window]
-        sent = _message_operands(source.message(0))
-        return [Op.CONVOLVE_GRADED, *head, offsets[s.source], channels, *sent, *window]
-    if not population.latched:
-        return [Op.DRIVE_SPIKES, starts[s.name], population.size, number]
-    where = [starts[s.name], population.size, offsets[s.source], source.size]
-    return [Op.DRIVE_GRADED, *where, *_message_operands(source.message(0))]
+# written by the soma (.2), messages on their way (.3), learning (.4), the carry (.5), the end (.9),
+# the management processor (.95), which waits for the last time step of the fixation.
 
 
 def _end(
@@ -170,28 +120,6 @@ def _end(
     time = program.timetable.predict + population.level + 0.9
     index = program.populations.index(population)
     return [(time, [Op.END, offsets[population.name], population.size, index])]
-
-
-def _compartments(
-    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
-) -> list[tuple[float, list[int]]]:
-    rows: list[tuple[float, list[int]]] = []
-    place = [offsets[population.name], population.size]
-    index = program.populations.index(population)
-    for compartment, target in COMPARTMENT_FIELD.items():
-        arriving = _into(program, population.name, compartment)
-        if not arriving:
-            continue
-        sent = [program.population(s.source).level + s.listens[0] + 0.3 for s in arriving]
-        rows.append((min(sent) - 0.01, [Op.CLEAR, int(target), *place]))
-        for s, time in zip(arriving, sent, strict=True):
-            source = program.population(s.source)
-            where = [starts[s.name], population.size, offsets[s.source], source.size]
-            operands = _message_operands(source.message(s.listens[0]))
-            to = [s.delivery_shift, int(target), place[0]]
-            rows.append((time, [Op.DELIVER, *where, *operands, *to]))
-        rows.append((max(sent) + 0.01, [Op.SATURATE, int(target), *place, index]))
-    return rows
 
 
 def _averages(
@@ -223,7 +151,8 @@ def _post_values(
         scale = [value.multiplier, value.shift, value.granularity, value.stream]
         delay = 1 + population.level + value.step
         head = [index, offsets[population.name], population.size, int(value.register[1:]) - 1]
-        row = [Op.POST, *head, *factors, signal, *scale, delay, RECTIFIED[value.rectified]]
+        how = [delay, RECTIFIED[value.rectified], population.map[0]]
+        row = [Op.POST, *head, *factors, signal, *scale, *how]
         rows.append((population.level + value.step + 0.2, row))
     return rows
 
@@ -256,13 +185,27 @@ def _plasticity(
         for slot in s.slots:
             message = source.message(slot + target.level - source.level)
             delay = 1 + target.level + slot
-            where = [i, starts[s.name], target.size, offsets[s.source], source.size]
+            sent = [offsets[s.source], source.size, *message_operands(message)]
             register = [int(s.rule.register[1:]) - 1, offsets[s.target]]
             how = [s.rule.exponent, s.index, delay]
-            row = [Op.LEARN, *where, *_message_operands(message), *register, *how]
-            rows.append((target.level + slot + 0.4, row))
+            if s.connection is Connection.UNTIED:
+                learn = [Op.LEARN_COPIES, i, starts[s.name], *sent, *register, *how, *_window(s)]
+                learn += source.map[1:]
+            else:
+                learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
+            rows.append((target.level + slot + 0.4, learn))
         tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
-        row = [Op.CARRY, i, starts[s.name], s.weights.size, mask, 1 + target.level + tau]
-        rows.append((target.level + tau + 0.5, row))
+        real = synapse_count(s.connection, s.weights.shape, source.map, target.map)
+        size = [s.weights.size, real]
+        carry = [Op.CARRY, i, starts[s.name], *size, mask, 1 + target.level + tau]
+        rows.append((target.level + tau + 0.5, carry))
+        if s.averaged:
+            where = [i, starts[s.name], *_window(s), *source.map[1:], real, s.averaged]
+            rows.append((program.timetable.period - 1 + 0.95, [Op.AVERAGE_COPIES, *where]))
     return rows
+
+
+def _window(s: Synapses) -> list[int]:
+    """Channels of the target and of the source, and the side of untied kernels."""
+    return [s.weights.shape[1], s.weights.shape[2], s.weights.shape[-1]]

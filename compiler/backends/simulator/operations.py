@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from compiler.ir import Compartment, Quantity
+from compiler.terms import Compartment, Quantity
 
 
 class Op(IntEnum):
@@ -20,15 +20,17 @@ class Op(IntEnum):
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
     POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
-    #           rectified (0 not, 1 half, 2 full)
-    LEARN = 9  # synapses, start, n_post, source, n_pre, field, drop, lift, register, target,
-    #            exponent, stream, dt
-    CARRY = 10  # synapses, start, size, mask, dt
+    #           rectified (0 not, 1 half, 2 full), channels
+    LEARN = 9  # synapses, start, source, n_pre, field, drop, lift, register, target, exponent,
+    #            stream, dt, n_post
+    CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt
     END = 11  # offset, size, population: counts become previous counts
     PRESENT = 12  # offset, size, population: counts the input neurons that send anything
     AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
-    CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel
-    CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel
+    CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel,
+    #                       rows of weights of one position (0: all share the same)
+    CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel,
+    #                       rows of weights of one position
     POOL = 16  # synapses, start, source population, channels, height, width of the source
     RELAY = 17  # population, offset, size
     ENCODE = 18  # population, offset, size: an input's intensities become spikes
@@ -37,12 +39,21 @@ class Op(IntEnum):
     SEND_GRADED = 21  # start, n_post, source, n_pre, field, drop, lift, target
     EPOCH = 22  # learner, tau of the source or -1, tau of the target or -1, field or -1, drop,
     #             lift, registers that are written, dt
+    SUM = 23  # synapses, start, source population, channels, height, width of the source
+    TALLY = 24  # population, offset, size
+    SPREAD = 25  # synapses, start, source, n_pre, field, drop, lift, shift, to field, target,
+    #              positions
+    INHIBIT = 26  # synapses, start, source, n_pre, field, drop, lift, target, its channels, height,
+    #               width, the winner's bit
+    LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width
+    AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
+    #                      fixations from one average to the next
 
 
 class Field(IntEnum):
     """Rows of the state array (fields x neurons, int32)."""
 
-    MEMBRANE = 0  # of a relay: the bit of its winner
+    MEMBRANE = 0  # of a relay: the bit of its winner; of a tally nothing
     COUNT = 1
     PREVIOUS = 2
     APICAL = 3
@@ -59,6 +70,7 @@ FIELD_OF = {
     Quantity.APICAL: Field.APICAL,
     Quantity.RETRO: Field.RETRO,
     Quantity.DEVIATION: Field.DEVIATION,
+    Quantity.WINNER: Field.MEMBRANE,
 }
 # Codes of post factors: a state field, or one of these functions of them; -1 is the factor 1.
 SURROGATE, PREVIOUS_SURROGATE, CHANGE, ONE = 100, 101, 102, -1
@@ -70,4 +82,4 @@ FUNCTIONS = {
 RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 15
+OPERANDS = 18

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.ir import Connection
 from compiler.program import Program, ProgramPopulation, Synapses
+from compiler.terms import CHANNELWISE, Connection
 
 
 def places(population: ProgramPopulation) -> np.ndarray:
@@ -24,11 +24,15 @@ def places(population: ProgramPopulation) -> np.ndarray:
 def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray:
     """A projection's weights or tags, flat: a row of targets for each presynaptic neuron.
 
-    Kernels: (k, k, C_in, C_out), a row for each neuron that an output position sees.
+    Kernels: (k, k, C_in, C_out), a row for each neuron that an output position sees; untied ones
+    (h * w, k, k, C_in, C_out), so many rows for each position. Connections within a channel have
+    one weight a place, which all channels share.
     """
     if s.connection is Connection.CONVOLUTION:
         return np.ascontiguousarray(values.transpose(2, 3, 1, 0)).ravel()
-    if s.connection is Connection.POOL:
+    if s.connection is Connection.UNTIED:
+        return np.ascontiguousarray(values.transpose(0, 3, 4, 2, 1)).ravel()
+    if s.connection in CHANNELWISE:
         return values.ravel()
     rows = np.empty(values.shape[::-1], values.dtype)
     source, target = (places(program.population(name)) for name in (s.source, s.target))
@@ -37,7 +41,10 @@ def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray
 
 
 def weight_matrix(program: Program, s: Synapses, rows: np.ndarray) -> np.ndarray:
-    """The inverse of `weight_rows` for all-to-all synapses: (N_target, N_source), a copy."""
+    """The inverse of `weight_rows` for synapses that learn, all-to-all or untied; a copy."""
+    if s.connection is Connection.UNTIED:
+        copies, post, pre, height, width = s.weights.shape
+        return rows.reshape(copies, height, width, pre, post).transpose(0, 4, 3, 1, 2).copy()
     source, target = (places(program.population(name)) for name in (s.source, s.target))
     n_post, n_pre = s.weights.shape
     return rows.reshape(n_pre, n_post)[source[:, np.newaxis], target].T.copy()

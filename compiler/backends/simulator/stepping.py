@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from compiler.backends.simulator.arrivals import inhibited
 from compiler.backends.simulator.engine import Machine, stimulus_arrays
 from compiler.backends.simulator.operations import Field
 from compiler.products import general
-from compiler.program import Program, ProgramPopulation
+from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import FixationTrace, Stimulus
 
 
@@ -30,6 +31,8 @@ def _one_fixation(machine: Machine) -> FixationTrace:
     timetable = program.timetable
     seen = FixationTrace(machine.fixation)
     lifs = [p for p in program.populations if p.soma is not None]
+    if not machine.learn:
+        lifs = [p for p in lifs if not isinstance(p.soma, Tally)]
     learning = [s for s in program.synapses if s.rule is not None] if machine.learn else []
     for s in learning:
         seen.weights[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int8)
@@ -69,6 +72,8 @@ def _look_at_population(
         seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
         return
+    if tau == inhibited(machine.program, population):
+        seen.counts[population.name] = w.state[Field.COUNT, places]
     if tau == timetable.predict - 1:  # the last step before the next prediction overwrites d
         seen.apical[population.name] = w.state[Field.APICAL, places]
         seen.retro[population.name] = w.state[Field.RETRO, places]

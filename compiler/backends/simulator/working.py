@@ -79,7 +79,7 @@ def allocate(program: Program, layout: Layout) -> Working:
             state[Field.MEAN, layout.places[p.name]] = p.averages.mean
             state[Field.VARIANCE, layout.places[p.name]] = p.averages.variance
     positions = max(p.map[1] * p.map[2] for p in program.populations)
-    kernel = max((s.weights.shape[-1] for s in program.synapses if s.weights.ndim == 4), default=0)
+    kernels = [s.weights.shape[-1] for s in program.synapses if s.weights.ndim in (4, 5)]
     gates = len(program.gates)
     return Working(
         state=state,
@@ -96,7 +96,7 @@ def allocate(program: Program, layout: Layout) -> Working:
         arrived=np.zeros(layout.neurons, np.int32),
         held=np.zeros(layout.neurons, np.int32),
         membrane_log=np.zeros((steps, layout.neurons), np.int32),
-        runs=np.zeros((kernel, 3), np.int64),
+        runs=np.zeros((max(kernels, default=0), 3), np.int64),
         payload=np.zeros(widest, np.int32),
         rows=np.zeros(widest, np.int32),
         begins=np.zeros((steps, positions + 1), np.int32),

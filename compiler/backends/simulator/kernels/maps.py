@@ -1,9 +1,10 @@
-"""Adding up what arrives through shared kernels: rows of weights, one position at a time.
+"""Adding up what arrives through kernels: rows of weights, one position at a time.
 
 Neurons lie by row, column, channel. What an output position sees of one source row is then one
 run of the list of spikes, and its weights are as far apart as the neurons are: a spike of neuron i
 needs row i plus a constant of the run. So nothing is copied or rearranged, and border positions
-have shorter runs.
+have shorter runs. Where each position has kernels of its own, their rows follow one another: the
+constant is larger by as many rows for each position, by none where all positions share theirs.
 """
 
 from __future__ import annotations
@@ -62,18 +63,22 @@ def run_of(begins, y, x, dy, height, width, kernel, channels):
 
 
 @compiled
-def add_map(out, weights, start, n_post, rows, begins, runs, channels, height, width, kernel):
+def add_map(out, weights, start, n_post, rows, begins, runs, channels, height, width, kernel, own):
     """out[t, (y, x, j)] += what the spikes rows[t], listed by begins[t], bring to channel j.
 
-    `runs` (kernel, 3) int64 is scratch. Returns the number of rows of weights that were added.
+    Each position has `own` rows of weights, or 0 where all share the same. Shared ones stay at hand
+    for all positions of a step, others for all steps of a position. `runs` (kernel, 3) int64 is
+    scratch. Returns the number of rows of weights that were added.
     """
     steps, wide, most = begins.shape[0], out.shape[1], rows.shape[1]
     whole = n_post - n_post % TILE
     narrow = n_post - n_post % NARROW
     added = 0
-    for t in range(steps):
-        for y in range(height):
-            for x in range(width):
+    together = steps if own > 0 else 1
+    for before in range(0, steps, together):
+        for p in range(height * width):
+            y, x = p // width, p % width
+            for t in range(before, before + together):
                 n = 0
                 for dy in range(kernel):
                     first, some, shift = run_of(
@@ -81,10 +86,10 @@ def add_map(out, weights, start, n_post, rows, begins, runs, channels, height, w
                     )
                     runs[dy, 0] = t * most + first
                     runs[dy, 1] = some
-                    runs[dy, 2] = start + shift * n_post
+                    runs[dy, 2] = start + (shift + p * own) * n_post
                     n += some
                 added += n
-                to = t * wide + (y * width + x) * n_post
+                to = t * wide + p * n_post
                 if n > ROWS_IN_16_BITS:
                     add_long_runs(out, to, weights, n_post, rows, runs)
                 elif n > 0:
@@ -93,7 +98,7 @@ def add_map(out, weights, start, n_post, rows, begins, runs, channels, height, w
                     for j in range(whole, narrow, NARROW):
                         add_narrow_runs_tile(out, to + j, weights, j, n_post, rows, runs, kernel)
                 if n > 0 and narrow < n_post:
-                    add_rest(out[t], to - t * wide, weights, n_post, rows[t], t * most, runs)
+                    add_rest(out[t], p * n_post, weights, n_post, rows[t], t * most, runs)
     return added
 
 
@@ -124,16 +129,19 @@ def add_rest(out, to, weights, n_post, rows, before, runs):
 
 @compiled
 def add_graded_map(
-    out, weights, start, n_post, rows, begins, payload, channels, height, width, kernel
+    out, weights, start, n_post, rows, begins, payload, channels, height, width, kernel, own
 ):
-    """out[(y, x, j)] += what the messages of the neurons `rows`, payload[i] of neuron i, bring."""
+    """out[(y, x, j)] += what the messages of the neurons `rows`, payload[i] of neuron i, bring.
+
+    `own` as for `add_map`.
+    """
     whole = n_post - n_post % TILE
     narrow = n_post - n_post % NARROW
     for y in range(height):
         for x in range(width):
             for dy in range(kernel):
                 first, n, shift = run_of(begins, y, x, dy, height, width, kernel, channels)
-                base = start + shift * n_post
+                base = start + (shift + (y * width + x) * own) * n_post
                 to = (y * width + x) * n_post
                 run = rows[first : first + n]
                 for j in range(0, whole, TILE):
@@ -167,3 +175,13 @@ def add_neighbours(out, weights, start, side, rows, begins, channels, height, wi
                 out[to + rows[s]] = np.int32(out[to + rows[s]] + bit)
             heard += begins[p + 1] - begins[p]
     return heard
+
+
+@compiled
+def add_channels(out, weights, start, rows, begins, channels, positions):
+    """Adds each spike's weight, that of its position, to the one neuron of its channel."""
+    for p in range(positions):
+        weight = np.int32(weights[start + p])
+        for s in range(begins[p], begins[p + 1]):
+            channel = rows[s] - p * channels
+            out[channel] = np.int32(out[channel] + weight)

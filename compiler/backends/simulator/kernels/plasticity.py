@@ -25,21 +25,26 @@ def learn(tags, start, n_post, x1, y, exponent, k, tag_max, noise):
     """
     rows = 0
     clipped = 0
-    scale = np.int16(1 << (exponent + 7))
-    high = np.int16(tag_max)
-    low = np.int16(-tag_max)
-    bits = noise.view(np.uint8)
     for i in range(x1.shape[0]):
-        if x1[i] == 0:
-            continue
-        rows += 1
-        draw(noise, np.uint32(i * noise.shape[0]), k)
-        row = tags[start + i * n_post : start + (i + 1) * n_post]
-        x = np.int16(x1[i])
-        for first in range(0, n_post, SPAN):
-            part = slice(first, min(first + SPAN, n_post))
-            clipped += learn_span(row[part], y[part], bits[part], x, scale, high, low)
+        if x1[i] != 0:
+            rows += 1
+            clipped += learn_row(tags, start, i, n_post, x1[i], y, exponent, k, tag_max, noise)
     return rows, clipped
+
+
+@compiled
+def learn_row(tags, start, i, n_post, x1, y, exponent, k, tag_max, noise):
+    """`learn` for row i, whose presynaptic trace is x1; returns the number of clipped tags."""
+    draw(noise, np.uint32(i * noise.shape[0]), k)
+    row = tags[start + i * n_post : start + (i + 1) * n_post]
+    bits = noise.view(np.uint8)
+    x, scale = np.int16(x1), np.int16(1 << (exponent + 7))
+    high, low = np.int16(tag_max), np.int16(-tag_max)
+    clipped = 0
+    for first in range(0, n_post, SPAN):
+        part = slice(first, min(first + SPAN, n_post))
+        clipped += learn_span(row[part], y[part], bits[part], x, scale, high, low)
+    return clipped
 
 
 @compiled

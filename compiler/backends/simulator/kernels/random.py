@@ -32,10 +32,15 @@ def word(k, index):
 
 
 @compiled
-def words(drawn, k):
-    """Fills uint32 `drawn` with the first words of the key, several at a time."""
-    for j in range(drawn.shape[0]):
-        drawn[j] = word(k, np.uint32(j))
+def words(drawn, k, channels):
+    """Fills uint32 `drawn` with the first words of the key, several at a time.
+
+    `drawn` lies by position, channel; the words are numbered as a program numbers neurons.
+    """
+    positions = drawn.shape[0] // channels
+    for p in range(positions):
+        for j in range(channels):
+            drawn[p * channels + j] = word(k, np.uint32(j * positions + p))
 
 
 @compiled

@@ -1,0 +1,127 @@
+"""Operations of what arrives at a population, and what it does about it: rows of the table.
+
+Each function gives rows (time, operands); `memory` says how fractions of a time step order them.
+"""
+
+from __future__ import annotations
+
+from compiler.backends.simulator.operations import COMPARTMENT_FIELD, FIELD_OF, Op
+from compiler.program import Message, Program, ProgramPopulation, Relay, Synapses, Tally
+from compiler.terms import Compartment, Connection
+
+Rows = list[tuple[float, list[int]]]
+
+
+def message_operands(message: Message) -> list[int]:
+    """Which field a message sends, and its shifts."""
+    return [int(FIELD_OF[message.quantity]), message.drop, message.lift]
+
+
+def _into(program: Program, name: str, compartment: Compartment) -> list[Synapses]:
+    return [s for s in program.synapses if s.target == name and s.compartment is compartment]
+
+
+def presentation(
+    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
+) -> Rows:
+    """All steps of the presentation at once: what drives the soma, then the soma."""
+    soma = population.soma
+    time = program.timetable.steps - 1 + population.level
+    index = program.populations.index(population)
+    place = [offsets[population.name], population.size]
+    if soma is None:
+        spikes = [Op.ENCODE, index, *place]
+        return [(time, [Op.PRESENT, *place, index]), *([(time, spikes)] * population.spikes)]
+    rows: Rows = [(time, [Op.CURRENT, population.size])]
+    for s in _into(program, population.name, Compartment.SOMA):
+        rows.append((time, _drive(program, population, s, offsets, starts)))
+    if isinstance(soma, Relay | Tally):
+        counting = Op.RELAY if isinstance(soma, Relay) else Op.TALLY
+        return [*rows, (time, [counting, index, *place])]
+    neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
+    return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
+
+
+def _drive(
+    program: Program,
+    population: ProgramPopulation,
+    s: Synapses,
+    offsets: dict[str, int],
+    starts: dict[str, int],
+) -> list[int]:
+    """The operation that adds up what a projection brings to the soma."""
+    source = program.population(s.source)
+    number = program.populations.index(source)
+    channels, *sides = source.map
+    here = [program.synapses.index(s), starts[s.name]]
+    if s.connection in (Connection.POOL, Connection.SUM):
+        summing = Op.POOL if s.connection is Connection.POOL else Op.SUM
+        return [summing, *here, number, channels, *sides]
+    if s.connection in (Connection.CONVOLUTION, Connection.UNTIED):
+        kernel, out = s.weights.shape[-1], population.map[0]
+        copy = kernel**2 * channels if s.connection is Connection.UNTIED else 0
+        window = [*sides, kernel, copy]
+        if not population.latched:
+            return [Op.CONVOLVE_SPIKES, *here, out, number, channels, *window]
+        sent = message_operands(source.message(0))
+        return [Op.CONVOLVE_GRADED, *here, out, offsets[s.source], channels, *sent, *window]
+    if not population.latched:
+        return [Op.DRIVE_SPIKES, starts[s.name], population.size, number]
+    where = [starts[s.name], population.size, offsets[s.source], source.size]
+    return [Op.DRIVE_GRADED, *where, *message_operands(source.message(0))]
+
+
+def compartments(
+    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
+) -> Rows:
+    """Messages into the dendrites, and the inhibition by those who pooled."""
+    rows: Rows = []
+    place = [offsets[population.name], population.size]
+    index = program.populations.index(population)
+    for compartment, target in COMPARTMENT_FIELD.items():
+        arriving = _into(program, population.name, compartment)
+        if not arriving:
+            continue
+        sent = [program.population(s.source).level + s.listens[0] + 0.3 for s in arriving]
+        rows.append((min(sent) - 0.01, [Op.CLEAR, int(target), *place]))
+        for s, time in zip(arriving, sent, strict=True):
+            source = program.population(s.source)
+            message = [offsets[s.source], source.size]
+            message += message_operands(source.message(s.listens[0]))
+            to = [s.delivery_shift, int(target), place[0]]
+            if s.connection is Connection.SPREAD:
+                here = [program.synapses.index(s), starts[s.name]]
+                rows.append((time, [Op.SPREAD, *here, *message, *to, s.weights.size]))
+            else:
+                where = [starts[s.name], population.size]
+                rows.append((time, [Op.DELIVER, *where, *message, *to]))
+        rows.append((max(sent) + 0.01, [Op.SATURATE, int(target), *place, index]))
+    for s in _into(program, population.name, Compartment.INHIBITION):
+        rows.append(_inhibition(program, population, s, offsets, starts))
+    return rows
+
+
+def inhibited(program: Program, population: ProgramPopulation) -> int | None:
+    """The population's own tau at which it hears who won the pooling; None where nobody pools."""
+    arriving = _into(program, population.name, Compartment.INHIBITION)
+    if not arriving:
+        return None
+    source = program.population(arriving[0].source)
+    return source.level + arriving[0].listens[0] + 1 - population.level
+
+
+def _inhibition(
+    program: Program,
+    population: ProgramPopulation,
+    s: Synapses,
+    offsets: dict[str, int],
+    starts: dict[str, int],
+) -> tuple[float, list[int]]:
+    """Received a step after it was sent, as counts that change must not do so too early."""
+    source = program.population(s.source)
+    assert isinstance(source.soma, Relay), "only relays know who won"
+    step = s.listens[0]
+    message = [offsets[s.source], source.size, *message_operands(source.message(step))]
+    where = [program.synapses.index(s), starts[s.name]]
+    to = [offsets[population.name], *population.map, 1 << (source.soma.neighbours - 1)]
+    return source.level + step + 1, [Op.INHIBIT, *where, *message, *to]
