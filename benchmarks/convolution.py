@@ -76,11 +76,11 @@ def measure(layer: tuple[int, int, int], rate: float) -> dict[str, float]:
     listed = np.zeros(seen.shape, np.int32)
     for t in range(STEPS):
         listed[t, : few[t]] = np.flatnonzero(seen[t])
-    total = np.zeros((STEPS, c_out), np.int32)
+    total, reached = np.zeros((STEPS, c_out), np.int32), np.zeros((STEPS, 2), np.int64)
 
     def dense() -> None:
         for _ in range(side**2):
-            add_rows(total, weights, 0, c_out, listed, few)
+            add_rows(total, weights, 0, c_out, listed, few, reached)
 
     dense()
     dense_additions = int(few.sum()) * c_out * side**2

@@ -83,10 +83,11 @@ def _additions_per_second() -> float:
     weights = np.ones(rows * n_post, np.int8)
     listed = np.tile(np.arange(rows, dtype=np.int32), ADDED // rows)[np.newaxis]
     total, number = np.zeros((1, n_post), np.int32), np.array([ADDED], np.int32)
+    reached = np.zeros((1, 2), np.int64)
 
     def work() -> None:
         total[:] = 0
-        add_rows(total, weights, 0, n_post, listed, number)
+        add_rows(total, weights, 0, n_post, listed, number, reached)
 
     return ADDED * n_post / median_seconds(work, 10 * REPEATS)
 

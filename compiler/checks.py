@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clapp_neuro.errors import InputError
-from compiler.connectivity import axon_fan_in, fan_in
-from compiler.ir import PRE_QUANTITIES, Compartment, Connection, LearningRule, Network
+from compiler.connectivity import axon_fan_in
+from compiler.ir import Compartment, LearningRule, Network
 from compiler.passes.place import (
     AXONS_IN,
     AXONS_OUT,
@@ -24,7 +24,7 @@ from compiler.passes.place import (
     place_what_fits,
 )
 from compiler.products import carries, decimations, has_tag, post_registers
-from compiler.program import TRACE_MAX, Message, Program, ProgramPopulation, Relay
+from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
     Figure,
@@ -34,17 +34,18 @@ from compiler.targets import (
     load_machine,
     machine_names,
 )
-from compiler.widths import largest_payload
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.widths import by_target, largest_payload, largest_sum
 
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 SCORE_BITS = 24  # scores are clipped to 24 bits
-# What one neuron exceeds, as placing names it: the words of a refusal and the unit.
+# What one neuron or row exceeds, as placing names it: the words of a refusal and the unit.
 CORE_LIMITS = {
     NEURONS: ("neurons", "neurons"),
-    MEMORY: ("synaptic memory of one neuron", "bytes"),
-    STATE: ("state of one neuron", "bytes"),
+    MEMORY: ("synaptic memory of {}", "bytes"),
+    STATE: ("state of {}", "bytes"),
     AXONS_IN: ("axons into its core", "axons"),
-    AXONS_OUT: ("axons out of one neuron", "axons"),
+    AXONS_OUT: ("axons out of {}", "axons"),
     FAN_IN: ("fan-in", "synapses"),
 }
 
@@ -150,10 +151,17 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             needs.append((p.name, "a third factor sent by another neuron", "third_factor"))
         if isinstance(p.soma, Relay):
             needs.append((p.name, "a soma that remembers its first spike", "programmable_soma"))
+        if isinstance(p.soma, Tally):
+            needs.append((p.name, "a soma that adds up a map", "programmable_soma"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
         if g.norm is not None:
             needs.append((g.name, "a soma that takes a root and divides", "programmable_soma"))
+    needs += [
+        (s.target, "a soma that forgets its count", "programmable_soma")
+        for s in program.synapses
+        if s.compartment is Compartment.INHIBITION
+    ]
     needs += [
         (s.name, "plastic synapses", "learning") for s in program.synapses if s.rule is not None
     ]
@@ -168,13 +176,14 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
     graded = machine.capabilities.graded_spikes.value  # without them no payload has any width
     weight_bits = program.weight_max.bit_length() + 1
     tag_bits = program.tag_max.bit_length() + 1
-    traces = {(s.source, slot) for s in program.synapses for slot in _trace_steps(program, s.name)}
+    traces = {(s.source, slot) for s in program.synapses for slot in _trace_steps(program, s)}
     for p in program.populations:
-        sent = {m.step: _largest_payload(program, p, m) for m in p.messages}
+        sent = {m.step: largest_payload(program, p, m) for m in p.messages}
         learned = [payload >> 1 for step, payload in sent.items() if (p.name, step) in traces]
         remedy = "show a fixation for fewer time steps"
         if graded and sent:
-            bits = max(sent.values()).bit_length()
+            signed = any(m.quantity in COMPARTMENT_OF for m in p.messages)
+            bits = max(sent.values()).bit_length() + int(signed)
             yield from _over(p.name, "payload", bits, limits.payload_bits, "bits", remedy)
         if learned:
             bits = max(learned).bit_length()
@@ -185,7 +194,7 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
     for s in program.synapses:
         remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
         yield from _over(s.name, "weight", weight_bits, limits.weight_bits, "bits", remedy)
-        if s.connection is Connection.POOL:
+        if s.connection in CHANNELWISE:
             largest, remedy = int(s.weights.max()), "use a machine with wider weights"
             most = program.weight_max
             yield from _over(s.name, "a neighbour's bit", largest, most, "units", remedy)
@@ -229,16 +238,10 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
 def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]:
     """Sums must be exact in the machine's accumulator whatever the activity; v is clipped later."""
     bound = 2.0 ** (limits.accumulator_bits.value - 1) - 1
+    arriving = by_target(program)
     for p in program.populations:
         for compartment in Compartment:
-            total = 0
-            for s in program.synapses:
-                if s.target == p.name and s.compartment is compartment:
-                    source = program.population(s.source)
-                    sent = [m for m in source.messages if m.step in s.listens]
-                    payload = max([_largest_payload(program, source, m) for m in sent], default=1)
-                    inputs = fan_in(s.connection, s.weights.shape)
-                    total += inputs * program.weight_max * payload
+            total = largest_sum(program, arriving[p.name], compartment)
             node = f"{p.name}.{compartment.value}"
             remedy = f"{SMALLER_SOURCES}, or show a fixation for fewer time steps"
             yield from _over(
@@ -250,7 +253,7 @@ def _check_cores(program: Program, machine: NeuromorphicMachine) -> Iterator[Vio
     placement, misfits = place_what_fits(program, machine)
     for m in misfits:
         limit, unit = CORE_LIMITS[m.limit]
-        yield from _over(m.node, limit, m.actual, m.figure, unit, m.remedy)
+        yield from _over(m.node, limit.format(m.part), m.actual, m.figure, unit, m.remedy)
     cores, figure = len(placement.cores), machine.limits.usable_cores_per_chip
     needs = "what does fit a core" if misfits else "it"
     remedy = (
@@ -289,7 +292,9 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
         remedy = "make some of its projections static"
         yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
         shared = machine.capabilities.shared_kernels.value
-        total = sum(axon_fan_in(q.connection, q.weights.shape, shared) for q in arriving)
+        total = sum(
+            axon_fan_in(q.connection, q.weights.shape, shared and q.rule is None) for q in arriving
+        )
         remedy = SMALLER_SOURCES
         yield from _over(p.name, "fan-in", total, limits.fan_in_per_neuron, "synapses", remedy)
     if any(isinstance(q.rule, LearningRule) for q in network.projections):
@@ -299,14 +304,7 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
         yield from _over("schedule", "spike count in a trace", steps, most, "spikes", remedy)
 
 
-def _trace_steps(program: Program, name: str) -> set[int]:
+def _trace_steps(program: Program, s: Synapses) -> set[int]:
     """The source's steps whose message becomes the trace x1 of the projection."""
-    s = next(s for s in program.synapses if s.name == name)
     climbs = program.population(s.target).level - program.population(s.source).level
     return {slot + climbs for slot in s.slots}
-
-
-def _largest_payload(program: Program, population: ProgramPopulation, message: Message) -> int:
-    if message.quantity not in PRE_QUANTITIES:
-        raise InputError(f"{population.name} sends {message.quantity.value}, which is no count")
-    return largest_payload(program, population, message)

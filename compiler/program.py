@@ -354,6 +354,13 @@ class Program:
         return {p.name: p for p in self.populations}[name]
 
     @property
+    def forward(self) -> tuple[Synapses, ...]:
+        """The synapses of the forward pass: those that drive somata which spike."""
+        spiking = {p.name for p in self.populations if isinstance(p.soma, Soma | Relay)}
+        driving = (s for s in self.synapses if s.compartment is Compartment.SOMA)
+        return tuple(s for s in driving if s.target in spiking)
+
+    @property
     def plastic(self) -> bool:
         """Whether any synapse learns."""
         return any(s.rule is not None for s in self.synapses)

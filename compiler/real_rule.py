@@ -15,9 +15,11 @@ from compiler.ir import (
     Averages,
     Comparator,
     Compartment,
+    Connection,
     LearningRule,
     Network,
     Population,
+    Projection,
     Quantity,
     Term,
 )
@@ -53,7 +55,9 @@ class RealNetwork:
             gates[c.name] = gate(c, values[c.population], signals[c.modulator])
         for p in self.network.projections:
             for term in p.rule.terms if isinstance(p.rule, LearningRule) else ():
-                self.weights[p.name] += change(term, values[p.source], values[p.target], gates)
+                pre = values[p.source][term.pre]
+                post = post_value(term, values[p.target], gates)
+                self.weights[p.name] += change(self.network, p, pre, post)
         for population in self.network.populations:
             self.apical[population.name] = self._arrived(population, Compartment.APICAL, z)
         self.previous = dict(z)
@@ -69,6 +73,11 @@ class RealNetwork:
             Quantity.APICAL: self.apical[population.name],
             Quantity.RETRO: self._arrived(population, Compartment.RETRO, z),
         }
+        for p in self.network.projections:  # what a map hears of its means
+            if p.target == population.name and p.connection is Connection.SPREAD:
+                source = self.network.population(p.source)
+                collected = self._values(source, z)[p.carries]
+                values[p.carries] = np.repeat(collected, population.size // source.size)
         averages = self.averages.get(population.name)
         if averages is not None:
             spread = averages.variance + averages.epsilon
@@ -80,7 +89,8 @@ class RealNetwork:
     ) -> np.ndarray:
         total = np.zeros(population.size)
         for p in self.network.projections:
-            if p.target == population.name and p.compartment is compartment:
+            ends = (p.target, p.compartment, p.carries)
+            if ends == (population.name, compartment, Quantity.COUNT):
                 total += self.weights[p.name] @ z[p.source]
         return total
 
@@ -105,11 +115,23 @@ def gate(comparator: Comparator, values: Values, y: float) -> float:
     return y / norm if y * u / norm < (left if y < 0 else stays) else 0.0
 
 
-def change(term: Term, pre: Values, post: Values, gates: Mapping[str, float]) -> np.ndarray:
-    """One term's change of all synapses, (N_target, N_source)."""
+def post_value(term: Term, post: Values, gates: Mapping[str, float]) -> np.ndarray:
+    """What a term says at each postsynaptic neuron, its coefficient included, (N,)."""
     value = 1.0 if term.gate is None else gates[term.gate]
     value = {"": value, "half": max(0.0, value), "full": abs(value)}[term.rectified]
-    return np.outer(term.coefficient * value * _product(post, term.post), pre[term.pre])
+    return np.asarray(term.coefficient * value * _product(post, term.post))
+
+
+def change(network: Network, p: Projection, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+    """The change of all synapses, shaped as the weights; of a kernel the sum over positions."""
+    if p.connection is not Connection.CONVOLUTION:
+        return np.outer(post, pre)
+    source, target = (network.population(name).map for name in (p.source, p.target))
+    taps = p.weights.shape[-1]
+    margin = taps // 2
+    framed = np.pad(pre.reshape(source), ((0, 0), (margin, margin), (margin, margin)))
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (taps, taps), axis=(1, 2))
+    return np.einsum("oyx,iyxab->oiab", post.reshape(target), windows, optimize=True)
 
 
 def _product(values: Values, quantities: tuple[Quantity, ...]) -> np.ndarray:

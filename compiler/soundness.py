@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
-from compiler.connectivity import neighbour_bits, weights_shape
-from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
+from compiler.connectivity import weights_shape
+from compiler.ir import PRE_QUANTITIES, Quantity
 from compiler.products import carries, general, illegal, variables
 from compiler.program import (
     MEMBRANE_MAX,
@@ -24,6 +25,7 @@ from compiler.program import (
     Soma,
     SumOfProducts,
     Synapses,
+    Tally,
 )
 from compiler.timing import untimely
 from compiler.widths import overflowing
@@ -55,6 +57,7 @@ def _ranges(program: Program) -> Iterator[Range]:
     for s in program.synapses:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
+        yield f"{s.name}: averaged", s.averaged, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
     for gate in program.gates:
@@ -78,6 +81,8 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
         yield f"{name}: input_shift", soma.input_shift, 0, 23
         for bias in (min(soma.bias, default=0), max(soma.bias, default=0)):
             yield f"{name}: a bias", bias, -MEMBRANE_MAX, MEMBRANE_MAX
+    if isinstance(soma, Tally):
+        yield f"{name}: most", soma.most, 1, 1 << 24
     for message in population.messages:
         yield f"{name}: step of a message", message.step, 0, LONGEST
         yield f"{name}: drop", message.drop, 0, 23
@@ -99,7 +104,7 @@ def _faults(program: Program) -> Iterator[str]:
     if all(p.soma is not None for p in program.populations):
         yield "there is no input population"
     for population in program.populations:
-        yield from _of_soma(program, population)
+        yield from _of_soma(population)
         for value in population.post_values:
             if value.register not in REGISTERS:
                 yield f"{population.name} writes the register '{value.register}'"
@@ -107,8 +112,6 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
             if value.rectified not in ("", "half", "full"):
                 yield f"{population.name} has a gate rectified '{value.rectified}'"
-            if population.shape is not None:
-                yield f"no engine writes post values of a map, as {population.name} would"
             if Quantity.DEVIATION in value.factors and population.averages is None:
                 yield f"{population.name} reads a deviation, but keeps no averages"
         yield from _of_averages(program, population)
@@ -120,11 +123,12 @@ def _faults(program: Program) -> Iterator[str]:
         if gate.population in sizes and program.population(gate.population).soma is None:
             yield f"{gate.name} compares the input {gate.population}"
     mapped = [p.name for p in program.populations if p.shape is not None]
-    mapped += [p.name for p in program.populations if isinstance(p.soma, Relay)]
+    mapped += [p.name for p in program.populations if isinstance(p.soma, Relay | Tally)]
     for s in program.synapses:
         if general(s) and mapped:
             yield f"{s.name} learns at any step beside the map {mapped[0]}"
         yield from _of_synapses(program, s, sizes)
+    yield from misplaced(program)
     yield from untimely(program)
     yield from overflowing(program)
 
@@ -157,19 +161,11 @@ def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[st
             yield f"an average of {name} is out of range"
 
 
-def _of_soma(program: Program, population: ProgramPopulation) -> Iterator[str]:
+def _of_soma(population: ProgramPopulation) -> Iterator[str]:
     name, soma = population.name, population.soma
-    arriving = [s for s in program.synapses if s.target == name]
     if math.prod(population.map) != population.size:
         yield f"{name} has {population.size} neurons in a map of {population.map}"
-    if isinstance(soma, Relay):
-        relayed = [s.connection for s in arriving] == [Connection.POOL]
-        if not relayed or soma.neighbours != neighbour_bits().size:
-            yield f"{name} does not relay one pool"
-        return
-    if any(s.connection is Connection.POOL for s in arriving):
-        yield f"a pool ends on {name}, which is no relay"
-    if soma is None:
+    if not isinstance(soma, Soma):
         return
     if soma.reset not in ("subtract", "zero"):
         yield f"{name} has the reset '{soma.reset}'"
@@ -182,7 +178,7 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
         yield f"{s.name} connects what does not exist"
         return
     source, target = program.population(s.source), program.population(s.target)
-    kernel = s.weights.shape[-1] if s.weights.ndim == 4 else 0
+    kernel = s.weights.shape[-1] if s.weights.ndim > 2 else 0
     shape = weights_shape(s.connection, source.map, target.map, kernel)
     if shape is None:
         yield f"{s.name}, a {s.connection.value}, does not fit the maps that it connects"
@@ -192,16 +188,9 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
         return
     if s.weights.dtype != np.int8 or (s.tags is not None and s.tags.dtype != np.int16):
         yield f"{s.name} has the wrong number type"
-    if np.abs(s.weights.astype(int)).max(initial=0) > program.weight_max:
+    if _magnitude(s.weights) > program.weight_max:
         yield f"a weight of {s.name} is out of range"
-    if s.connection is Connection.POOL:
-        if not np.array_equal(s.weights, neighbour_bits()):
-            yield f"the weights of {s.name} are not its neighbours' bits"
-        if source.soma is None or s.compartment is not Compartment.SOMA:
-            yield f"{s.name} does not pool spikes"
-    if s.rule is not None and not (source.shape is None and target.shape is None):
-        yield f"no engine learns the synapses of a map, as {s.name} would"
-    if s.tags is not None and np.abs(s.tags.astype(int)).max(initial=0) > program.tag_max:
+    if s.tags is not None and _magnitude(s.tags) > program.tag_max:
         yield f"a tag of {s.name} is out of range"
     if not (math.isfinite(s.unit) and s.unit > 0):
         yield f"{s.name} has the unit {s.unit}"
@@ -213,6 +202,11 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
             yield f"no engine executes the rule of {s.name}: {broken}"
             return
         yield from _of_rule(program, s, s.rule)
+
+
+def _magnitude(array: np.ndarray) -> int:
+    """The largest magnitude, with no copy of the array."""
+    return max(int(array.max(initial=0)), -int(array.min(initial=0)))
 
 
 def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str]:

@@ -2,50 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from compiler.ir import Compartment
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import carries
-from compiler.program import Program, ProgramPopulation, Synapses
+from compiler.program import Program, ProgramPopulation, Relay, Synapses, Tally
+from compiler.terms import COMPARTMENT_OF
+
+DOWNWARD = {Connection.SPREAD: (-2, -1), Connection.UNPOOL: (-1,)}  # levels that they climb
+INHIBITED = (Quantity.COUNT, Quantity.SURROGATE, Quantity.CHANGE)  # what is made of a count
+Named = Mapping[str, ProgramPopulation]
 
 
 def untimely(program: Program) -> Iterator[str]:
     """What would be read before it is there, or sent when nobody can, in words."""
     timetable = program.timetable
-    if program.plastic or program.gates:
+    named = {p.name: p for p in program.populations}
+    arriving: dict[str, list[Synapses]] = {name: [] for name in named}
+    leaving: dict[str, list[Synapses]] = {name: [] for name in named}
+    for s in program.synapses:
+        arriving[s.target].append(s)
+        leaving[s.source].append(s)
+    learns = program.plastic or bool(program.gates)
+    if learns or any(s.compartment is not Compartment.SOMA for s in program.synapses):
         needed = timetable.predict + 1 + max(p.level for p in program.populations)
         if timetable.period < needed:
             yield f"a period of {timetable.period} steps is too short for its levels, not {needed}"
-    for population in program.populations:
-        yield from _of_messages(program, population)
-        yield from _of_post_values(program, population)
+    for name, population in named.items():
+        yield from _of_messages(program, population, arriving[name], leaving[name], named)
+        yield from _of_post_values(program, population, arriving[name], named)
     for gate in program.gates:
         if timetable.predict < gate.decided(timetable.steps):
             yield f"{gate.name} decides at tau {gate.decided(timetable.steps)}, after the last step"
     for s in program.synapses:
-        yield from _of_synapses(program, s)
+        yield from _of_synapses(program, s, named[s.source], named[s.target])
 
 
-def _of_messages(program: Program, population: ProgramPopulation) -> Iterator[str]:
-    """Counts are known once the presentation is over, and shifted after the step `predict`."""
-    timetable = program.timetable
-    first = 0 if population.soma is None else timetable.steps
+def arrival(s: Synapses, named: Named) -> int:
+    """The target's own tau at which what a compartment collects has arrived."""
+    return s.listens[0] + 1 + named[s.source].level - named[s.target].level
+
+
+def carried(s: Synapses) -> tuple[Quantity, ...]:
+    """What a message may hold that these synapses deliver."""
+    if s.connection is Connection.UNPOOL:
+        return (Quantity.WINNER,)
+    if s.connection is Connection.SPREAD:
+        return tuple(q for q, compartment in COMPARTMENT_OF.items() if compartment is s.compartment)
+    return PRE_QUANTITIES
+
+
+def _of_messages(
+    program: Program,
+    population: ProgramPopulation,
+    arriving: Sequence[Synapses],
+    leaving: Sequence[Synapses],
+    named: Named,
+) -> Iterator[str]:
+    """Each is known when it is sent, and what is no count is heard by those whom it is meant for.
+
+    Counts are known once the presentation is over, and shifted after the step `predict`.
+    """
+    name = population.name
+    sent = [m.step for m in population.messages]
+    if len({*sent}) < len(sent):
+        yield f"{name} sends two messages in one step"
+    heard = {(step, q) for s in leaving for step in s.listens for q in carried(s)}
     for message in population.messages:
-        if not first <= message.step <= timetable.predict:
-            yield f"{population.name} sends a message at tau {message.step}, when it has no count"
+        what, step = message.quantity.value, message.step
+        known = _known(program, population, message.quantity, arriving, named)
+        if known is None:
+            yield f"{name} sends its {what}, which is no count, and has none"
+        elif step not in known:
+            has = "it has no count" if message.quantity in PRE_QUANTITIES else f"it has no {what}"
+            yield f"{name} sends a message at tau {step}, when {has}"
+        elif message.quantity not in PRE_QUANTITIES and (step, message.quantity) not in heard:
+            yield f"{name} sends its {what} at tau {step}, to nobody"
 
 
-def _of_post_values(program: Program, population: ProgramPopulation) -> Iterator[str]:
+def _known(
+    program: Program,
+    population: ProgramPopulation,
+    quantity: Quantity,
+    arriving: Sequence[Synapses],
+    named: Named,
+) -> range | None:
+    """The steps at which a population can send a quantity; None where it never has it."""
+    timetable = program.timetable
+    after = timetable.predict + 1
+    if quantity in PRE_QUANTITIES:
+        first = 0 if population.soma is None else timetable.steps
+        inhibited = [arrival(s, named) for s in arriving if s.connection is Connection.UNPOOL]
+        late = inhibited if quantity is Quantity.COUNT else []
+        return range(max([first, *late]), after)
+    if quantity is Quantity.WINNER:
+        return range(timetable.steps, after) if isinstance(population.soma, Relay) else None
+    collected = [s for s in arriving if s.listens and s.compartment is COMPARTMENT_OF.get(quantity)]
+    if not collected or not isinstance(population.soma, Tally):
+        return None
+    if quantity is Quantity.APICAL:  # the prediction that has waited for this fixation
+        return range(min(s.listens[0] for s in collected))
+    return range(max(arrival(s, named) for s in collected), after)
+
+
+def _of_post_values(
+    program: Program, population: ProgramPopulation, arriving: Sequence[Synapses], named: Named
+) -> Iterator[str]:
     gates = {g.name: g for g in program.gates}
     steps = program.timetable.steps
     written = [(v.register, v.step) for v in population.post_values]
     if len({*written}) < len(written):
         yield f"{population.name} writes a register twice in one step"
+    late = {s.name: _changes(s) for s in arriving if s.connection in DOWNWARD and s.listens}
     for value in population.post_values:
+        for s in arriving:
+            if {*value.factors} & {*late.get(s.name, ())} and value.step < arrival(s, named):
+                yield (
+                    f"{population.name} reads what {s.name} brings at tau {value.step}, before it "
+                    f"has arrived at {arrival(s, named)}"
+                )
         gate = gates.get(value.gate or "")
         if gate is None:
             continue
-        arrives = gate.decided(steps) + 1 + program.population(gate.population).level
+        arrives = gate.decided(steps) + 1 + named[gate.population].level
         if value.step + population.level < arrives:
             yield (
                 f"{population.name} reads {gate.name} at tau {value.step}, before it has arrived "
@@ -53,27 +132,43 @@ def _of_post_values(program: Program, population: ProgramPopulation) -> Iterator
             )
 
 
-def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
+def _changes(s: Synapses) -> tuple[Quantity, ...]:
+    """The quantities of a neuron that depend on what a downward projection brings."""
+    return INHIBITED if s.compartment is Compartment.INHIBITION else carried(s)
+
+
+def _of_synapses(
+    program: Program, s: Synapses, source: ProgramPopulation, target: ProgramPopulation
+) -> Iterator[str]:
     """Every message that a synapse needs is sent, and its post value written, when it learns."""
-    source, target = program.population(s.source), program.population(s.target)
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"
-    if climbs != int(soma):
+    if climbs not in DOWNWARD.get(s.connection, (int(soma),)):
         yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
     if soma and target.latched and source.spiking:
         yield f"{s.name} sends spikes to {s.target}, which latches one message"
-    sent = {m.step for m in source.messages}
-    needed = {slot + climbs for slot in s.slots}
+    sent = {m.step: m.quantity for m in source.messages}
+    learned = {slot + climbs for slot in s.slots}
     spikes = source.spiking and soma
-    if not spikes:
-        needed |= set(s.listens)
-    if not needed <= sent:
-        yield f"{s.source} sends nothing at tau {min(needed - sent)}, where {s.name} needs it"
+    heard = set() if spikes else set(s.listens)
+    needed = learned | heard
+    if not needed <= sent.keys():
+        missing = min(needed - sent.keys())
+        yield f"{s.source} sends nothing at tau {missing}, where {s.name} needs it"
+        return
+    for step, allowed in (
+        *((t, PRE_QUANTITIES) for t in learned),
+        *((t, carried(s)) for t in heard),
+    ):
+        if sent[step] not in allowed:
+            yield f"{s.name} needs no {sent[step].value}, which {s.source} sends at tau {step}"
     if soma and s.listens != (tuple(range(program.timetable.steps)) if spikes else (0,)):
         yield f"{s.name} listens at tau {s.listens}, not when {s.source} presents itself"
     if not soma and len(s.listens) != 1:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"
+    elif s.connection in DOWNWARD and s.listens[0] + 1 - climbs > program.timetable.predict:
+        yield f"{s.name} arrives at tau {s.listens[0] + 1 - climbs}, after the last step"
     if s.rule is not None and carries(s.rule):
         register = s.rule.register
         written = {v.step for v in target.post_values if v.register == register}

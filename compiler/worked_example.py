@@ -1,43 +1,49 @@
 """A worked example of each rule: two fixations, the change that is expected and that of the chip.
 
 The expected change is the rule's in real numbers (`real_rule`), given the spikes that the chip
-counts. The executed one is the mean over some seeds of stochastic rounding, by the simulator.
+counts. The executed one is the mean over some seeds of stochastic rounding, by the simulator. Of a
+kernel it is the sum over its positions: of the copies, over their number, since each learns so many
+times as fast.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from compiler.backends.simulator import Result, infer, simulate
-from compiler.ir import Network
+from compiler.backends.simulator import simulate, trace
+from compiler.connectivity import NEIGHBOURS
+from compiler.ir import Connection, Map, Network
 from compiler.products import general
 from compiler.program import TAG_UNITS, Program, Synapses
 from compiler.real_rule import RealNetwork
-from compiler.trace import Stimulus
+from compiler.trace import FixationTrace, Stimulus
 
 PAIRS = 8  # of fixations, to choose from
 LABELS = (1, -1)
 DRAWS = (8, 64)  # at least and at most so many seeds ...
 SYNAPSES = 1 << 22  # ... and in all about so many synapses
+LARGEST = 1 << 25  # synapses; beyond, an example would take longer than the compilation
 
 
 @dataclass(frozen=True)
 class Example:
     """One projection. Changes of weights are in the source network's own units.
 
-    synapse: (target, source) of the largest expected change. executed: mean over `draws` seeds,
-    `error` its standard error. matrix: executed over expected change of the whole matrix, each
-    synapse in the direction in which it should change; None where nothing should. clipped: post
-    values of its target that were clipped, in all draws: what is executed is then too small.
+    synapse: (target, source), of a kernel (target, source, row, column), of the largest expected
+    change. executed: mean over `draws` seeds, `error` its standard error. matrix: executed over
+    expected change of the whole matrix, each synapse in the direction in which it should change;
+    None where nothing should. clipped: post values of its target that were clipped, in all draws:
+    what is executed is then too small.
     """
 
     projection: str
     label: int
-    synapse: tuple[int, int]
+    synapse: tuple[int, ...]
     expected: float
     executed: float
     error: float
@@ -47,12 +53,12 @@ class Example:
 
     def row(self) -> tuple[str, ...]:
         """Cells of a table: projection, synapse, expected, executed, whole matrix."""
-        j, i = self.synapse
+        place = ", ".join(str(i) for i in self.synapse)
         if self.matrix is None:
             return (self.projection, "–", "0", f"{self.executed:.3g}", "gate closed or silent")
         executed = f"{self.executed:.4g} ± {self.error:.1g}"
         matrix = f"{self.matrix - 1:+.1%}" + (", post values clipped" if self.clipped else "")
-        return (self.projection, f"[{j}, {i}]", f"{self.expected:.4g}", executed, matrix)
+        return (self.projection, f"[{place}]", f"{self.expected:.4g}", executed, matrix)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -62,7 +68,8 @@ class Example:
 def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """The example of each plastic projection; none for a static program.
 
-    Nor for rules of spike times: what they change within a fixation changes its spikes.
+    Nor for rules of spike times: what they change within a fixation changes its spikes. Nor for
+    more than LARGEST synapses.
 
     Of some fixed pairs of inputs, with both values of the broadcast signal, the one from which
     most projections learn.
@@ -70,13 +77,34 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     if not program.plastic or any(general(s) for s in program.synapses):
         return ()
     label, stimulus, expected = _lesson(network, program)
-    size = sum(s.weights.size for s in program.synapses)
-    draws = int(np.clip(SYNAPSES // size, *DRAWS))
-    seeds = [(program.seed + k) % 2**32 for k in range(draws)]
-    runs = [simulate(replace(program, seed=seed), stimulus) for seed in seeds]
+    if too_large(program):
+        return ()
+    label, stimulus, expected = _lesson(network, program)
+    draws = int(np.clip(SYNAPSES // _size(program), *DRAWS))
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in expected}
+    clipped = Counter[str]()
+    for k in range(draws):
+        run = simulate(replace(program, seed=(program.seed + k) % 2**32), stimulus)
+        for before, after in zip(program.synapses, run.program.synapses, strict=True):
+            if before.rule is not None:
+                drawn[before.name].append(_change(network, before, after))
+        clipped.update({p.name: p.post_clipped for p in run.events.populations})
     return tuple(
-        _example(network, program, runs, name, label, change) for name, change in expected.items()
+        _example(name, label, change, drawn[name], clipped[_target(network, name)])
+        for name, change in expected.items()
     )
+
+
+def too_large(program: Program) -> str:
+    """Why there is no worked example of a program with so many synapses; empty where there is."""
+    size = _size(program)
+    if not program.plastic or size <= LARGEST:
+        return ""
+    return f"left out: {size:,} synapses, more than {LARGEST:,}, would take longer than all else"
+
+
+def _size(program: Program) -> int:
+    return sum(s.weights.size for s in program.synapses)
 
 
 def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str, np.ndarray]]:
@@ -106,52 +134,77 @@ def _stimulus(program: Program, pair: int, label: int) -> Stimulus:
 
 def _expected(network: Network, program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
     """The change of each plastic matrix in real numbers, given what the chip's neurons count."""
-    counts, _ = infer(program, stimulus, threads=1)
-    activity = {name: z / program.timetable.steps for name, z in counts.items()}
+    activity = [_activity(network, program, seen) for seen in trace(program, stimulus, learn=False)]
     for name, intensities in stimulus.intensities.items():
-        activity[name] = intensities * network.population(name).scale
+        for z, shown in zip(activity, intensities, strict=True):
+            z[name] = shown * network.population(name).scale
     real = RealNetwork(network)
     for f in range(stimulus.fixations):
         signals = {name: float(y[f]) for name, y in stimulus.signals.items()}
-        real.fixation({name: z[f] for name, z in activity.items()}, signals)
+        real.fixation(activity[f], signals)
     plastic = [p for p in network.projections if p.rule is not None]
     return {p.name: real.weights[p.name] - p.weights for p in plastic}
 
 
+def _activity(network: Network, program: Program, seen: FixationTrace) -> dict[str, np.ndarray]:
+    """z of every population that spikes, and of the means: of neighbours only the winner's."""
+    z = {name: counts / program.timetable.steps for name, counts in seen.counts.items()}
+    for p in network.projections:
+        source, target = network.population(p.source), network.population(p.target)
+        if p.connection is Connection.SUM:
+            z[target.name] = z[source.name].reshape(target.size, -1).mean(1)
+        elif p.connection is Connection.UNPOOL:
+            z[target.name] = z[target.name] * first_to_spike(seen.spikes[target.name], target.map)
+    return z
+
+
+def first_to_spike(spikes: np.ndarray, shape: Map) -> np.ndarray:
+    """bool (N,): who of each 2x2 neighbours spiked first, the first in reading order of several.
+
+    spikes (T, N). Nobody of those who all stay silent, or have no three neighbours.
+    """
+    channels, height, width = shape
+    rows, columns = height // NEIGHBOURS, width // NEIGHBOURS
+    waited = np.where(spikes.any(0), spikes.argmax(0), len(spikes)).reshape(shape)
+    inside = waited[:, : rows * NEIGHBOURS, : columns * NEIGHBOURS]
+    parts = inside.reshape(channels, rows, NEIGHBOURS, columns, NEIGHBOURS).swapaxes(2, 3)
+    order = parts.reshape(channels, rows, columns, NEIGHBOURS**2)
+    first = np.arange(NEIGHBOURS**2) == order.argmin(-1)[..., np.newaxis]
+    first &= order < len(spikes)
+    won = np.zeros(shape, bool)
+    back = first.reshape(parts.shape).swapaxes(2, 3).reshape(inside.shape)
+    won[:, : rows * NEIGHBOURS, : columns * NEIGHBOURS] = back
+    return won.ravel()
+
+
+def _change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:
+    """What one run has changed, in real numbers of the source network."""
+    assert before.tags is not None and after.tags is not None
+    units = TAG_UNITS * (after.weights.astype(np.int64) - before.weights)
+    units += after.tags.astype(np.int64) - before.tags
+    real = units * (before.unit / TAG_UNITS / network.population(before.source).scale)
+    return real.sum(0) / len(real) if before.connection is Connection.UNTIED else real
+
+
+def _target(network: Network, name: str) -> str:
+    """The population on which a projection ends."""
+    return next(p.target for p in network.projections if p.name == name)
+
+
 def _example(
-    network: Network,
-    program: Program,
-    runs: list[Result],
-    name: str,
-    label: int,
-    expected: np.ndarray,
+    name: str, label: int, expected: np.ndarray, drawn: list[np.ndarray], clipped: int
 ) -> Example:
-    index = next(k for k, s in enumerate(program.synapses) if s.name == name)
-    before = program.synapses[index]
-    unit = before.unit / TAG_UNITS / network.population(before.source).scale  # of the source
-    row, column = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
-    total, clipped, drawn = np.zeros(expected.shape, np.int64), 0, []
-    for run in runs:
-        change = _tag_units(run.program.synapses[index]) - _tag_units(before)
-        total += change
-        drawn.append(change[row, column] * unit)
-        clipped += sum(p.post_clipped for p in run.events.populations if p.name == before.target)
-    mean = total * (unit / len(runs))
+    place = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+    mean = np.mean(drawn, axis=0)
     magnitude = float(np.abs(expected).sum())
     return Example(
         projection=name,
         label=label,
-        synapse=(int(row), int(column)),
-        expected=float(expected[row, column]),
-        executed=float(mean[row, column]),
-        error=float(np.std(drawn, ddof=1) / np.sqrt(len(drawn))),
+        synapse=tuple(int(i) for i in place),
+        expected=float(expected[place]),
+        executed=float(mean[place]),
+        error=float(np.std([change[place] for change in drawn], ddof=1) / np.sqrt(len(drawn))),
         matrix=float((mean * np.sign(expected)).sum()) / magnitude if magnitude else None,
         draws=len(drawn),
         clipped=clipped,
     )
-
-
-def _tag_units(s: Synapses) -> np.ndarray:
-    """Weights and tags together, int64."""
-    assert s.tags is not None
-    return TAG_UNITS * s.weights.astype(np.int64) + s.tags

@@ -86,11 +86,24 @@ def dense_matrix(program: Program, s: Synapses) -> np.ndarray:
             for dy, dx in np.ndindex(2, 2):
                 full[c, y, x, c, 2 * y + dy, 2 * x + dx] = s.weights[dy, dx]
             continue
+        if s.connection is Connection.UNPOOL:
+            if y // 2 < source[1] and x // 2 < source[2]:
+                full[c, y, x, c, y // 2, x // 2] = s.weights[y % 2, x % 2]
+            continue
+        if s.connection is Connection.SUM:
+            full[c, y, x, c] = s.weights
+            continue
+        if s.connection is Connection.SPREAD:
+            full[c, y, x, c, 0, 0] = s.weights[y, x]
+            continue
         k = s.weights.shape[-1]
+        kernels = s.weights
+        if s.connection is Connection.UNTIED:
+            kernels = s.weights[y * target[2] + x]
         for dy, dx in np.ndindex(k, k):
             row, column = y + dy - k // 2, x + dx - k // 2
             if 0 <= row < source[1] and 0 <= column < source[2]:
-                full[c, y, x, :, row, column] = s.weights[c, :, dy, dx]
+                full[c, y, x, :, row, column] = kernels[c, :, dy, dx]
     return full.reshape(int(np.prod(target)), int(np.prod(source)))
 
 

@@ -6,17 +6,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import plastic_maps
 import pytest
 from conv_network import conv_network, dense_connected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.checks import check
+from compiler.events.neurobench import synapses_of
+from compiler.ir import Connection
 from compiler.passes.demand import Demand, Part, demands, list_bytes
-from compiler.passes.place import AXONS_OUT, NEURONS, CoreLimitError, place
+from compiler.passes.place import (
+    AXONS_IN,
+    AXONS_OUT,
+    FAN_IN,
+    MEMORY,
+    NEURONS,
+    CoreLimitError,
+    place,
+)
 from compiler.passes.split import Grid, best_grid, reached, slices_reached
 from compiler.pipeline import compile_network
-from compiler.program import Program
+from compiler.program import Program, Synapses
 from compiler.targets import NeuromorphicMachine, load_target
 
 TARGET = load_target("loihi2-sim")
@@ -53,6 +64,22 @@ def placed(draw: Callable[..., int]) -> tuple[Program, dict[str, Grid]]:
     return program, grids
 
 
+@st.composite
+def learning(draw: Callable[..., int]) -> tuple[Program, dict[str, Grid]]:
+    """Kernels that learn, means, spreads and unpools, and any split of the populations."""
+    layers = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 2))))
+    pool = tuple(n for n in range(1, len(layers) + 1) if draw(st.booleans()))
+    program = plastic_maps.program(
+        layers=layers, pool=pool, patch=draw(st.integers(2 ** len(pool), 7)), rate=2**-12
+    )
+    grids = {
+        p.name: Grid(p.map, draw(st.integers(1, p.map[0])), draw(st.integers(1, p.map[1])))
+        for p in program.populations
+    }
+    grids |= {g.name: Grid((1, 1, 1), 1, 1) for g in program.gates}
+    return program, grids
+
+
 def members(program: Program, name: str, part: Part) -> np.ndarray:
     """Which neurons of a population lie in a part."""
     inside = np.zeros(program.population(name).map, bool)
@@ -61,7 +88,7 @@ def members(program: Program, name: str, part: Part) -> np.ndarray:
     return inside.ravel()
 
 
-@given(placed())
+@given(placed() | learning())
 @settings(max_examples=60, deadline=None)
 def test_what_a_part_asks_for_is_what_its_synapses_need(
     drawn: tuple[Program, dict[str, Grid]],
@@ -69,7 +96,7 @@ def test_what_a_part_asks_for_is_what_its_synapses_need(
     program, grids = drawn
     asked = {d.name: d for d in demands(program)}
     for s in program.synapses:
-        (incoming,) = asked[s.target].incoming
+        (incoming,) = (i for i in asked[s.target].incoming if i.name == s.name)
         connected = dense_connected(program, s.name)
         source = program.population(s.source)
         covered = np.zeros(program.population(s.target).size, int)
@@ -82,29 +109,35 @@ def test_what_a_part_asks_for_is_what_its_synapses_need(
             sources = synapses.any(0)
             assert incoming.axons_in(part, shared=False) == sources.sum()
             positions = sources.reshape(source.map).any(0).sum()
-            assert incoming.axons_in(part, shared=True) == positions
+            own = s.connection in (Connection.ALL_TO_ALL, Connection.UNTIED)
+            assert incoming.axons_in(part, shared=True) == (sources.sum() if own else positions)
             lists = [list_bytes(int(n), incoming.synapse_bits, LIMITS) for n in synapses.sum(0)]
             assert incoming.memory_bytes(part, False, LIMITS) == sum(lists)
+            if own:
+                assert incoming.memory_bytes(part, True, LIMITS) == sum(lists)
         assert (covered == 1).all(), "every neuron is in one part"
 
 
-@given(placed())
+@given(placed() | learning())
 @settings(max_examples=60, deadline=None)
 def test_slices_that_a_neuron_reaches_are_counted_by_row(
     drawn: tuple[Program, dict[str, Grid]],
 ) -> None:
     program, grids = drawn
     for d in demands(program):
-        for s, out in zip(
-            (s for s in program.synapses if s.source == d.name), d.outgoing, strict=True
-        ):
+        rows = np.zeros(d.map[1], int)
+        sent = [s for s in program.synapses if s.source == d.name]
+        for s, out in zip(sent, d.outgoing, strict=False):  # comparators come last
             connected = dense_connected(program, s.name)
             found = np.zeros(d.neurons, int)
             for part in grids[s.target].parts():
                 found += connected[members(program, s.target, part)].any(0)
             assert slices_reached(out, d.map, grids[s.target]) == found.sum()
-            rows = found.reshape(d.map).max((0, 2))
-            assert np.array_equal(reached(d, grids), rows)
+            rows += found.reshape(d.map).max((0, 2))
+        comparators = len(d.outgoing) - len(sent)
+        if d.name in {g.name for g in program.gates}:
+            continue
+        assert np.array_equal(reached(d, grids), rows + comparators)
 
 
 def only_neurons(most: int) -> Callable[[Part], bool]:
@@ -138,6 +171,22 @@ def test_the_fewest_slices_with_the_fewest_channel_parts(shape, most, expected):
 def test_no_limit_is_exceeded_and_no_neuron_is_lost(neurons, axons, memory, shared, sides, kernel):
     network = conv_network(sides, (2, 6, 4), (1,), kernel=kernel)
     program = compile_network(network, TARGET).program
+    nothing_is_exceeded(program, neurons, axons, memory, shared)
+
+
+@given(
+    neurons=st.integers(8, 100),
+    axons=st.integers(200, 1200),
+    memory=st.integers(4_000, 60_000),
+    shared=st.booleans(),
+    drawn=learning(),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_same_where_kernels_learn(neurons, axons, memory, shared, drawn):
+    nothing_is_exceeded(drawn[0], neurons, axons, memory, shared)
+
+
+def nothing_is_exceeded(program: Program, neurons: int, axons: int, memory: int, shared: bool):
     small = machine(
         shared, neurons_per_core=neurons, axons_out_per_core=axons, synaptic_bytes_per_core=memory
     )
@@ -210,3 +259,56 @@ def test_widths_are_checked_for_maps_too():
     few = replace(program, weight_max=7)
     bits = [v for v in check(few, TARGET) if v.limit == "a neighbour's bit"]
     assert [v.node for v in bits] == ["layer1.pool"] and bits[0].excess == 1
+
+
+def test_kernels_that_learn_are_shared_by_nobody():
+    program = plastic_maps.program(layers=(4,), pool=(), patch=8, rate=2**-12)
+    part = Part(0, 4, 2, 4, 8)
+    (forward,) = (i for i in of(demands(program), "layer1").incoming if i.kernel == 3)
+    assert forward.memory_bytes(part, True, LIMITS) == forward.memory_bytes(part, False, LIMITS)
+    weight_and_tag = program.weight_max.bit_length() + 1 + program.tag_max.bit_length() + 1
+    assert forward.synapse_bits == weight_and_tag
+    static = replace(forward, connection=Connection.CONVOLUTION)
+    assert forward.memory_bytes(part, True, LIMITS) > 10 * static.memory_bytes(part, True, LIMITS)
+    assert forward.axon_fan_in(True) == forward.fan_in == 9
+
+
+def vgg_that_learns() -> Program:
+    """VGG-6 with a kernel of its own at each position, of zeros that take no memory."""
+    program = vgg((128, 256, 256, 512, 1024, 1024))
+    rule = plastic_maps.program(layers=(1,), pool=(), patch=2).synapses[0].rule
+
+    def untied(s: Synapses) -> Synapses:
+        if s.connection is not Connection.CONVOLUTION:
+            return s
+        height, width = program.population(s.target).map[1:]
+        shape = (height * width, *s.weights.shape)
+        weights = np.broadcast_to(np.zeros(1, np.int8), shape)
+        tags = np.broadcast_to(np.zeros(1, np.int16), shape)
+        return replace(s, weights=weights, tags=tags, connection=Connection.UNTIED, rule=rule)
+
+    return replace(program, synapses=tuple(map(untied, program.synapses)))
+
+
+def test_vgg_6_that_learns_says_which_limits_bind():
+    program = vgg_that_learns()
+    with pytest.raises(CoreLimitError) as refused:
+        place(program, TARGET)
+    # kernels that learn cannot be shared, so an axon brings one channel of a position only
+    beyond = {(m.node, m.limit): (m.actual, m.part) for m in refused.value.misfits}
+    row = "one row of a channel"
+    assert beyond == {
+        ("layer2", AXONS_IN): (3 * 16 * 128, row),
+        ("layer3", AXONS_IN): (3 * 8 * 256, row),
+        ("layer4", AXONS_IN): (3 * 8 * 256, row),
+        ("layer5", AXONS_IN): (3 * 4 * 512, row),
+        ("layer5", FAN_IN): (9 * 512, "one neuron"),
+        ("layer6", FAN_IN): (9 * 1024, "one neuron"),
+    }
+    wide = machine(fan_in_per_neuron=2**14, axons_in_per_core=2**14, axons_out_per_core=2**20)
+    placement = place(program, wide)
+    placed = sum(s.synapses for core in placement.cores for s in core.slices)
+    assert placed == sum(synapses_of(program, s) for s in program.synapses) > 230_000_000
+    bits = sum(core.total("memory_bytes") for core in placement.cores) * 8 / placed
+    assert 17 < bits < 24, "weight and tag have 17 bits, and lists have a head and whole words"
+    assert {core.binds for core in placement.cores if "layer2" in str(core.slices[0])} == {MEMORY}

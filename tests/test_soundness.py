@@ -133,7 +133,7 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("out of range", lambda: averages(mean=np.full(8, (8 << 24) + 1, np.int32))),
     ("a share above 1", lambda: averages(multiplier=3, shift=1)),
     ("out of range", lambda: averages(variance=np.full(8, -1, np.int32))),
-    ("sends apical, which is no count", lambda: message(quantity=Quantity.APICAL)),
+    ("layer1 sends its apical, which is no count", lambda: message(quantity=Quantity.APICAL)),
     ("sends up to 4096 at tau", lambda: message(lift=9)),
     ("sends a message at tau 3, when it has no count", lambda: message(step=3)),
     ("layer1.soma may exceed 32 bits", lambda: soma(input_shift=23)),

@@ -15,8 +15,9 @@ from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
+from compiler.report import Note
 from compiler.targets import load_target
-from compiler.worked_example import Example, worked_example
+from compiler.worked_example import Example, too_large, worked_example
 
 KERNELS = ("untied", "tied-averaged")
 
@@ -77,5 +78,9 @@ def compile(
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)
         compiled = replace(compiled, program=program)
+    unshown = too_large(compiled.program)
+    if unshown:
+        note = Note("example", "network", unshown)
+        compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))

@@ -8,7 +8,8 @@ A list of n synapses takes, in blocks of at most `synapses_per_block`,
 and static synapses need no tag). A source neuron has one list on each core that it reaches, and
 one axon leads to it. Where a machine shares kernels, a core stores each kernel once, one list for
 each channel of the source, and one axon leads to all channels of a position: the spike says which
-(population spikes, as in nengo-loihi).
+(population spikes, as in nengo-loihi). What stays within a channel has one list for all channels.
+Untied kernels are shared by nobody: a core stores those of its own positions.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from math import prod
 import numpy as np
 
 from compiler.connectivity import Window, window
-from compiler.ir import Compartment, Connection, Map
+from compiler.ir import Connection, Map
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma
 from compiler.targets import Limits, NeuromorphicMachine
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,21 @@ class Incoming:
         along, (channels, height, width) = self.along, self.source
         if along is None:
             return channels * height * width
-        return along.width**2 * (1 if self.connection is Connection.POOL else channels)
+        return along.width**2 * (1 if self.channelwise else channels)
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether it stays within a channel."""
+        return self.connection in CHANNELWISE
+
+    def shares(self, machine_does: bool) -> bool:
+        """Whether a core stores its kernels once, where the machine can."""
+        return machine_does and self.along is not None and self.connection is not Connection.UNTIED
 
     def axon_fan_in(self, shared: bool) -> int:
         """Axons that end on a neuron; where kernels are shared, one brings all channels."""
         along = self.along
-        return self.fan_in if along is None or not shared else along.width**2
+        return along.width**2 if along is not None and self.shares(shared) else self.fan_in
 
     def axons_in(self, part: Part, shared: bool) -> int:
         """Axons that a core with these neurons receives."""
@@ -81,9 +92,9 @@ class Incoming:
         first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
         left, right = along.reads(0, part.width, width)
         positions = (stop - first) * (right - left)
-        if shared:
+        if self.shares(shared):
             return positions
-        return positions * (part.channels if self.connection is Connection.POOL else channels)
+        return positions * (part.channels if self.channelwise else channels)
 
     def synapses(self, part: Part) -> int:
         """Synapses of these neurons; at the border of a map there are fewer."""
@@ -91,7 +102,7 @@ class Incoming:
         if along is None:
             return part.neurons * prod(self.source)
         rows, columns = self._readers(part, along)
-        pairs = 1 if self.connection is Connection.POOL else self.source[0]
+        pairs = 1 if self.channelwise else self.source[0]
         return part.channels * pairs * int(rows.sum()) * int(columns.sum())
 
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
@@ -99,18 +110,20 @@ class Incoming:
         along, bits = self.along, self.synapse_bits
         if along is None:
             return prod(self.source) * list_bytes(part.neurons, bits, limits)
-        pooled = self.connection is Connection.POOL
-        if shared:  # a pool's kernel is one synapse for each place among the neighbours
-            lists = along.width**2 if pooled else self.source[0]
-            length = 1 if pooled else along.width**2 * part.channels
-            return lists * list_bytes(length, bits, limits)
+        readers = self._readers(part, along)
+        if self.shares(shared):
+            if not self.channelwise:
+                return self.source[0] * list_bytes(along.width**2 * part.channels, bits, limits)
+            # a kernel is one list for each place that a neuron reads, of all that read it
+            length = int(readers[0].max(initial=0) * readers[1].max(initial=0))
+            return along.width**2 * list_bytes(length, bits, limits)
         total = 0
-        rows, columns = (np.unique(r, return_counts=True) for r in self._readers(part, along))
+        rows, columns = (np.unique(r, return_counts=True) for r in readers)
         for tall, many in zip(*rows, strict=True):
             for wide, often in zip(*columns, strict=True):
-                length = int(tall * wide) * (1 if pooled else part.channels)
+                length = int(tall * wide) * (1 if self.channelwise else part.channels)
                 total += int(many * often) * list_bytes(length, bits, limits)
-        return total * (part.channels if pooled else self.source[0])
+        return total * (part.channels if self.channelwise else self.source[0])
 
     def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
         """How many of the part's rows read each source row, and the same of columns."""
@@ -124,7 +137,7 @@ class Outgoing:
 
     target: str
     along: Window | None
-    pooled: bool
+    channelwise: bool
 
 
 @dataclass(frozen=True)
@@ -203,9 +216,7 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: its projections, then its comparators."""
     sent = [
-        Outgoing(
-            s.target, window(s.connection, s.weights.shape[-1]), s.connection is Connection.POOL
-        )
+        Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
         for s in program.synapses
         if s.source == population
     ]
@@ -237,13 +248,14 @@ def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> in
 def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each other compartment, post values, bias, both averages.
+    Membrane, both counts in one, one for each dendrite, post values, bias, both averages. A mean
+    has no membrane, and its counts fill a word each.
     """
     population = program.population(name)
     compartments = {
         s.compartment
         for s in program.synapses
-        if s.target == name and s.compartment is not Compartment.SOMA
+        if s.target == name and s.compartment in COMPARTMENT_OF.values()
     }
     biased = isinstance(population.soma, Soma) and bool(population.soma.bias)
     averages = 0 if population.averages is None else 2

@@ -37,16 +37,17 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Misfit:
-    """One neuron of `node` alone exceeds a limit of a core; no splitting helps."""
+    """`part`, the least of `node` that a core can have, exceeds a limit; no splitting helps."""
 
     node: str
     limit: str
     actual: int
     figure: Figure
+    part: str
 
     def __str__(self) -> str:
         return (
-            f"{self.node}: one neuron alone needs {self.actual:,} {self.limit}, "
+            f"{self.node}: {self.part} alone needs {self.actual:,} {self.limit}, "
             f"a core has {self.figure.value:,.10g}; {self.remedy}"
         )
 
@@ -57,7 +58,7 @@ class Misfit:
 
 
 class CoreLimitError(InputError):
-    """Some neurons fit no core: a line for each limit that one neuron alone exceeds."""
+    """Some neurons fit no core: a line for each limit that the least part of them exceeds."""
 
     def __init__(self, misfits: tuple[Misfit, ...]) -> None:
         super().__init__("\n".join(str(m) for m in misfits))
@@ -67,8 +68,8 @@ class CoreLimitError(InputError):
 def place(program: Program, target: Target | NeuromorphicMachine) -> Placement:
     """The placement on as many cores and chips as it takes.
 
-    CoreLimitError where one neuron alone exceeds a core; `compiler.checks` says whether the
-    machine has that many chips.
+    CoreLimitError where one neuron, or one row of a map, exceeds a core; `compiler.checks` says
+    whether the machine has that many chips.
     """
     placement, misfits = place_what_fits(program, target)
     if misfits:
@@ -138,14 +139,20 @@ def _shares(core: list[Slice], limits: Limits) -> dict[str, float]:
 
 
 def _exceeded(demand: Demand, machine: NeuromorphicMachine) -> tuple[Misfit, ...]:
-    """The limits that one position of one channel exceeds on a core; axons out come later."""
-    middle = Part(0, 1, demand.map[1] // 2, 1, 1)
+    """The limits that one row of one channel exceeds on a core; axons out come later."""
+    middle = Part(0, 1, demand.map[1] // 2, 1, demand.map[2])
     used = _used([_slice(demand, middle, None, machine)], machine.limits)
     return tuple(
-        Misfit(demand.name, limit, actual, figure)
+        Misfit(demand.name, limit, actual, figure, _least(demand, limit))
         for limit, (actual, figure) in used.items()
         if limit != AXONS_OUT and actual > figure.value
     )
+
+
+def _least(demand: Demand, limit: str) -> str:
+    """What exceeds a limit, in words: a core has whole rows of a map."""
+    whole = demand.map[2] > 1 and limit != FAN_IN
+    return "one row of a channel" if whole else "one neuron"
 
 
 def _split(
@@ -170,7 +177,8 @@ def _split(
             sent = reached(d, grids)
             each = int(sent.max())
             if each > most:
-                beyond[d.name] = (Misfit(d.name, AXONS_OUT, each, limits.axons_out_per_core),)
+                figure = limits.axons_out_per_core
+                beyond[d.name] = (Misfit(d.name, AXONS_OUT, each, figure, _least(d, AXONS_OUT)),)
                 sent = np.zeros_like(sent)
             if alone[d.name]:
                 continue

@@ -45,8 +45,9 @@ def best_grid(shape: Map, fits: Callable[[Part], bool], axons: np.ndarray, most:
     """The grid with the fewest parts of which each one fits; a part of one neuron has to.
 
     `fits` must hold for every smaller part of one that fits, and for every other part of the rows
-    where it does for the middle one, which is the farthest from the border and so reads most. The
-    neurons in each row send to `axons` (H,) slices; a part may send `most` in all.
+    where it does for the two in the middle, which are the farthest from the border and so read
+    most (two, as what an unpool reads depends on whether the first row is even). The neurons in
+    each row send to `axons` (H,) slices; a part may send `most` in all.
     """
     channels, height, width = shape
     best = Grid(shape, channels, height)
@@ -54,13 +55,14 @@ def best_grid(shape: Map, fits: Callable[[Part], bool], axons: np.ndarray, most:
     for down in range(1, height + 1):
         if down > best.slices:
             break
-        first = np.array([first for first, _ in _even(height, down)] + [height])
+        bounds = np.array([first for first, _ in _even(height, down)] + [height])
         rows = -(-height // down)
         middle = (height - rows) // 2
-        sent = int(np.diff(summed[first]).max()) * width
+        firsts = {middle, min(middle + 1, height - rows)}
+        sent = int(np.diff(summed[bounds]).max()) * width
 
-        def whole(number: int, middle: int = middle, rows: int = rows) -> bool:
-            return fits(Part(0, number, middle, rows, width))
+        def whole(number: int, firsts: set[int] = firsts, rows: int = rows) -> bool:
+            return all(fits(Part(0, number, first, rows, width)) for first in firsts)
 
         number = _largest(whole, min(channels, most // sent) if sent else channels)
         if number == 0:
@@ -94,8 +96,8 @@ def _rows_reached(out: Outgoing, height: int, target: Grid) -> np.ndarray:
     for first, rows in target.rows():
         low, high = out.along.reads(first, first + rows, height)
         counts[low:high] += 1
-    # a channel of a pool hears one channel, every other channel hears all of them
-    return counts * (1 if out.pooled else target.across)
+    # within a channel one part of the channels is reached, otherwise all
+    return counts * (1 if out.channelwise else target.across)
 
 
 def _heard(out: Outgoing, sources: int, targets: int) -> range:

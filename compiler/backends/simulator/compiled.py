@@ -58,9 +58,10 @@ def compiled(
     if function is None:
         return lambda f: compiled(f, inline=inline)
     settings: Any = numba.config
+    without_runtime: Any = {"_nrt": False}
     chosen = settings.CACHE_DIR
     settings.CACHE_DIR = chosen or CACHE  # numba reads it once, while it decorates
     try:
-        return numba.njit(cache=True, nogil=True, inline=inline, _nrt=False)(function)
+        return numba.njit(cache=True, nogil=True, inline=inline, **without_runtime)(function)
     finally:
         settings.CACHE_DIR = chosen

@@ -38,7 +38,8 @@ def drive_spikes(w, op, steps):
     """The current of the source's spikes, step by step."""
     start, n_post, source = op[1], op[2], op[3]
     arrived = w.current[:steps]
-    add_rows(arrived, w.weights, start, n_post, w.rows_fired[source], w.n_fired[source])
+    rows, n_rows = w.rows_fired[source], w.n_fired[source]
+    add_rows(arrived, w.weights, start, n_post, rows, n_rows, w.reached)
 
 
 @compiled(inline="always")
@@ -137,7 +138,8 @@ def send_spikes(w, op):
     start, n_post, source, tau, target = op[1], op[2], op[3], op[4], op[5]
     out = w.arrived[target : target + n_post].reshape(1, n_post)
     rows = w.rows_fired[source, tau : tau + 1]
-    add_rows(out, w.weights, start, n_post, rows, w.n_fired[source, tau : tau + 1])
+    n_rows = w.n_fired[source, tau : tau + 1]
+    add_rows(out, w.weights, start, n_post, rows, n_rows, w.reached[:1])
 
 
 @compiled(inline="always")

@@ -19,34 +19,62 @@ from compiler.backends.simulator.kernels.vectors import (
 )
 from compiler.program import MEMBRANE_MAX
 
+CACHED_WEIGHTS = 1 << 17  # bytes, of a cache of the second level
 ROWS_IN_16_BITS = 256  # 256 * 127 < 2^15
 
 
 @compiled
-def add_rows(out, weights, start, n_post, rows, n_rows):
-    """out[t, j] += sum over the first n_rows[t] of rows[t] of weights[row, j].
+def add_rows(out, weights, start, n_post, rows, n_rows, reached):
+    """out[t, j] += sum over the first n_rows[t] of rows[t] (ascending) of weights[row, j].
+
+    As many presynaptic neurons at a time as have their weights in a cache, for all time steps t:
+    a large layer is read from memory once, not in every step. `reached` (steps, 2) int64 is
+    scratch.
+    """
+    steps = n_rows.shape[0]
+    at_once = max(1, CACHED_WEIGHTS // n_post)
+    stop, left = at_once, 0
+    for t in range(steps):
+        reached[t, 1] = 0
+        left += n_rows[t]
+    while left > 0:
+        for t in range(steps):
+            reached[t, 0] = reached[t, 1]
+            end = n_rows[t]
+            if end > 0 and rows[t, end - 1] >= stop:
+                end = reached[t, 0]
+                while rows[t, end] < stop:
+                    end += 1
+            reached[t, 1] = end
+            left -= end - reached[t, 0]
+        add_block(out, weights, start, n_post, rows, reached)
+        stop += at_once
+
+
+@compiled
+def add_block(out, weights, start, n_post, rows, reached):
+    """`add_rows` for rows[t, reached[t, 0] : reached[t, 1]].
 
     Tile by tile, so that all time steps t use the same few weights while they are at hand.
     """
-    steps = n_rows.shape[0]
+    steps = reached.shape[0]
     wide, most = out.shape[1], rows.shape[1]
     whole = n_post - n_post % TILE
-    for j in range(0, whole, TILE):
-        for t in range(steps):
-            to = t * wide + j
-            for first in range(0, n_rows[t], ROWS_IN_16_BITS):
-                some = min(ROWS_IN_16_BITS, n_rows[t] - first)
-                add_tile(out, to, weights, start + j, n_post, rows, t * most + first, some)
     narrow = n_post - n_post % NARROW
-    for j in range(whole, narrow, NARROW):
+    for j in range(0, narrow, TILE):
         for t in range(steps):
-            to = t * wide + j
-            for first in range(0, n_rows[t], ROWS_IN_16_BITS):
-                some = min(ROWS_IN_16_BITS, n_rows[t] - first)
-                add_narrow_tile(out, to, weights, start + j, n_post, rows, t * most + first, some)
+            to, stop = t * wide + j, reached[t, 1]
+            for first in range(reached[t, 0], stop, ROWS_IN_16_BITS):
+                some, listed = min(ROWS_IN_16_BITS, stop - first), t * most + first
+                if j < whole:
+                    add_tile(out, to, weights, start + j, n_post, rows, listed, some)
+                    continue
+                for k in range(0, narrow - whole, NARROW):
+                    at = start + j + k
+                    add_narrow_tile(out, to + k, weights, at, n_post, rows, listed, some)
     if narrow < n_post:
         for t in range(steps):
-            for r in range(n_rows[t]):
+            for r in range(reached[t, 0], reached[t, 1]):
                 place = start + rows[t, r] * n_post
                 for j in range(narrow, n_post):
                     out[t, j] = np.int32(out[t, j] + np.int32(weights[place + j]))

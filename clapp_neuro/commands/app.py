@@ -1,0 +1,54 @@
+"""The application that commands register with, and the options that several of them share."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clapp_neuro.errors import InputError
+from clapp_neuro.files import require_place
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Train CLAPP in spikes, compile it for a neuromorphic chip, learn there, verify, cost.",
+)
+
+
+def place(path: Path | None) -> Path | None:
+    """Complain about a place that cannot be written before the work, not after."""
+    if path is not None:
+        require_place(path)
+    return path
+
+
+def command(example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds a command; Ctrl-C, too, ends it in a sentence."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*arguments: Any, **options: Any) -> None:
+            try:
+                function(*arguments, **options)
+            except KeyboardInterrupt:
+                raise InputError("interrupted: nothing more was written") from None
+
+        app.command(epilog=f"Example: {example}")(run)
+        return function
+
+    return register
+
+
+Json = Annotated[
+    Path | None, typer.Option("--json", help="write the result to this file", callback=place)
+]
+Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
+Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
+Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
+Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]

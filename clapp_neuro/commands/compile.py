@@ -1,0 +1,48 @@
+"""`clapp-neuro compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import clapp_neuro
+from clapp_neuro.commands.app import Json, Model, command
+from clapp_neuro.show import dump, lines, table
+
+
+@command("clapp-neuro compile model.pt --target loihi2-sim")
+def compile(
+    model: Model,
+    target: Annotated[str, typer.Option(help="machine-backend, or a machine file")] = "loihi2-sim",
+    out: Annotated[Path | None, typer.Option(help="default: model.clapp beside the model")] = None,
+    seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
+    static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
+    kernels: Annotated[
+        str, typer.Option(help="kernels that learn: untied, or tied-averaged")
+    ] = "untied",
+    average_every: Annotated[int, typer.Option(help="fixations, for tied-averaged")] = 32,
+    json: Json = None,
+) -> None:
+    """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""
+    result = clapp_neuro.compile(
+        model,
+        target,
+        out,
+        seed=seed,
+        static=static,
+        kernels=kernels,
+        average_every=average_every,
+    )
+    dump(json, result)
+    notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
+    table(("pass", "subject", "what it did and lost"), notes)
+    header, *rows = result.compiled.placement.rows()
+    table(header, rows)
+    if result.examples:
+        y, draws = result.examples[0].label, result.examples[0].draws
+        lines(f"worked example: two fixations, y = {y:+d}, mean of {draws} seeds of rounding")
+        header = ("projection", "synapse", "expected ΔW", "executed ΔW", "whole matrix")
+        table(header, [example.row() for example in result.examples])
+    lines(f"{result.path}: compiled for {result.target}")

@@ -1,0 +1,66 @@
+"""`clapp-neuro run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import clapp_neuro
+from clapp_neuro.commands.app import Bundle, Data, Json, command
+from clapp_neuro.errors import InputError
+from clapp_neuro.progress import track
+from clapp_neuro.show import dump, lines, table
+
+
+@command("clapp-neuro run model.clapp --learn --out learned.clapp")
+def run(
+    bundle: Bundle,
+    images: Annotated[int | None, typer.Option(help="how many images to look at")] = None,
+    learn: Annotated[bool, typer.Option("--learn", help="learn on the chip")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the interrupted run in this file")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="where to write what was learned")] = None,
+    probe: Annotated[bool, typer.Option("--probe", help="linear readout of the counts")] = False,
+    train_images: Annotated[int | None, typer.Option(help="labelled images to fit it on")] = None,
+    data: Data = None,
+    seed: Annotated[int | None, typer.Option(help="seed of the gaze (default 0)")] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda without --learn")] = "cpu",
+    json: Json = None,
+) -> None:
+    """Run a program on the simulator, to look or to learn."""
+    if out is not None and json is not None and out.resolve() == json.resolve():
+        raise InputError(f"--out and --json both name '{out}': give two files")
+    with track("run") as report:
+        result = clapp_neuro.run(
+            bundle,
+            images=images,
+            learn=learn,
+            resume=resume,
+            out=out,
+            data=data,
+            seed=seed,
+            probe=probe,
+            train_images=train_images,
+            device=device,
+            report=report,
+        )
+    dump(json, result)
+    lines(
+        f"{result.images} images, {result.fixations} fixations on the {result.engine}, from "
+        f"{result.source}"
+    )
+    rows = []
+    for name, rate in result.rates.items():
+        accuracy = f"{result.accuracy[name]:.2%}" if name in result.accuracy else "–"
+        loss = f"{result.loss[name]:.3f}" if name in result.loss else "–"
+        opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
+        rows.append((name, f"{rate:.1%}", loss, opened, accuracy))
+    table(("layer", "firing rate", "loss", "gate open", "readout"), rows)
+    if result.out is not None:
+        lines(f"{result.out}: what the chip learned")
+    if result.interrupted:
+        again = f"clapp-neuro run {result.out} --resume --out {result.out}"
+        raise InputError(f"interrupted; what was learned is saved, go on with: {again}")
