@@ -183,9 +183,7 @@ class PlainEngine:
                 seen.retro[p.name] = x.retro.astype(np.int32)
             x.previous = x.count.copy()
 
-    def _receive(
-        self, p: ProgramPopulation, x: Neurons, before: dict[str, tuple]
-    ) -> np.ndarray:
+    def _receive(self, p: ProgramPopulation, x: Neurons, before: dict[str, tuple]) -> np.ndarray:
         """The current of this step; dendrites are overwritten by what has arrived for them."""
         current = np.zeros(p.size, np.int64)
         collected: dict[Compartment, np.ndarray] = {}
@@ -216,9 +214,7 @@ class PlainEngine:
             setattr(x, compartment.value, clip(total, MEMBRANE_MAX))
         return current + x.held
 
-    def _step(
-        self, p: ProgramPopulation, x: Neurons, current: np.ndarray, tau: int
-    ) -> np.ndarray:
+    def _step(self, p: ProgramPopulation, x: Neurons, current: np.ndarray, tau: int) -> np.ndarray:
         """One step of the presentation; who spikes."""
         soma = p.soma
         if soma is None:

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import plastic_maps
-import pytest
 from compiled_program import stimulus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_engine import PlainEngine
-from plain_synapses import listed
 
-from compiler.backends.simulator import infer, trace
-from compiler.backends.simulator.engine import Machine, State, stimulus_arrays
-from compiler.connectivity import on_the_map, synapse_count
-from compiler.events.columns import PopulationCount, SynapseCount
+from compiler.backends.simulator import trace
+from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.connectivity import on_the_map
+from compiler.events.columns import SynapseCount
 from compiler.ir import Connection
 from compiler.program import (
     MEMBRANE_MAX,
@@ -26,9 +24,7 @@ from compiler.program import (
     Soma,
     SumOfProducts,
     Synapses,
-    Tally,
 )
-from compiler.trace import Stimulus
 from compiler.verify import compare
 
 

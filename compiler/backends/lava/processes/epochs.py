@@ -50,7 +50,9 @@ class RoundingBits:
         step = model.time_step
         if step != self._drawn_at:
             self._drawn_at = step
-            self._drawn = model.random_bits(step) / 128 if model.post_values_written else np.zeros(1)
+            self._drawn = (
+                model.random_bits(step) / 128 if model.post_values_written else np.zeros(1)
+            )
         return self._drawn
 
 
