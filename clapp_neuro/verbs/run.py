@@ -24,6 +24,7 @@ from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.frontends.checkpoint import RULES
+from compiler.frontends.convolution import MEAN
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -217,7 +218,7 @@ def _at_most(asked: int | None, available: int, kind: str) -> int:
 def _learning_curve(
     program: Program, signals: dict[str, np.ndarray], result: Result | None
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Loss and share of open gates over the last fifth, for each gate.
+    """Loss and share of open gates over the last fifth, for each layer that has a gate.
 
     The loss is the hinge loss (Eq. 3) in margins, or where a critic rewards the share of -1.
     """
@@ -227,14 +228,14 @@ def _learning_curve(
     last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
-        decided = result.gates[-last:, i]
-        opened[gate.population] = float((decided != 0).mean())
+        decided, layer = result.gates[-last:, i], gate.population.removesuffix(MEAN)
+        opened[layer] = float((decided != 0).mean())
         if gate.classes:  # a critic: how often it was not pleased
-            loss[gate.population] = float((decided < 0).mean())
+            loss[layer] = float((decided < 0).mean())
             continue
         y = signals[gate.modulator][done - last : done].astype(np.float64)
         stays, left = gate.margins
         margin = np.where(y < 0, left, stays)
         missing = np.maximum(0.0, margin - y * result.scores[-last:, i])
-        loss[gate.population] = float(missing.mean() / abs(stays))
+        loss[layer] = float(missing.mean() / abs(stays))
     return loss, opened

@@ -10,10 +10,8 @@ import numpy as np
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
-from lava.proc.conv.process import Conv
 from lava.proc.dense.models import PyDenseModelBitAcc
-from lava.proc.dense.process import Dense
-from lava.utils.weightutils import SignMode
+from lava.proc.sparse.models import PySparseModelBitAcc
 
 from compiler.backends.lava.processes.comparator import (
     Comparator,
@@ -21,23 +19,33 @@ from compiler.backends.lava.processes.comparator import (
     comparator_model,
     modulator_model,
 )
+from compiler.backends.lava.processes.dense import score_sum, static_synapses
+from compiler.backends.lava.processes.epochs import Learning
 from compiler.backends.lava.processes.input import InputPopulation, InputPopulationModel
-from compiler.backends.lava.processes.kernels import SharedKernelsModel
+from compiler.backends.lava.processes.kernels import SharedKernelsModel, shared_kernels
 from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
 from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
+from compiler.backends.lava.processes.sparse import (
+    UntiedSparseModel,
+    static_sparse,
+    untied_synapses,
+)
 from compiler.backends.lava.processes.spike_timing import SpikeTimingDenseModel
 from compiler.backends.lava.recording import Recording
 from compiler.backends.lava.wiring import (
     Clock,
     PopulationWiring,
     arrival_port,
+    folded,
+    out_port,
+    populations,
     projections,
     three_factor,
     wire_population,
 )
 from compiler.products import general, post_registers
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
-from compiler.terms import Connection, Map
+from compiler.terms import Connection
 
 
 class Network:
@@ -67,7 +75,7 @@ class Network:
         self._models: dict[AbstractProcess, type] = {}
         self._links: list[tuple[AbstractProcess, AbstractProcess]] = []
         self._wirings: dict[str, PopulationWiring] = {}
-        self._populations = {p.name: self._population(p) for p in program.populations}
+        self._populations = {p.name: self._population(p) for p in populations(program, learn)}
         for synapses in projections(program, learn):
             self._project(synapses)
         if learn:
@@ -145,32 +153,51 @@ class Network:
         return self._add(process, lif_population_model(wiring))
 
     def _project(self, synapses: Synapses) -> None:
+        learns = self._learn and synapses.rule is not None
+        process = self._plastic(synapses) if learns else self._static(synapses)
         source, target = self._populations[synapses.source], self._populations[synapses.target]
-        if self._learn and synapses.rule is not None:
-            # Rules that learn at any step are followed in the time of their source's spikes.
-            timed = general(synapses)
-            own = synapses.source if timed else synapses.target
-            level = self._program.population(own).level
-            # and end with their source's last fixation, which is over before the top's is
-            top = max(p.level for p in self._program.populations)
-            last_step = self._last_step - (top - level if timed else 0)
-            record = self._recording.synapses[synapses.name]
-            process = plastic_synapses(
-                self._program, synapses, self._clock(level), record, last_step, self._guarded
-            )
-            self._add(process, SpikeTimingDenseModel if timed else ProgramLearningDenseModel)
-            if timed:
-                self._connect(target, "s_out_bap", process, "s_in_bap")
-            if three_factor(synapses.rule):
-                for register in sorted(post_registers(synapses.rule)):
-                    self._connect(target, f"s_out_{register}", process, f"s_in_{register}")
-        elif synapses.connection is Connection.ALL_TO_ALL:
-            process = self._add(static_synapses(synapses), PyDenseModelBitAcc)
-        else:
-            shape = self._program.population(synapses.source).map
-            process = self._add(shared_kernels(synapses, shape), SharedKernelsModel)
-        self._connect(source, "s_out", process, "s_in")
+        self._connect(source, out_port(synapses), process, "s_in")
         self._connect(process, "a_out", target, arrival_port(synapses))
+
+    def _static(self, synapses: Synapses) -> AbstractProcess:
+        source = self._program.population(synapses.source).map
+        target = self._program.population(synapses.target).map
+        if synapses.connection is Connection.ALL_TO_ALL:
+            return self._add(static_synapses(synapses), PyDenseModelBitAcc)
+        if folded(synapses):
+            return self._add(shared_kernels(synapses, source), SharedKernelsModel)
+        return self._add(static_sparse(synapses, source, target), PySparseModelBitAcc)
+
+    def _plastic(self, synapses: Synapses) -> AbstractProcess:
+        assert synapses.rule is not None
+        source = self._program.population(synapses.source)
+        target = self._program.population(synapses.target)
+        # Rules that learn at any step are followed in the time of their source's spikes.
+        timed = general(synapses)
+        level = (source if timed else target).level
+        # and end with their source's last fixation, which is over before the top's is
+        top = max(p.level for p in self._program.populations)
+        learning = Learning(
+            self._program,
+            synapses,
+            self._clock(level),
+            self._recording.synapses[synapses.name],
+            self._last_step - (top - level if timed else 0),
+            self._guarded,
+        )
+        if synapses.connection is Connection.UNTIED:
+            untied = untied_synapses(learning, source.map, target.map)
+            process = self._add(untied, UntiedSparseModel)
+        else:
+            model = SpikeTimingDenseModel if timed else ProgramLearningDenseModel
+            process = self._add(plastic_synapses(learning), model)
+        soma = self._populations[synapses.target]
+        if timed:
+            self._connect(soma, "s_out_bap", process, "s_in_bap")
+        if three_factor(synapses.rule):
+            for register in sorted(post_registers(synapses.rule)):
+                self._connect(soma, f"s_out_{register}", process, f"s_in_{register}")
+        return process
 
     def _broadcast(self) -> None:
         """Comparators, modulators, and what they tell whom."""
@@ -212,46 +239,9 @@ class Network:
         return self._add(process, modulator_model(receivers))
 
 
-def static_synapses(synapses: Synapses) -> Dense:
-    """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved."""
-    return Dense(
-        weights=2 * synapses.weights.astype(np.int32),
-        name=synapses.name,
-        weight_exp=-1,
-        num_message_bits=8,
-        sign_mode=SignMode.MIXED,
-    )
-
-
-def shared_kernels(synapses: Synapses, source: Map) -> Conv:
-    """Lava's own convolution; it turns kernels round, and takes (C_out, width, height, C_in).
-
-    A pool is one kernel for every channel on its own, with a stride of its width.
-    """
-    kernels, how = synapses.weights.astype(np.int32), {"padding": synapses.weights.shape[-1] // 2}
-    if synapses.connection is Connection.POOL:
-        kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
-        how = {"stride": kernels.shape[-1], "groups": source[0]}
-    turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
-    return Conv(
-        weight=np.ascontiguousarray(turned),
-        input_shape=source[::-1],
-        num_message_bits=8,
-        name=synapses.name,
-        **how,
-    )
-
-
 def comparator_port(gate: Gate) -> str:
     """The port of a modulator that reaches a gate's comparator."""
     return f"to_comparator_{gate.name}"
-
-
-def score_sum(size: int, classes: int) -> Dense:
-    """Synapses of weight 1 from a population onto its comparator, or onto a critic's classes."""
-    rows = max(1, classes)
-    turns = np.arange(rows)[:, None] == np.arange(size) % rows
-    return Dense(weights=turns.astype(np.int32), num_message_bits=24, sign_mode=SignMode.EXCITATORY)
 
 
 def _connected(

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 
 from clapp_neuro.errors import InputError
-from compiler.backends.lava.wiring import projections, signal_phase
+from compiler.backends.lava.wiring import folded, projections, signal_phase
 from compiler.connectivity import fan_in
-from compiler.ir import Compartment, Connection, Quantity
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import decimations, general
 from compiler.program import (
     MEMBRANE_MAX,
@@ -17,10 +17,12 @@ from compiler.program import (
     Gate,
     Program,
     ProgramPopulation,
+    Relay,
     Soma,
     Synapses,
+    Tally,
 )
-from compiler.terms import COMPARTMENT_OF
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 from compiler.trace import Stimulus
 
 INTENSITY_MAX = 255
@@ -76,6 +78,8 @@ def _messages(program: Program, population: ProgramPopulation) -> Iterator[str]:
     for message in population.messages:
         if population.spiking and message.step < steps:
             yield f"{population.name} sends a message at tau {message.step}, when it spikes"
+        if message.quantity is Quantity.WINNER and not isinstance(population.soma, Relay):
+            yield f"{population.name} sends who won, but is no relay"
 
 
 def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
@@ -84,24 +88,34 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
         yield f"{synapses.name} ends on the input {target.name}"
         return
     if synapses.compartment is not Compartment.SOMA:
-        if len(synapses.listens) != 1:
-            yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
+        yield from _collected(synapses, source)
     elif source.level + 1 != target.level:
         yield f"{synapses.name} does not climb one level"
     elif not source.spiking and not target.latched:
-        yield f"{synapses.name} drives {target.name} by spikes, which an input does not send"
+        yield f"{synapses.name} drives {target.name} by spikes, which {source.name} does not send"
     elif source.spiking and target.latched:
         yield f"{synapses.name} sends spikes to {target.name}, which latches one message"
     if isinstance(target.soma, Soma) and target.soma.reset not in ("subtract", "zero"):
         yield f"{target.name} resets by '{target.soma.reset}'"
-    if synapses.connection is Connection.ALL_TO_ALL:
-        if not (source.shape is None and target.shape is None):
-            yield f"{synapses.name} connects all of a map, which Lava's Dense takes flat only"
+    if synapses.connection in CHANNELWISE or synapses.connection is Connection.ALL_TO_ALL:
         return
     largest = INTENSITY_MAX if source.soma is None else 1
-    inputs = fan_in(synapses.connection, synapses.weights.shape)
-    if inputs * program.weight_max * largest > MEMBRANE_MAX:
+    sums = fan_in(synapses.connection, synapses.weights.shape) * program.weight_max * largest
+    if folded(synapses) and sums > MEMBRANE_MAX:
         yield f"the sums of {synapses.name} may need more than the 24 bits of Lava's Conv"
+    if not folded(synapses) and 2 * sums >= 1 << INT32_BITS:
+        yield f"the sums of {synapses.name} may need more than the 32 bits of Lava's Sparse"
+
+
+def _collected(synapses: Synapses, source: ProgramPopulation) -> Iterator[str]:
+    """What a compartment other than the soma hears: one message a fixation, from any level."""
+    if len(synapses.listens) != 1:
+        yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
+    for tau in synapses.listens:
+        if all(message.step != tau for message in source.messages):
+            yield f"{synapses.name} listens at tau {tau}, when {source.name} sends no message"
+    if synapses.compartment is Compartment.INHIBITION and not isinstance(source.soma, Relay):
+        yield f"{synapses.name} inhibits, but {source.name} are no relays"
 
 
 def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
@@ -111,15 +125,17 @@ def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
         if k > DECIMATION_MAX:
             yield f"{synapses.name} learns every 2^{k} steps, at most 2^{DECIMATION_MAX}"
     if general(synapses):
+        if synapses.connection is not Connection.ALL_TO_ALL:
+            yield f"{synapses.name} learns from spike times, with synapses that are not all-to-all"
         yield from _overwritten(program, synapses, source)
         return
-    sent = {m.step: m for m in source.messages}
+    sent = {m.step: m for m in source.messages if m.quantity in PRE_QUANTITIES}
     for slot in synapses.slots:
         message = sent.get(slot + target.level - source.level)
         if message is None:
-            yield f"{synapses.name} learns at tau {slot}, when {source.name} sends no message"
+            yield f"{synapses.name} learns at tau {slot}, when {source.name} sends no trace"
             continue
-        largest = program.timetable.steps if source.soma is not None else INTENSITY_MAX
+        largest = _largest_count(program, source)
         # Lava rounds payload / 2 half to even, so only even payloads mean what the program says.
         if message.lift < 1 or (largest >> message.drop) << (message.lift - 1) > TRACE_MAX:
             yield f"{source.name} sends a trace at tau {message.step} that is odd or beyond 7 bits"
@@ -136,7 +152,7 @@ def _overwritten(program: Program, synapses: Synapses, source: ProgramPopulation
     assert synapses.rule is not None
     if any(trace.name == "x1" for trace in synapses.rule.traces):
         return
-    largest = program.timetable.steps if source.soma is not None else INTENSITY_MAX
+    largest = _largest_count(program, source)
     for message in source.messages:
         if (largest >> message.drop) << message.lift > 2 * INTENSITY_MAX:
             yield f"{source.name} sends a trace at tau {message.step} that is beyond 8 bits"
@@ -160,10 +176,16 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
             )
 
 
+def _largest_count(program: Program, population: ProgramPopulation) -> int:
+    if population.soma is None:
+        return INTENSITY_MAX
+    most = population.soma.most if isinstance(population.soma, Tally) else 1
+    return program.timetable.steps * most
+
+
 def _largest(program: Program, population: str, quantity: Quantity) -> int:
-    steps = program.timetable.steps
     if quantity in (Quantity.COUNT, Quantity.PREVIOUS_COUNT, Quantity.CHANGE):
-        return steps
+        return _largest_count(program, program.population(population))
     if quantity is Quantity.DEVIATION:
         return MEMBRANE_MAX
     if quantity in COMPARTMENT_OF:
@@ -172,6 +194,8 @@ def _largest(program: Program, population: str, quantity: Quantity) -> int:
             for s in program.synapses
             if s.target == population and s.compartment is COMPARTMENT_OF[quantity]
         ]
+        if any(s.connection in CHANNELWISE for s in inputs):
+            return MEMBRANE_MAX  # somebody else's prediction
         reached = sum(program.weight_max * INTENSITY_MAX * s.weights.shape[1] for s in inputs)
         return min(reached, MEMBRANE_MAX)
     return 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.backends.lava.wiring import populations
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 
 
@@ -84,7 +85,7 @@ class Recording:
         timetable = program.timetable
         # When one is over at the top, the lower levels are already in the next ones.
         slots = kept + 1 + _top(program) // timetable.period
-        lifs = [p for p in program.populations if p.soma is not None]
+        lifs = [p for p in populations(program, learn) if p.soma is not None]
         plastic = [s for s in program.synapses if learn and s.rule is not None]
         return Recording(
             {p.name: PopulationRecord(p, timetable.steps, slots, detailed) for p in lifs},

@@ -116,6 +116,14 @@ class NeuronState:
         self.spiked = ((mask & self.membrane) > 0).astype(np.int64)
         self.count += self.spiked
 
+    def tally(self, received: np.ndarray) -> None:
+        """One step of neurons that add up what they receive, and do not spike."""
+        self.count += received
+
+    def inhibit(self, received: np.ndarray, winner: int) -> None:
+        """Whoever did not win the pooling, so whoever lacks the winner's bit, forgets its count."""
+        self.count[received & winner == 0] = 0
+
     def quantity(self, quantity: Quantity) -> np.ndarray:
         """The value of a quantity, int64 (N,)."""
         if quantity is Quantity.SURROGATE:
@@ -130,6 +138,7 @@ class NeuronState:
             Quantity.PREVIOUS_COUNT: self.previous,
             Quantity.APICAL: self.apical,
             Quantity.RETRO: self.retro,
+            Quantity.WINNER: self.membrane,
         }[quantity]
 
     def average(self, averages: Averages, signal: int) -> None:

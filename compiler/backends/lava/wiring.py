@@ -16,13 +16,15 @@ from compiler.program import (
     Gate,
     Program,
     ProgramPopulation,
+    Relay,
     SumOfProducts,
     Synapses,
+    Tally,
     Timetable,
     Trace,
 )
 from compiler.rounding import trace_stream
-from compiler.terms import Compartment
+from compiler.terms import Compartment, Connection
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,17 @@ class Clock:
 
 @dataclass(frozen=True)
 class Arrival:
-    """What a projection delivers: port `port`, used at the target's tau in `steps` only."""
+    """What a projection delivers: port `port`, used at the target's tau in `steps` only.
+
+    `folded` where it comes as a map. `winner` is, of an inhibition, the bit of whoever has won.
+    """
 
     port: str
     compartment: Compartment
     steps: frozenset[int]
     shift: int
+    folded: bool = False
+    winner: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,24 +89,44 @@ class PopulationWiring:
     traces: tuple[SomaTrace, ...] = ()
 
 
-def wire_shape(population: ProgramPopulation) -> tuple[int, ...]:
-    """The shape of a population's ports: flat, or width, height, channels, as of Lava's Conv."""
-    return (population.size,) if population.shape is None else population.shape[::-1]
+def folded(synapses: Synapses) -> bool:
+    """Whether a projection is Lava's Conv, whose ports are maps; all others have flat ones."""
+    return synapses.connection in (Connection.CONVOLUTION, Connection.POOL)
 
 
-def to_wire(population: ProgramPopulation, values: np.ndarray) -> np.ndarray:
-    """Values (N,) in the program's order, in the shape of the population's ports."""
-    return values if population.shape is None else values.reshape(population.shape).T
+def folded_shape(population: ProgramPopulation) -> tuple[int, ...]:
+    """The shape of a population for Lava's Conv: width, height, channels."""
+    return population.map[::-1]
 
 
-def from_wire(values: np.ndarray) -> np.ndarray:
-    """What arrived at a port, (N,) in the program's order."""
+def fold(population: ProgramPopulation, values: np.ndarray) -> np.ndarray:
+    """Values (N,) in the program's order, as Lava's Conv takes them."""
+    return values.reshape(population.map).T
+
+
+def unfold(values: np.ndarray) -> np.ndarray:
+    """What Lava's Conv sent, (N,) in the program's order."""
     return values.T.ravel()
+
+
+def populations(program: Program, learn: bool) -> tuple[ProgramPopulation, ...]:
+    """The populations that a run needs; means of maps serve learning alone."""
+    return tuple(p for p in program.populations if learn or not isinstance(p.soma, Tally))
 
 
 def projections(program: Program, learn: bool) -> tuple[Synapses, ...]:
     """The projections that a run needs; without learning only those that drive a soma."""
-    return tuple(s for s in program.synapses if learn or s.compartment is Compartment.SOMA)
+    there = {p.name for p in populations(program, learn)}
+    return tuple(
+        s
+        for s in program.synapses
+        if learn or (s.compartment is Compartment.SOMA and s.target in there)
+    )
+
+
+def out_port(synapses: Synapses) -> str:
+    """The port of the source from which a projection begins."""
+    return "s_out_map" if folded(synapses) else "s_out"
 
 
 def arrival_port(synapses: Synapses) -> str:
@@ -162,7 +189,14 @@ def three_factor(rule: SumOfProducts) -> bool:
 
 def _arrival(program: Program, synapses: Synapses) -> Arrival:
     # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
-    delay = 1 + program.population(synapses.source).level
-    delay -= program.population(synapses.target).level
+    source = program.population(synapses.source)
+    delay = 1 + source.level - program.population(synapses.target).level
     steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
-    return Arrival(arrival_port(synapses), synapses.compartment, steps, synapses.delivery_shift)
+    return Arrival(
+        arrival_port(synapses),
+        synapses.compartment,
+        steps,
+        synapses.delivery_shift,
+        folded=folded(synapses),
+        winner=1 << source.soma.neighbours - 1 if isinstance(source.soma, Relay) else 0,
+    )

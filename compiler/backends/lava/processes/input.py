@@ -13,7 +13,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from compiler.backends.lava.soma import NeuronState, spread_spikes
-from compiler.backends.lava.wiring import Clock, to_wire, wire_shape
+from compiler.backends.lava.wiring import Clock, fold, folded_shape
 from compiler.program import ProgramPopulation
 
 
@@ -24,7 +24,8 @@ class InputPopulation(AbstractProcess):
         self, *, population: ProgramPopulation, clock: Clock, intensities: np.ndarray
     ) -> None:
         super().__init__(population=population, clock=clock, intensities=intensities)
-        self.s_out = OutPort(shape=wire_shape(population))
+        self.s_out = OutPort(shape=(population.size,))
+        self.s_out_map = OutPort(shape=folded_shape(population))
 
 
 @implements(proc=InputPopulation, protocol=LoihiProtocol)
@@ -33,6 +34,7 @@ class InputPopulationModel(PyLoihiProcessModel):
     """Spikes or at most one graded message a step, by the timetable; silent after the last."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
+    s_out_map: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
 
     def __init__(self, proc_params: dict) -> None:
         super().__init__(proc_params)
@@ -59,6 +61,7 @@ class InputPopulationModel(PyLoihiProcessModel):
             payload = spread_spikes(state.count, tau)
         else:
             payload = self._silence
-        self.s_out.send(to_wire(self._population, payload))
+        self.s_out.send(payload)
+        self.s_out_map.send(fold(self._population, payload))
         if tau == self._clock.timetable.predict:
             state.end_fixation()

@@ -22,11 +22,11 @@ from compiler.backends.lava.wiring import (
     Arrival,
     Clock,
     PopulationWiring,
-    from_wire,
-    to_wire,
-    wire_shape,
+    fold,
+    folded_shape,
+    unfold,
 )
-from compiler.program import ProgramPopulation, Relay
+from compiler.program import ProgramPopulation, Relay, Tally
 from compiler.terms import Compartment
 
 STATES = ("membrane", "count", "previous", "apical", "retro", "mean", "variance")
@@ -54,9 +54,11 @@ class LifPopulation(LearningNeuronProcess, AbstractProcess):
             seed=seed,
             record=record,
         )
-        self.s_out = OutPort(shape=wire_shape(population))
+        self.s_out = OutPort(shape=shape)
+        self.s_out_map = OutPort(shape=folded_shape(population))
         for arrival in wiring.arrivals:
-            setattr(self, arrival.port, InPort(shape=wire_shape(population)))
+            arriving = folded_shape(population) if arrival.folded else shape
+            setattr(self, arrival.port, InPort(shape=arriving))
         for signal in wiring.signals[1:]:  # the first one has Lava's own port
             setattr(self, signal.port, InPort(shape=shape))
         for score in wiring.scores:
@@ -74,7 +76,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
     keeps the loops among them from waiting for one another.
     """
 
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=8)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    s_out_map: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     membrane: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     count: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
     previous: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
@@ -110,7 +113,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
     def run_spk(self) -> None:
         """One time step."""
         fixation, tau = self._clock.at(self.time_step)
-        received = {a.port: from_wire(getattr(self, a.port).recv()) for a in self._wiring.arrivals}
+        received = {a.port: self._receive(a) for a in self._wiring.arrivals}
         for signal in self._wiring.signals:
             value = getattr(self, signal.port).recv()
             if tau == signal.step:
@@ -122,6 +125,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._collect(Compartment.RETRO, state.retro, received, tau)
         if tau < self._clock.timetable.steps:
             self._integrate(received, tau)
+        for arrival in self._compartments[Compartment.INHIBITION]:
+            if tau in arrival.steps:
+                state.inhibit(received[arrival.port], arrival.winner)
         self._send(fixation, tau)
         self._average(fixation, tau)
         self._write_post_values(fixation, tau)
@@ -130,6 +136,11 @@ class LifPopulationModel(LearningNeuronModelFixed):
             state.end_fixation()
         for name in STATES:
             setattr(self, name, getattr(state, name))
+
+    def _receive(self, arrival: Arrival) -> np.ndarray:
+        """What a projection delivers in this step, (N,) in the program's order."""
+        values = getattr(self, arrival.port).recv()
+        return unfold(values) if arrival.folded else values
 
     def _collect(
         self, compartment: Compartment, target: np.ndarray, received: dict[str, Any], tau: int
@@ -165,6 +176,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
         if isinstance(soma, Relay):
             state.relay(current)
             return
+        if isinstance(soma, Tally):
+            state.tally(current)
+            return
         assert soma is not None
         if soma.latched:
             state.held += current
@@ -179,7 +193,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
             payload = state.payload(self._messages[tau])
         else:
             payload = state.spiked if tau < timetable.steps else self._silence
-        self.s_out.send(to_wire(self._population, payload))
+        self.s_out.send(payload)
+        self.s_out_map.send(fold(self._population, payload))
         for score in self._wiring.scores:
             gate, message = score.gate, self._silence
             if fixation >= 0 and tau == timetable.steps:
@@ -224,8 +239,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
             return
         record, state, timetable = self._record, self._state, self._clock.timetable
         slot = fixation % record.slots
-        if tau == timetable.steps - 1:
-            record.counts[slot] = state.count
+        if tau == timetable.predict:
+            record.counts[slot] = state.count  # after the inhibition, where a run learns
         if not record.detailed:
             return
         if tau < timetable.steps:

@@ -32,8 +32,8 @@ class SpikeTimingDenseModel(ProgramLearningDenseModel):
 
     def lrn_guard(self) -> bool:
         """Whether this step has a learning epoch."""
-        fixation, _ = self._clock.at(self.time_step)
-        if fixation >= 0 and self.time_step <= self._last_step:
+        fixation, _ = self._learning.clock.at(self.time_step)
+        if fixation >= 0 and self.time_step <= self._learning.last_step:
             return True
         self._reset_dependencies_and_spike_times()
         return False
@@ -58,8 +58,10 @@ class SpikeTimingDenseModel(ProgramLearningDenseModel):
     ) -> np.ndarray:
         after = np.array(before)
         for i, name in enumerate(names):
-            stream = trace_stream(self._synapses.index, TRACES.index(name))
-            random = words(self._seed, stream, self.time_step, after.shape[1]).astype(np.int64)
+            stream = trace_stream(self._learning.synapses.index, TRACES.index(name))
+            random = words(
+                self._learning.program.seed, stream, self.time_step, after.shape[1]
+            ).astype(np.int64)
             # Lava rounds up where its number is below the fraction, we where ours reaches a whole
             # one with it. The half keeps an exponential that is off by its last bit from mattering.
             late = (DECAY_ONE - 0.5 - random % DECAY_ONE) / DECAY_ONE
