@@ -112,12 +112,16 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
             if value.rectified not in ("", "half", "full"):
                 yield f"{population.name} has a gate rectified '{value.rectified}'"
+            if Quantity.WINNER in value.factors:
+                yield f"{population.name} reads who has won, which only a message tells"
             if Quantity.DEVIATION in value.factors and population.averages is None:
                 yield f"{population.name} reads a deviation, but keeps no averages"
         yield from _of_averages(program, population)
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
+        if Quantity.WINNER in gate.score:
+            yield f"{gate.name} reads who has won, which only a message tells"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
         if gate.population in sizes and program.population(gate.population).soma is None:

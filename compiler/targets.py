@@ -143,7 +143,7 @@ class Capabilities(Part):
 
 
 class EventEnergy(Part):
-    """Joules an event of the neuron cores; `management_step` a time step of the rest."""
+    """Joules an event of the neuron cores; the last two are of the management processors."""
 
     synaptic_operation: Coefficient
     neuron_update_active: Coefficient
@@ -155,7 +155,8 @@ class EventEnergy(Part):
     post_write: Coefficient
     learning_visit: Coefficient  # a synapse visited with post value zero
     plastic_update: Coefficient  # a synapse changed
-    management_step: Coefficient
+    management_step: Coefficient  # a time step of all that is not a neuron core
+    averaged_synapse: Coefficient = Missing(missing="not stated")  # read, added up, and written
 
 
 class Power(Part):

@@ -161,6 +161,8 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("compares the positions of layer1", lambda: gates(population="layer1")),
     ("reads the surrogate of the mean", lambda: gates(score=(Quantity.SURROGATE,))),
     ("is a mean and has no surrogate", lambda: reading("layer1.mean", Quantity.SURROGATE)),
+    ("layer1 reads who has won", lambda: reading("layer1", Quantity.WINNER)),
+    ("layer1.gate reads who has won", lambda: gates(score=(Quantity.WINNER,))),
     ("relays, and writes post values", lambda: reading("layer1.pool")),
     ("climbs 2 levels onto the soma", lambda: population("layer1.pool", level=3)),
     ("layer1.dendrite climbs -3 levels onto the apical", lambda: higher("layer1.dendrite")),

@@ -311,4 +311,4 @@ def test_vgg_6_that_learns_says_which_limits_bind():
     assert placed == sum(synapses_of(program, s) for s in program.synapses) > 230_000_000
     bits = sum(core.total("memory_bytes") for core in placement.cores) * 8 / placed
     assert 17 < bits < 24, "weight and tag have 17 bits, and lists have a head and whole words"
-    assert {core.binds for core in placement.cores if "layer2" in str(core.slices[0])} == {MEMORY}
+    assert MEMORY in {core.binds for core in placement.cores if "layer2" in str(core.slices[0])}

@@ -92,9 +92,10 @@ def test_damaged_states_are_refused(bundle: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=fault):
             read_unfinished(tmp_path / "b.clapp")
 
-    older = {"run.synapse_counts": run.state.synapse_counts[:, : SynapseCount.OPERATIONS]}
-    without_maps = from_parts(numbers, {**arrays, **older}).state
-    assert np.array_equal(without_maps.synapse_counts, run.state.synapse_counts)
+    for columns in (SynapseCount.OPERATIONS, SynapseCount.VISITED, SynapseCount.AVERAGED):
+        older = {"run.synapse_counts": run.state.synapse_counts[:, :columns]}
+        without = from_parts(numbers, {**arrays, **older}).state  # maps, or rules, or copies
+        assert np.array_equal(without.synapse_counts, run.state.synapse_counts)
     refused("fields is int32", fields=run.state.fields[:, 1:])
     refused("scores is int64", scores=run.state.scores[1:])
     refused("gates is float64", gates=run.state.gates.astype(float))

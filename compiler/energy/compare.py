@@ -3,7 +3,8 @@
 Event-driven machines pay for synaptic operations and neuron updates that happened. Conventional
 ones are taken as dense: every synapse costs a multiply-accumulate at each time step, whether a
 spike arrives or not. Their learning is counted as generously as it can be: predictions and
-retrodictions once a fixation, an outer product only in slots that had something to learn.
+retrodictions once a fixation, an outer product only in slots that had something to learn, and one
+operation for each copy of a synapse that is averaged.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from compiler.energy.band import Band, Line, NotPublished, total
 from compiler.energy.estimate import Estimate, Lines, estimate
 from compiler.events import Events
 from compiler.events.neurobench import dense_forward_operations, synapses_of
-from compiler.ir import Compartment
 from compiler.passes.place import place
-from compiler.program import Program
+from compiler.program import Program, Tally
 from compiler.targets import (
     ConventionalMachine,
     load_machine,
@@ -125,18 +125,21 @@ def dense_operations(events: Events, program: Program) -> tuple[tuple[int, int],
     """((inference, learning) multiply-accumulates, (inference, learning) neuron operations)."""
     fixations, steps = events.fixations, events.steps
     somata = [p for p in program.populations if p.soma is not None]
+    means = sum(p.size for p in somata if isinstance(p.soma, Tally))
     forward = fixations * dense_forward_operations(program)
-    updates = fixations * steps * sum(p.size for p in somata)
+    updates = fixations * steps * (sum(p.size for p in somata) - means)
     if not events.learn:
         return (forward, 0), (updates, 0)
     size = {s.name: synapses_of(program, s) for s in program.synapses}
+    driving = {s.name for s in program.forward}
     delivered = fixations * sum(
-        size[s.name] for s in program.synapses if s.compartment is not Compartment.SOMA
+        size[s.name] * len(s.listens) for s in program.synapses if s.name not in driving
     )
     scores = fixations * sum(program.population(g.population).size for g in program.gates)
     outer = sum(s.learning_slots * size[s.name] for s in events.projections)
-    post = fixations * sum(p.size * len(p.post_values) for p in somata)
-    return (forward, delivered + scores + outer), (updates, post)
+    averaged = sum(s.averaged for s in events.projections)
+    post = fixations * (steps * means + sum(p.size * len(p.post_values) for p in somata))
+    return (forward, delivered + scores + outer + averaged), (updates, post)
 
 
 def _as_lines(parts: dict[str, Band]) -> dict[str, Line]:

@@ -3,6 +3,7 @@
     dynamic     = sum over kinds of events of count * coefficient
     static      = time * static power of the cores in use (upper bound: of whole chips)
     management  = time steps * coefficient of the management CPUs and input/output
+                  + synapses that they average * coefficient
     total       = their sum
     time        = time steps * (barrier + step overhead) + events of the busiest core * their times
 
@@ -232,9 +233,12 @@ def _lines(
     seconds = _time(totals, cores, machine)
     static = _static(seconds, placement, machine)
     steps = totals.time_steps
-    management = cost(steps, machine.energy.management_step, "management")
-    if management is None:
-        management = NotPublished("part of other lines", ("management",))
+    managed = (
+        cost(steps, machine.energy.management_step, "management"),
+        cost(totals.averaged, machine.energy.averaged_synapse, "averaged_synapse"),
+    )
+    found = [part for part in managed if part is not None]
+    management = total(found) if found else NotPublished("part of other lines", ("management",))
     return Lines(dynamic, static, management, total([dynamic, static, management]), seconds)
 
 

@@ -116,9 +116,10 @@ def _population_totals(events: Events, name: str) -> tuple[dict[str, int], dict[
         (),
     )
     learning = _as_dict(only.learning)
-    # The gate's broadcast ends on synapses of the population.
-    received = sum(g.broadcast_operations for g in events.gates if g.population == name)
-    learning["synaptic_operations"] += received
+    # A gate's broadcast ends on synapses of all its listeners.
+    neurons = sum(p.neurons for p in only.populations)
+    broadcasts = sum(g.broadcasts for g in events.gates if name in g.listeners)
+    learning["synaptic_operations"] += broadcasts * neurons
     return _as_dict(only.inference), learning
 
 

@@ -12,7 +12,11 @@ from compiler.events.records import Events, GateEvents, PopulationEvents, Projec
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
 from compiler.products import general
-from compiler.program import Gate, Program, ProgramPopulation, Synapses
+from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
+from compiler.timing import DOWNWARD, arrival, carried
+
+BORDERED = (Connection.CONVOLUTION, Connection.UNTIED, Connection.POOL)
+"""Connections whose neurons reach fewer others at the border of a map."""
 
 
 def count_events(
@@ -26,7 +30,7 @@ def count_events(
 ) -> Events:
     """Names the simulator's counters and derives the rest from the program.
 
-    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 8), gates
+    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 9), gates
     (G, 3), columns as in `compiler.events.columns`. Without `learn` only the forward
     pass is counted. ValueError where a shape does not belong to the program.
     """
@@ -42,12 +46,14 @@ def count_events(
             )
     run = _Run(program, fixations, learn)
     sent: dict[str, _Sent] = {}
+    whole = _whole_messages(program, synapse_counters) if learn else {}
     populations = []
     for row, population in zip(population_counters, program.populations, strict=False):
         counts = {c: int(row[c]) for c in PopulationCount}
         by_quantity = {
             Quantity.COUNT: counts[PopulationCount.COUNT_MESSAGES],
             Quantity.PREVIOUS_COUNT: counts[PopulationCount.PREVIOUS_MESSAGES],
+            **whole.get(population.name, {}),
         }
         sent[population.name] = run.sent(
             population,
@@ -55,9 +61,7 @@ def count_events(
             nonzero=by_quantity,
             scores=counts[PopulationCount.SCORE_MESSAGES],
         )
-        updates = fixations * run.steps * population.size if population.soma else 0
-        active = counts[PopulationCount.ACTIVE_UPDATES]
-        phases = run.phase_updates(population)
+        updates, phases = run.updates(population, counts[PopulationCount.ACTIVE_UPDATES])
         populations.append(
             PopulationEvents(
                 name=population.name,
@@ -68,8 +72,8 @@ def count_events(
                 graded_messages=sent[population.name].total(run.phase_steps(population)),
                 score_messages=sent[population.name].scores,
                 signal_messages=fixations * len(run.modulators(population)),
-                active_updates=active,
-                idle_updates=updates - active,
+                active_updates=updates[0],
+                idle_updates=updates[1],
                 phase_active_updates=phases[0],
                 phase_idle_updates=phases[1],
                 post_writes=counts[PopulationCount.POST_WRITES],
@@ -97,6 +101,20 @@ def count_events(
         projections=tuple(projections),
         gates=tuple(gates),
     )
+
+
+def _whole_messages(
+    program: Program, synapse_counters: np.ndarray
+) -> dict[str, dict[Quantity, int]]:
+    """Messages that are no counts, by sender: each reaches as many neurons as any other."""
+    sent: dict[str, dict[Quantity, int]] = {}
+    for row, s in zip(synapse_counters, program.synapses, strict=False):
+        if s.connection in DOWNWARD:
+            (quantity,) = carried(s)
+            reached = largest_fan_out(s.connection, s.weights.shape)
+            operations = int(row[SynapseCount.OPERATIONS])
+            sent.setdefault(s.source, {})[quantity] = operations // reached
+    return sent
 
 
 @dataclass(frozen=True)
@@ -157,14 +175,32 @@ class _Run:
         """Steps of all other graded messages."""
         return {m.step for m in population.messages} - self.forward_steps(population)
 
+    def updates(
+        self, population: ProgramPopulation, active: int
+    ) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(active, idle) neuron updates of the forward pass, and the same of learning.
+
+        A mean adds up spikes during the presentation, but only because the network learns.
+        """
+        if population.soma is None:
+            return (0, 0), (0, 0)
+        shown = active, self.fixations * self.steps * population.size - active
+        after = self.phase_updates(population)
+        if not isinstance(population.soma, Tally):
+            return shown, after
+        if not self.learn:
+            return (0, 0), (0, 0)
+        return (0, 0), (shown[0] + after[0], shown[1] + after[1])
+
     def phase_updates(self, population: ProgramPopulation) -> tuple[int, int]:
         """(active, idle) neuron updates after the presentation, from the timetable."""
-        if population.soma is None or not self.learn:
+        if not self.learn:
             return 0, 0
         busy = {m.step for m in population.messages} | {v.step for v in population.post_values}
+        named = {p.name: p for p in self.program.populations}
         for s in self.program.synapses:
-            if s.target == population.name and s.compartment is not Compartment.SOMA:
-                busy |= {step + 1 for step in s.listens}  # delivered one step after it was sent
+            if s.target == population.name and s.compartment is not Compartment.SOMA and s.listens:
+                busy.add(arrival(s, named))
         if population.averages is not None:
             busy.add(self.steps)
         if self.modulators(population):  # sent as a fixation begins, which is earlier here
@@ -182,22 +218,25 @@ class _Run:
     def projection(
         self, synapses: Synapses, sent: _Sent, counts: dict[str, int]
     ) -> ProjectionEvents:
-        of_all = synapses.connection is Connection.ALL_TO_ALL
+        target = self.program.population(synapses.target)
         fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
         plastic = synapses.rule is not None and self.learn
         soma = synapses.compartment is Compartment.SOMA
+        forward = soma and not isinstance(target.soma, Tally)
         listens = set(synapses.listens)
         graded = sent.total(listens)
         spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
-        heard = graded + spikes
+        heard = graded + spikes if forward or self.learn else 0
         # at the border of a map a neuron reaches fewer positions: the simulator counts those
-        operations = heard * fan_out if of_all else counts["OPERATIONS"]
+        operations = counts["OPERATIONS"] if synapses.connection in BORDERED else heard * fan_out
         everything = sent.spikes + sum(sent.graded.values()) + sent.scores
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
         if general(synapses):
             visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
+        untied = synapses.connection is Connection.UNTIED
+        row = synapses.weights.shape[1] if untied else fan_out  # a row for each position
         return ProjectionEvents(
             name=synapses.name,
             source=synapses.source,
@@ -206,17 +245,18 @@ class _Run:
             fan_out=fan_out,
             plastic=plastic,
             messages=everything,
-            forward_messages=heard if soma else 0,
-            forward_operations=operations if soma else 0,
-            graded_operations=operations if soma and graded else 0,
-            delivered_operations=0 if soma else operations,
+            forward_messages=heard if forward else 0,
+            forward_operations=operations if forward else 0,
+            graded_operations=operations if forward and graded else 0,
+            delivered_operations=0 if forward else operations,
             ignored_operations=(everything - heard) * fan_out,
             trace_writes=everything if plastic else 0,
             learning_visits=visits,
-            plastic_updates=counts["ROWS_LEARNED"] * fan_out + counts["VISITED"],
+            plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"],
             learning_slots=counts["EPOCHS"],
             carry_visits=counts["CARRY_VISITS"],
             carries=counts["CARRIED"],
+            averaged=counts["AVERAGED"] if plastic else 0,
             tag_clipped=counts["TAG_CLIPPED"],
             weight_clipped=counts["WEIGHT_CLIPPED"],
         )

@@ -13,8 +13,7 @@ import numpy as np
 
 from compiler.connectivity import synapse_count
 from compiler.events.records import Events
-from compiler.ir import Compartment
-from compiler.program import Program, Synapses
+from compiler.program import Program, Relay, Soma, Synapses
 
 
 def neurobench(program: Program, events: Events) -> dict[str, Any]:
@@ -30,7 +29,8 @@ def neurobench(program: Program, events: Events) -> dict[str, Any]:
     elements = sum(size.values())
     zeros = sum(round((1 - density[name]) * n) for name, n in size.items())
     neurons = sum(p.neurons for p in events.populations if not p.host)
-    chances = events.fixations * events.steps * neurons
+    spiking = sum(p.size for p in program.populations if isinstance(p.soma, Soma | Relay))
+    chances = events.fixations * events.steps * spiking
     each = max(events.fixations, 1)
     macs = sum(s.graded_operations * density[s.name] for s in events.projections)
     acs = sum(
@@ -59,6 +59,7 @@ def neurobench(program: Program, events: Events) -> dict[str, Any]:
             "trace_writes": learning.trace_writes / each,
             "post_writes": learning.post_writes / each,
             "carries": learning.carries / each,
+            "averaged": learning.averaged / each,
             "modulator_operations": sum(g.broadcast_operations for g in events.gates) / each,
         },
     }
@@ -69,11 +70,7 @@ def dense_forward_operations(program: Program) -> int:
 
     A latched population receives its constant current once, the others at every time step.
     """
-    return sum(
-        synapses_of(program, s) * len(s.listens)
-        for s in program.synapses
-        if s.compartment is Compartment.SOMA
-    )
+    return sum(synapses_of(program, s) * len(s.listens) for s in program.forward)
 
 
 def synapses_of(program: Program, s: Synapses) -> int:

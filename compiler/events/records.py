@@ -14,8 +14,8 @@ class PopulationEvents:
     are neuron times step; in the phases after the presentation a population counts as active at
     the steps at which the timetable lets it receive, send or write. `signal_messages` come from
     modulators that its neurons hear directly (one a fixation: an upper bound, zero is no message),
-    each to all of them. `silent` and `saturated` count neuron-fixations with no spike and with a
-    spike at every step.
+    each to all of them. All updates of a mean count as those of the phases. `silent` and
+    `saturated` count neuron-fixations with no spike and with a spike at every step.
     """
 
     name: str
@@ -43,10 +43,13 @@ class ProjectionEvents:
     """Sums over all fixations; synaptic operations are messages times the neuron's own fan-out.
 
     That is `fan_out`, but for the neurons at the border of a map, which reach fewer. `forward`
-    messages and operations drive a soma, `delivered` ones an apical or retro compartment, `ignored`
-    ones nothing. `trace_writes` are rows whose x1 was overwritten, for a projection on one core;
+    messages and operations drive a soma, `delivered` ones a dendrite, a mean or the inhibition,
+    `ignored` ones nothing. The simulator knows positions of what is forward; what is ignored or
+    visited counts `fan_out` everywhere, at a border an upper bound. `trace_writes` are rows whose
+    x1 was overwritten, for a projection on one core;
     `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
     row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
+    `averaged` are synapses that the management processor read and wrote.
     """
 
     name: str
@@ -67,6 +70,7 @@ class ProjectionEvents:
     learning_slots: int  # slots in which at least one post value was not zero
     carry_visits: int
     carries: int
+    averaged: int
     tag_clipped: int
     weight_clipped: int
 
@@ -118,6 +122,7 @@ class Totals:
     plastic_updates: int  # of the learning visits
     carry_visits: int
     carries: int  # of the carry visits
+    averaged: int  # read and written by the management processor
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -178,6 +183,7 @@ class Events:
             plastic_updates=sum(s.plastic_updates for s in self.projections),
             carry_visits=sum(s.carry_visits for s in self.projections),
             carries=sum(s.carries for s in self.projections),
+            averaged=sum(s.averaged for s in self.projections),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -193,4 +199,5 @@ _LEARNING_ONLY = (
     "plastic_updates",
     "carry_visits",
     "carries",
+    "averaged",
 )

@@ -13,6 +13,7 @@ from compiler.backends.tensor.machine import Machine, on_device
 from compiler.events import Events
 from compiler.products import general
 from compiler.program import Program
+from compiler.terms import Connection
 from compiler.trace import Stimulus
 
 AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number ...
@@ -101,7 +102,13 @@ def simulate(
 
 
 def require_whole_presentations(program: Program) -> None:
-    """InputError where something learns from spike times."""
+    """InputError where something learns from spike times, or kernels learn."""
+    untied = [s.name for s in program.synapses if s.connection is Connection.UNTIED]
+    if untied:
+        raise InputError(
+            f"projection {untied[0]}: each position has a kernel of its own, which the engine on "
+            "tensors does not know; run this network on the simulator"
+        )
     timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
     timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
     timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]

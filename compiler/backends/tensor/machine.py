@@ -20,7 +20,7 @@ from compiler.backends.tensor.counters import Counters
 from compiler.backends.tensor.exact import number_type, summed
 from compiler.connectivity import window
 from compiler.ir import Compartment, Connection
-from compiler.program import Gate, PostValue, Program, ProgramPopulation, Relay, Synapses
+from compiler.program import Gate, PostValue, Program, ProgramPopulation, Relay, Soma, Synapses
 
 LARGEST_PAYLOAD = 255
 
@@ -187,6 +187,7 @@ class Machine:
         if isinstance(soma, Relay):
             spikes, updates = somata.relay(current, log)
         else:
+            assert isinstance(soma, Soma), "means come with untied kernels, which are refused"
             positions = population.map[1] * population.map[2]
             spikes, updates = somata.integrate(soma, current, self.steps, positions, log)
         self.spikes[population.name] = spikes
