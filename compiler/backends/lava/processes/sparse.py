@@ -70,11 +70,12 @@ def untied_synapses(learning: Learning, source: Map, target: Map) -> LearningSpa
 class UntiedSparseModel(ProgramLearning, PyLearningSparseModelBitApproximate):
     """Lava's fixed-point model of sparse synapses, applied to a vector of synapses.
 
-    Lava's own reads a rule's sgn(t) of a sparse tag as a product of matrices, and fails; where it
-    does not, it computes the change of all pairs of neurons, and keeps that of the synapses. Here
-    its code for arrays does the same arithmetic, synapse by synapse, so a pair that is no synapse
-    has neither weight nor tag, and cannot learn. What is said of messages that are no traces in
-    `compiler.backends.lava.processes.plastic` holds here, too.
+    Lava's own fails on rules that read a tag or a weight, as a carry does (sgn(t)): it clips the
+    sparse matrix as if it were an array. For all other rules it computes the change of all pairs of
+    neurons, and keeps that of the synapses. Here its code for arrays does the same arithmetic,
+    synapse by synapse, so a pair that is no synapse, as at a map's border, has neither weight nor
+    tag and cannot learn. What `ProgramLearningDenseModel` says of messages that are no traces holds
+    here, too.
     """
 
     def __init__(self, proc_params: dict) -> None:

@@ -22,7 +22,7 @@ from compiler.backends.lava.outcome import Outcome, outcome
 from compiler.backends.lava.project.stored import read_arrays, read_program
 from compiler.backends.lava.recording import Recording, time_steps
 from compiler.parts import take_apart
-from compiler.program import Program
+from compiler.program import Program, Tally
 
 HERE = Path(__file__).resolve().parent
 
@@ -67,8 +67,11 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
     fixations = min(len(counts) for counts in ended.counts.values())
     print(f"{fixations} fixations, shown for {steps} steps each, a new one every {period} steps")
     for name, counts in ended.counts.items():
-        rate = counts.mean() / steps
-        print(f"{name}: {counts.shape[1]} neurons, a spike in {rate:.1%} of their steps")
+        mean, neurons = counts.mean(), f"{counts.shape[1]} neurons"
+        if isinstance(program.population(name).soma, Tally):
+            print(f"{name}: {neurons}, each counts {mean:.1f} spikes of its channel a fixation")
+        else:
+            print(f"{name}: {neurons}, a spike in {mean / steps:.1%} of their steps")
     for i, gate in enumerate(program.gates if learn else ()):
         opened = np.count_nonzero(ended.gates[:, i])
         print(f"{gate.name}: open after {opened} of {fixations} fixations")
