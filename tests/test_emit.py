@@ -146,6 +146,7 @@ def test_its_run_equals_ours_to_the_bit(
     if not learn:
         assert expected.keys() == {f"{p.name}.counts" for p in layers}
         return
+    assert ("a winner's spike in" in done.stdout) == (kind == "kernels")
     before = read_arrays(folder / "weights.npz")
     plastic = [s for s in program.synapses if s.rule is not None]
     for s in plastic:
