@@ -14,8 +14,8 @@ from test_lava import carrying_often
 
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator
-from compiler.backends.lava.average import averaged_copies
 from compiler.backends.lava.checks import require_expressible
+from compiler.backends.lava.copies import averaged_copies
 from compiler.backends.lava.entries import entries
 from compiler.connectivity import on_the_map, winner_shifts
 from compiler.program import Message, Program, Synapses

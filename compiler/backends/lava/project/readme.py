@@ -185,12 +185,12 @@ def _to_change(program: Program) -> Iterator[str]:
         yield (
             "Kernels that learn are copies, one a position, as Lava's `LearningSparse`. Its "
             "fixed-point model does not take rules that read a synapse's tag, so "
-            f"`{PACKAGE}/processes/sparse.py` applies Lava's arithmetic to a vector of synapses."
+            f"`{PACKAGE}/processes/untied.py` applies Lava's arithmetic to a vector of synapses."
         )
     if any(s.averaged for s in program.synapses):
         yield (
             "Between fixations the copies of a kernel are averaged. Here the process does it; on a "
-            f"chip it is work of the management processor (`{PACKAGE}/average.py`)."
+            f"chip it is work of the management processor (`{PACKAGE}/copies.py`)."
         )
     if any(s.slots for s in program.synapses):
         yield (
