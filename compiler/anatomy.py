@@ -7,7 +7,7 @@ onto the inhibition     an unpool, from the relays that pool the map
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -38,16 +38,17 @@ SURROGATES = (Quantity.SURROGATE, Quantity.PREVIOUS_SURROGATE)
 
 def misplaced(program: Program) -> Iterator[str]:
     """What ends where it cannot, in words; names and shapes must be right already."""
-    named = {p.name: p for p in program.populations}
-    arriving: dict[str, list[Synapses]] = {p.name: [] for p in program.populations}
     for s in program.synapses:
-        arriving[s.target].append(s)
-    for s in program.synapses:
-        yield from _of_synapses(s, named[s.source], named[s.target], arriving[s.source])
+        yield from _of_synapses(
+            s,
+            program.population(s.source),
+            program.population(s.target),
+            program.arriving[s.source],
+        )
     for population in program.populations:
-        yield from _of_population(population, arriving[population.name])
+        yield from _of_population(population, program.arriving[population.name])
     for gate in program.gates:
-        compared = named[gate.population]
+        compared = program.population(gate.population)
         if _spread_out(compared) or isinstance(compared.soma, Relay):
             yield f"{gate.name} compares the positions of {gate.population}"
         for quantity in gate.score:
@@ -55,7 +56,7 @@ def misplaced(program: Program) -> Iterator[str]:
                 yield f"{gate.name} reads the {quantity.value} of the mean {gate.population}"
 
 
-def _of_population(population: ProgramPopulation, arriving: list[Synapses]) -> Iterator[str]:
+def _of_population(population: ProgramPopulation, arriving: Sequence[Synapses]) -> Iterator[str]:
     name, soma = population.name, population.soma
     if isinstance(soma, Relay):
         relayed = [s.connection for s in arriving] == [Connection.POOL]
@@ -84,7 +85,7 @@ def _of_population(population: ProgramPopulation, arriving: list[Synapses]) -> I
 
 
 def _of_synapses(
-    s: Synapses, source: ProgramPopulation, target: ProgramPopulation, of_source: list[Synapses]
+    s: Synapses, source: ProgramPopulation, target: ProgramPopulation, of_source: Sequence[Synapses]
 ) -> Iterator[str]:
     kind = s.connection.value
     if s.compartment not in ENDS[s.connection]:

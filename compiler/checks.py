@@ -35,7 +35,7 @@ from compiler.targets import (
     machine_names,
 )
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
-from compiler.widths import by_target, largest_payload, largest_sum
+from compiler.widths import largest_payload, largest_sum
 
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 SCORE_BITS = 24  # scores are clipped to 24 bits
@@ -210,9 +210,8 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
 def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
     plastic = [s for s in program.synapses if s.rule is not None]
     for p in program.populations:
-        read = [
-            post_registers(s.rule) for s in plastic if s.rule is not None and s.target == p.name
-        ]
+        arriving = program.arriving[p.name]
+        read = [post_registers(s.rule) for s in arriving if s.rule is not None]
         registers = set().union(*read)
         remedy = "make some of its projections static"
         figure = limits.post_registers
@@ -238,10 +237,9 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
 def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]:
     """Sums must be exact in the machine's accumulator whatever the activity; v is clipped later."""
     bound = 2.0 ** (limits.accumulator_bits.value - 1) - 1
-    arriving = by_target(program)
     for p in program.populations:
         for compartment in Compartment:
-            total = largest_sum(program, arriving[p.name], compartment)
+            total = largest_sum(program, program.arriving[p.name], compartment)
             node = f"{p.name}.{compartment.value}"
             remedy = f"{SMALLER_SOURCES}, or show a fixation for fewer time steps"
             yield from _over(

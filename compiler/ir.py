@@ -12,6 +12,7 @@ learning rules see (paper Eq. 6 to 8).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -260,7 +261,11 @@ class Network:
 
     def population(self, name: str) -> Population:
         """The population of that name; KeyError if there is none."""
-        return {p.name: p for p in self.populations}[name]
+        return self._populations[name]
+
+    @cached_property
+    def _populations(self) -> dict[str, Population]:
+        return {p.name: p for p in self.populations}
 
     def __str__(self) -> str:
         lines = [f"network, {self.schedule.steps} steps a fixation"]

@@ -20,6 +20,7 @@ else.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -351,7 +352,39 @@ class Program:
 
     def population(self, name: str) -> ProgramPopulation:
         """The population of that name; KeyError if there is none."""
-        return {p.name: p for p in self.populations}[name]
+        return self._populations[name]
+
+    # Looked up once: programs have hundreds of parts, and passes ask for each part's neighbours.
+
+    @cached_property
+    def _populations(self) -> dict[str, ProgramPopulation]:
+        return {p.name: p for p in self.populations}
+
+    @cached_property
+    def population_row(self) -> dict[str, int]:
+        """Where each population stands among all: its row in an engine's tables."""
+        return {p.name: row for row, p in enumerate(self.populations)}
+
+    @cached_property
+    def synapse_row(self) -> dict[str, int]:
+        """Where each projection stands among all."""
+        return {s.name: row for row, s in enumerate(self.synapses)}
+
+    @cached_property
+    def arriving(self) -> dict[str, tuple[Synapses, ...]]:
+        """The synapses that end on each population; KeyError where one ends on none."""
+        return self._sorted_by("target")
+
+    @cached_property
+    def leaving(self) -> dict[str, tuple[Synapses, ...]]:
+        """The synapses that begin at each population; KeyError where one begins at none."""
+        return self._sorted_by("source")
+
+    def _sorted_by(self, end: str) -> dict[str, tuple[Synapses, ...]]:
+        found: dict[str, list[Synapses]] = {p.name: [] for p in self.populations}
+        for s in self.synapses:
+            found[getattr(s, end)].append(s)
+        return {name: tuple(some) for name, some in found.items()}
 
     @property
     def forward(self) -> tuple[Synapses, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import carries
@@ -11,36 +11,30 @@ from compiler.terms import COMPARTMENT_OF
 
 DOWNWARD = {Connection.SPREAD: (-2, -1), Connection.UNPOOL: (-1,)}  # levels that they climb
 INHIBITED = (Quantity.COUNT, Quantity.SURROGATE, Quantity.CHANGE)  # what is made of a count
-Named = Mapping[str, ProgramPopulation]
 
 
 def untimely(program: Program) -> Iterator[str]:
     """What would be read before it is there, or sent when nobody can, in words."""
     timetable = program.timetable
-    named = {p.name: p for p in program.populations}
-    arriving: dict[str, list[Synapses]] = {name: [] for name in named}
-    leaving: dict[str, list[Synapses]] = {name: [] for name in named}
-    for s in program.synapses:
-        arriving[s.target].append(s)
-        leaving[s.source].append(s)
     learns = program.plastic or bool(program.gates)
     if learns or any(s.compartment is not Compartment.SOMA for s in program.synapses):
         needed = timetable.predict + 1 + max(p.level for p in program.populations)
         if timetable.period < needed:
             yield f"a period of {timetable.period} steps is too short for its levels, not {needed}"
-    for name, population in named.items():
-        yield from _of_messages(program, population, arriving[name], leaving[name], named)
-        yield from _of_post_values(program, population, arriving[name], named)
+    for population in program.populations:
+        yield from _of_messages(program, population)
+        yield from _of_post_values(program, population)
     for gate in program.gates:
         if timetable.predict < gate.decided(timetable.steps):
             yield f"{gate.name} decides at tau {gate.decided(timetable.steps)}, after the last step"
     for s in program.synapses:
-        yield from _of_synapses(program, s, named[s.source], named[s.target])
+        yield from _of_synapses(program, s)
 
 
-def arrival(s: Synapses, named: Named) -> int:
+def arrival(program: Program, s: Synapses) -> int:
     """The target's own tau at which what a compartment collects has arrived."""
-    return s.listens[0] + 1 + named[s.source].level - named[s.target].level
+    source, target = program.population(s.source), program.population(s.target)
+    return s.listens[0] + 1 + source.level - target.level
 
 
 def carried(s: Synapses) -> tuple[Quantity, ...]:
@@ -52,13 +46,7 @@ def carried(s: Synapses) -> tuple[Quantity, ...]:
     return PRE_QUANTITIES
 
 
-def _of_messages(
-    program: Program,
-    population: ProgramPopulation,
-    arriving: Sequence[Synapses],
-    leaving: Sequence[Synapses],
-    named: Named,
-) -> Iterator[str]:
+def _of_messages(program: Program, population: ProgramPopulation) -> Iterator[str]:
     """Each is known when it is sent, and what is no count is heard by those whom it is meant for.
 
     Counts are known once the presentation is over, and shifted after the step `predict`.
@@ -67,10 +55,11 @@ def _of_messages(
     sent = [m.step for m in population.messages]
     if len({*sent}) < len(sent):
         yield f"{name} sends two messages in one step"
+    leaving = program.leaving[name]
     heard = {(step, q) for s in leaving for step in s.listens for q in carried(s)}
     for message in population.messages:
         what, step = message.quantity.value, message.step
-        known = _known(program, population, message.quantity, arriving, named)
+        known = _known(program, population, message.quantity)
         if known is None:
             yield f"{name} sends its {what}, which is no count, and has none"
         elif step not in known:
@@ -80,19 +69,13 @@ def _of_messages(
             yield f"{name} sends its {what} at tau {step}, to nobody"
 
 
-def _known(
-    program: Program,
-    population: ProgramPopulation,
-    quantity: Quantity,
-    arriving: Sequence[Synapses],
-    named: Named,
-) -> range | None:
+def _known(program: Program, population: ProgramPopulation, quantity: Quantity) -> range | None:
     """The steps at which a population can send a quantity; None where it never has it."""
-    timetable = program.timetable
+    timetable, arriving = program.timetable, program.arriving[population.name]
     after = timetable.predict + 1
     if quantity in PRE_QUANTITIES:
         first = 0 if population.soma is None else timetable.steps
-        inhibited = [arrival(s, named) for s in arriving if s.connection is Connection.UNPOOL]
+        inhibited = [arrival(program, s) for s in arriving if s.connection is Connection.UNPOOL]
         late = inhibited if quantity is Quantity.COUNT else []
         return range(max([first, *late]), after)
     if quantity is Quantity.WINNER:
@@ -102,12 +85,11 @@ def _known(
         return None
     if quantity is Quantity.APICAL:  # the prediction that has waited for this fixation
         return range(min(s.listens[0] for s in collected))
-    return range(max(arrival(s, named) for s in collected), after)
+    return range(max(arrival(program, s) for s in collected), after)
 
 
-def _of_post_values(
-    program: Program, population: ProgramPopulation, arriving: Sequence[Synapses], named: Named
-) -> Iterator[str]:
+def _of_post_values(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    arriving = program.arriving[population.name]
     gates = {g.name: g for g in program.gates}
     steps = program.timetable.steps
     written = [(v.register, v.step) for v in population.post_values]
@@ -116,15 +98,15 @@ def _of_post_values(
     late = {s.name: _changes(s) for s in arriving if s.connection in DOWNWARD and s.listens}
     for value in population.post_values:
         for s in arriving:
-            if {*value.factors} & {*late.get(s.name, ())} and value.step < arrival(s, named):
+            if {*value.factors} & {*late.get(s.name, ())} and value.step < arrival(program, s):
                 yield (
                     f"{population.name} reads what {s.name} brings at tau {value.step}, before it "
-                    f"has arrived at {arrival(s, named)}"
+                    f"has arrived at {arrival(program, s)}"
                 )
         gate = gates.get(value.gate or "")
         if gate is None:
             continue
-        arrives = gate.decided(steps) + 1 + named[gate.population].level
+        arrives = gate.decided(steps) + 1 + program.population(gate.population).level
         if value.step + population.level < arrives:
             yield (
                 f"{population.name} reads {gate.name} at tau {value.step}, before it has arrived "
@@ -137,10 +119,9 @@ def _changes(s: Synapses) -> tuple[Quantity, ...]:
     return INHIBITED if s.compartment is Compartment.INHIBITION else carried(s)
 
 
-def _of_synapses(
-    program: Program, s: Synapses, source: ProgramPopulation, target: ProgramPopulation
-) -> Iterator[str]:
+def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
     """Every message that a synapse needs is sent, and its post value written, when it learns."""
+    source, target = program.population(s.source), program.population(s.target)
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"

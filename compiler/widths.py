@@ -44,9 +44,8 @@ def overflowing(program: Program) -> Iterator[str]:
             yield f"{population.name} counts up to {most}, more than 24 bits"
         for message in population.messages:
             yield from _of_message(program, population, message)
-    arriving = by_target(program)
     for population in program.populations:
-        ending = arriving[population.name]
+        ending = program.arriving[population.name]
         for compartment in Compartment:
             largest = largest_sum(program, ending, compartment)
             if compartment is Compartment.SOMA and isinstance(population.soma, Soma):
@@ -59,7 +58,7 @@ def overflowing(program: Program) -> Iterator[str]:
             if _largest_product(program, population, value, ending) > PRODUCT_MAX:
                 yield f"a post value of {population.name} at tau {value.step} may exceed 64 bits"
     for gate in program.gates:
-        yield from _of_scores(program, gate, arriving[gate.population])
+        yield from _of_scores(program, gate, program.arriving[gate.population])
     for s in program.synapses:
         if s.compartment is Compartment.SOMA and s.delivery_shift != 0:
             yield f"{s.name} shifts what it delivers to the soma, which shifts currents itself"
@@ -83,14 +82,6 @@ def _of_scores(program: Program, gate: Gate, arriving: Iterable[Synapses]) -> It
         product = prod(_largest(program, population, q, arriving) for q in quantities)
         if product * population.size > PRODUCT_MAX:
             yield f"the scores of {gate.name} may exceed 64 bits"
-
-
-def by_target(program: Program) -> dict[str, list[Synapses]]:
-    """The synapses that end on each population."""
-    arriving: dict[str, list[Synapses]] = {p.name: [] for p in program.populations}
-    for s in program.synapses:
-        arriving[s.target].append(s)
-    return arriving
 
 
 def largest_count(program: Program, population: ProgramPopulation) -> int:

@@ -76,7 +76,6 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """
     if not program.plastic or any(general(s) for s in program.synapses):
         return ()
-    label, stimulus, expected = _lesson(network, program)
     if too_large(program):
         return ()
     label, stimulus, expected = _lesson(network, program)

@@ -19,7 +19,7 @@ from compiler.program import MEMBRANE_MAX, Message, PostValue, Program, Relay, T
 from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.terms import Compartment, Connection, Quantity
-from compiler.widths import by_target, largest_count, largest_sum, overflowing
+from compiler.widths import largest_count, largest_sum, overflowing
 
 PROGRAM = plastic_maps.program(averaged=2)
 TARGET = load_target("loihi2-sim")
@@ -253,7 +253,7 @@ def test_means_count_all_positions() -> None:
     assert beyond == ["layer1.mean counts up to 25165824, more than 24 bits"]
     mean = PROGRAM.population("layer1.mean")
     assert largest_count(PROGRAM, mean) == PROGRAM.timetable.steps * 9
-    arriving = by_target(PROGRAM)
+    arriving = PROGRAM.arriving
     assert largest_sum(PROGRAM, arriving["layer1.mean"], Compartment.SOMA) == 9
     assert largest_sum(PROGRAM, arriving["layer1"], Compartment.APICAL) == MEMBRANE_MAX
     assert largest_sum(PROGRAM, arriving["layer1"], Compartment.INHIBITION) == 8 * 8

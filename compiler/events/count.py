@@ -165,8 +165,8 @@ class _Run:
         """Steps of graded messages that drive a soma."""
         listened = {
             step
-            for s in self.program.synapses
-            if s.source == population.name and s.compartment is Compartment.SOMA
+            for s in self.program.leaving[population.name]
+            if s.compartment is Compartment.SOMA
             for step in s.listens
         }
         return {m.step for m in population.messages} & listened
@@ -197,10 +197,9 @@ class _Run:
         if not self.learn:
             return 0, 0
         busy = {m.step for m in population.messages} | {v.step for v in population.post_values}
-        named = {p.name: p for p in self.program.populations}
-        for s in self.program.synapses:
-            if s.target == population.name and s.compartment is not Compartment.SOMA and s.listens:
-                busy.add(arrival(s, named))
+        for s in self.program.arriving[population.name]:
+            if s.compartment is not Compartment.SOMA and s.listens:
+                busy.add(arrival(self.program, s))
         if population.averages is not None:
             busy.add(self.steps)
         if self.modulators(population):  # sent as a fixation begins, which is earlier here

@@ -184,8 +184,7 @@ def demands(program: Program) -> tuple[Demand, ...]:
                 weight_bits + (tag_bits if s.rule is not None and has_tag(s.rule) else 0),
                 s.rule is not None,
             )
-            for s in program.synapses
-            if s.target == p.name
+            for s in program.arriving[p.name]
         ]
         own_gates = [g for g in program.gates if g.population == p.name]
         heard = dict.fromkeys([*(g.name for g in own_gates), *p.signals])
@@ -217,8 +216,7 @@ def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: its projections, then its comparators."""
     sent = [
         Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
-        for s in program.synapses
-        if s.source == population
+        for s in program.leaving[population]
     ]
     gates = [g.name for g in program.gates if g.population == population]
     return (*sent, *(Outgoing(name, None, False) for name in gates))
@@ -253,9 +251,7 @@ def _state_words(program: Program, name: str) -> int:
     """
     population = program.population(name)
     compartments = {
-        s.compartment
-        for s in program.synapses
-        if s.target == name and s.compartment in COMPARTMENT_OF.values()
+        s.compartment for s in program.arriving[name] if s.compartment in COMPARTMENT_OF.values()
     }
     biased = isinstance(population.soma, Soma) and bool(population.soma.bias)
     averages = 0 if population.averages is None else 2

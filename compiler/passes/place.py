@@ -112,7 +112,7 @@ def _receiving(program: Program, grids: dict[str, Grid]) -> dict[str, float]:
     """Slices of its target that a message of each projection reaches on average."""
     means = {}
     for p in program.populations:
-        ends = [s.name for s in program.synapses if s.source == p.name]
+        ends = [s.name for s in program.leaving[p.name]]
         for name, out in zip(ends, outgoing_of(program, p.name), strict=False):
             means[name] = slices_reached(out, p.map, grids[out.target]) / p.size
     return means

@@ -18,7 +18,7 @@ def message_operands(message: Message) -> list[int]:
 
 
 def _into(program: Program, name: str, compartment: Compartment) -> list[Synapses]:
-    return [s for s in program.synapses if s.target == name and s.compartment is compartment]
+    return [s for s in program.arriving[name] if s.compartment is compartment]
 
 
 def presentation(
@@ -27,7 +27,7 @@ def presentation(
     """All steps of the presentation at once: what drives the soma, then the soma."""
     soma = population.soma
     time = program.timetable.steps - 1 + population.level
-    index = program.populations.index(population)
+    index = program.population_row[population.name]
     place = [offsets[population.name], population.size]
     if soma is None:
         spikes = [Op.ENCODE, index, *place]
@@ -51,9 +51,9 @@ def _drive(
 ) -> list[int]:
     """The operation that adds up what a projection brings to the soma."""
     source = program.population(s.source)
-    number = program.populations.index(source)
+    number = program.population_row[source.name]
     channels, *sides = source.map
-    here = [program.synapses.index(s), starts[s.name]]
+    here = [program.synapse_row[s.name], starts[s.name]]
     if s.connection in (Connection.POOL, Connection.SUM):
         summing = Op.POOL if s.connection is Connection.POOL else Op.SUM
         return [summing, *here, number, channels, *sides]
@@ -77,7 +77,7 @@ def compartments(
     """Messages into the dendrites, and the inhibition by those who pooled."""
     rows: Rows = []
     place = [offsets[population.name], population.size]
-    index = program.populations.index(population)
+    index = program.population_row[population.name]
     for compartment, target in COMPARTMENT_FIELD.items():
         arriving = _into(program, population.name, compartment)
         if not arriving:
@@ -90,7 +90,7 @@ def compartments(
             message += message_operands(source.message(s.listens[0]))
             to = [s.delivery_shift, int(target), place[0]]
             if s.connection is Connection.SPREAD:
-                here = [program.synapses.index(s), starts[s.name]]
+                here = [program.synapse_row[s.name], starts[s.name]]
                 rows.append((time, [Op.SPREAD, *here, *message, *to, s.weights.size]))
             else:
                 where = [starts[s.name], population.size]
@@ -122,6 +122,6 @@ def _inhibition(
     assert isinstance(source.soma, Relay), "only relays know who won"
     step = s.listens[0]
     message = [offsets[s.source], source.size, *message_operands(source.message(step))]
-    where = [program.synapses.index(s), starts[s.name]]
+    where = [program.synapse_row[s.name], starts[s.name]]
     to = [offsets[population.name], *population.map, 1 << (source.soma.neighbours - 1)]
     return source.level + step + 1, [Op.INHIBIT, *where, *message, *to]

@@ -118,7 +118,7 @@ def _end(
     program: Program, population: ProgramPopulation, offsets: dict[str, int]
 ) -> list[tuple[float, list[int]]]:
     time = program.timetable.predict + population.level + 0.9
-    index = program.populations.index(population)
+    index = program.population_row[population.name]
     return [(time, [Op.END, offsets[population.name], population.size, index])]
 
 
@@ -131,7 +131,7 @@ def _averages(
     kept = population.averages
     if kept is None:
         return []
-    place = [offsets[population.name], population.size, program.populations.index(population)]
+    place = [offsets[population.name], population.size, program.population_row[population.name]]
     how = [signals[kept.signal], kept.multiplier, kept.shift, kept.fraction, kept.epsilon]
     return [(population.level + program.timetable.steps + 0.15, [Op.AVERAGE, *place, *how])]
 
@@ -143,7 +143,7 @@ def _post_values(
     signals: dict[str, int],
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
-    index = program.populations.index(population)
+    index = program.population_row[population.name]
     for value in population.post_values:
         factors = [factor_code(q) for q in value.factors]
         factors += [ONE] * (3 - len(factors))
@@ -166,7 +166,7 @@ def _gates(
         place = [offsets[population.name], population.size]
         factors = [factor_code(q) for q in gate.score]
         factors += [ONE] * (2 - len(factors))
-        index = program.populations.index(population)
+        index = program.population_row[population.name]
         decide = [gate.score_shift, signals[gate.modulator], index, *gate.margins]
         norm = ONE if gate.norm is None else factor_code(gate.norm)
         time = population.level + gate.decided(program.timetable.steps) - 0.9

@@ -40,9 +40,11 @@ def _one_fixation(machine: Machine) -> FixationTrace:
     for p in lifs if machine.learn else ():
         seen.post[p.name] = np.zeros((len(p.post_values), p.size), np.int32)
     top = max(p.level for p in program.populations)
+    looks = _looks(machine, lifs)
+    bounds = np.searchsorted(layout.times, np.arange(timetable.period + top + 1))
     for time in range(timetable.period + top):
-        machine.execute(layout.operations[layout.times == time])
-        for p in lifs:
+        machine.execute(layout.operations[bounds[time] : bounds[time + 1]])
+        for p in looks.get(time, ()):
             _look_at_population(machine, p, time - p.level, seen)
         for s in learning:
             # a rule that learns at any step is followed in the time of its spikes' source
@@ -57,10 +59,27 @@ def _one_fixation(machine: Machine) -> FixationTrace:
     return seen
 
 
+def _looks(
+    machine: Machine, populations: list[ProgramPopulation]
+) -> dict[int, list[ProgramPopulation]]:
+    """The populations that show something, by the time step at which they do."""
+    timetable = machine.program.timetable
+    found: dict[int, list[ProgramPopulation]] = {}
+    for p in populations:
+        taus = {timetable.steps - 1}
+        if machine.learn:
+            heard = inhibited(machine.program, p)
+            taus |= {timetable.predict - 1, timetable.predict, *(v.step for v in p.post_values)}
+            taus |= set() if heard is None else {heard}
+        for tau in taus:
+            found.setdefault(p.level + tau, []).append(p)
+    return found
+
+
 def _look_at_population(
     machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
 ) -> None:
-    timetable, index = machine.program.timetable, machine.program.populations.index(population)
+    timetable, index = machine.program.timetable, machine.program.population_row[population.name]
     w = machine.working
     places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:

@@ -71,7 +71,7 @@ def learners(program: Program, offsets: dict[str, int], starts: dict[str, int]) 
         n_post, n_pre = s.weights.shape
         source, target = names.index(s.source), names.index(s.target)
         rows.append(
-            [program.synapses.index(s), starts[s.name], n_post, n_pre,
+            [program.synapse_row[s.name], starts[s.name], n_post, n_pre,
              source, offsets[s.source], target, offsets[s.target],
              bounds[g], bounds[g + 1], first, len(traces), values, s.index,
              _mask(rule), int(all(trace.name != "x1" for trace in rule.traces))]
@@ -104,7 +104,7 @@ def presentation(
 ) -> Rows:
     """The population's neurons, step by step, and what it sends."""
     steps, level, soma = program.timetable.steps, population.level, population.soma
-    index = program.populations.index(population)
+    index = program.population_row[population.name]
     place = [index, offsets[population.name], population.size]
     rows: Rows = []
     if soma is None:
