@@ -1,8 +1,8 @@
 """A program that learns, time step by time step in plain numpy: its docstrings, executed slowly.
 
-Whatever is sent arrives one time step later, at every population by its own time tau; nothing is
-reordered, and fixations overlap as they do on a chip. Gates are comparators without norm or
-classes, rules learn once a fixation.
+Whatever is sent leaves through the weights of before this step's learning and arrives one time step
+later, at every population by its own time tau; nothing is reordered, and fixations overlap as they
+do on a chip. Gates are comparators without norm or classes, rules learn once a fixation.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class PlainEngine:
         self.weights = {s.name: s.weights.astype(np.int64) for s in program.synapses}
         self.tags = {s.name: s.tags.astype(np.int64) for s in self.plastic()}
         self.counted = {s.name: Counted() for s in program.synapses}
+        self.on_the_way: dict[str, np.ndarray] = {}
         self.signals: dict[str, int] = dict.fromkeys((g.name for g in program.gates), 0)
 
     def plastic(self) -> list[Synapses]:
@@ -102,7 +103,6 @@ class PlainEngine:
         fixations, began = stimulus.fixations, self.first * timetable.period
         seen = [self._nothing(self.first + f) for f in range(fixations)]
         for step in range(fixations * timetable.period + top):
-            before = {n: (x.sent, x.spikes) for n, x in self.neurons.items()}
             acting = {}
             for p in program.populations:
                 f, tau = divmod(step - p.level, timetable.period)
@@ -114,7 +114,8 @@ class PlainEngine:
             for p in program.populations:
                 if p.name in acting:
                     f, tau = acting[p.name]
-                    self._act(p, before, stimulus, f, tau, began + step + 1, seen[f])
+                    self._act(p, stimulus, f, tau, began + step + 1, seen[f])
+            self.on_the_way = self._deliver()
             self._learn(began + step + 1)
             over, rest = divmod(step + 1, timetable.period)
             if rest == 0 and over <= fixations:
@@ -144,7 +145,6 @@ class PlainEngine:
     def _act(
         self,
         p: ProgramPopulation,
-        before: dict[str, tuple],
         stimulus: Stimulus,
         f: int,
         tau: int,
@@ -158,7 +158,7 @@ class PlainEngine:
             x.spiked = np.zeros(p.size, bool)
             if p.soma is None:
                 x.count = stimulus.intensities[p.name][f].astype(np.int64)
-        current = self._receive(p, x, before)
+        current = self._receive(p, x)
         if tau < timetable.steps:
             fired = self._step(p, x, current, tau)
             if p.soma is not None:
@@ -183,32 +183,37 @@ class PlainEngine:
                 seen.retro[p.name] = x.retro.astype(np.int32)
             x.previous = x.count.copy()
 
-    def _receive(self, p: ProgramPopulation, x: Neurons, before: dict[str, tuple]) -> np.ndarray:
+    def _deliver(self) -> dict[str, np.ndarray]:
+        """What arrives in the next step through each projection whose target listens to it."""
+        found = {}
+        for s in self.program.synapses:
+            source = self.program.population(s.source)
+            spikes = s.compartment is Compartment.SOMA and source.spiking
+            heard = self.neurons[s.source].spikes if spikes else self.neurons[s.source].sent
+            if heard is not None and heard[0] in s.listens:
+                synapses, size = self.synapses[s.name], self.program.population(s.target).size
+                found[s.name] = synapses.arriving(self.weights[s.name], heard[1], size)
+                self.counted[s.name].operations += int((heard[1][synapses.pre] != 0).sum())
+        return found
+
+    def _receive(self, p: ProgramPopulation, x: Neurons) -> np.ndarray:
         """The current of this step; dendrites are overwritten by what has arrived for them."""
         current = np.zeros(p.size, np.int64)
         collected: dict[Compartment, np.ndarray] = {}
         for s in self.program.synapses:
-            if s.target != p.name:
+            if s.target != p.name or s.name not in self.on_the_way:
                 continue
-            sent, spikes = before[s.source]
-            source = self.program.population(s.source)
-            soma = s.compartment is Compartment.SOMA
-            heard = spikes if soma and source.spiking else sent
-            if heard is None or heard[0] not in s.listens:
-                continue
-            found = self.synapses[s.name]
-            arrived = found.arriving(self.weights[s.name], heard[1], p.size)
-            self.counted[s.name].operations += int((heard[1][found.pre] != 0).sum())
-            if soma and source.spiking:
+            arrived, source = self.on_the_way[s.name], self.program.population(s.source)
+            if s.compartment is Compartment.SOMA and source.spiking:
                 current += arrived
-            elif soma:
+            elif s.compartment is Compartment.SOMA:
                 x.held += arrived
             elif s.compartment is Compartment.INHIBITION:
                 assert isinstance(source.soma, Relay)
                 won = arrived & (1 << (source.soma.neighbours - 1))
                 x.count = np.where(won == 0, 0, x.count)
             else:
-                arrived >>= s.delivery_shift
+                arrived = arrived >> s.delivery_shift
                 collected[s.compartment] = collected.get(s.compartment, 0) + arrived
         for compartment, total in collected.items():
             setattr(x, compartment.value, clip(total, MEMBRANE_MAX))

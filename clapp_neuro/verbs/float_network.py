@@ -85,7 +85,8 @@ def weight_unit(program: Program, name: str) -> float:
     """The real value of one weight unit of a projection, in the source's own scale of inputs."""
     s = next(s for s in program.synapses if s.name == name)
     # the first weights took over the input's scale of 1/255 an intensity, unless it spikes
-    return s.unit * (1.0 if program.population(s.source).spiking else 255.0)
+    source = program.population(s.source)
+    return s.unit * (255.0 if source.soma is None and not source.spikes else 1.0)
 
 
 def membrane_unit(program: Program, population: ProgramPopulation) -> float:

@@ -175,11 +175,11 @@ def _learn(
 
 
 def _rates(program: Program, events: Events) -> dict[str, float]:
-    """Spikes per neuron and time step of each layer."""
+    """Spikes per neuron and time step of each population that sends any."""
     return {
         p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
         for p in events.populations
-        if not p.host
+        if not p.host and program.population(p.name).spiking
     }
 
 

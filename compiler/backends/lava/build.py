@@ -19,18 +19,19 @@ from compiler.backends.lava.processes.comparator import (
     comparator_model,
     modulator_model,
 )
-from compiler.backends.lava.processes.dense import score_sum, static_synapses
 from compiler.backends.lava.processes.epochs import Learning
 from compiler.backends.lava.processes.input import InputPopulation, InputPopulationModel
-from compiler.backends.lava.processes.kernels import SharedKernelsModel, shared_kernels
 from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
 from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
-from compiler.backends.lava.processes.sparse import (
-    UntiedSparseModel,
-    static_sparse,
-    untied_synapses,
-)
 from compiler.backends.lava.processes.spike_timing import SpikeTimingDenseModel
+from compiler.backends.lava.processes.static import (
+    SharedKernelsModel,
+    score_sum,
+    shared_kernels,
+    static_sparse,
+    static_synapses,
+)
+from compiler.backends.lava.processes.untied import UntiedSparseModel, untied_synapses
 from compiler.backends.lava.recording import Recording
 from compiler.backends.lava.wiring import (
     Clock,

@@ -14,8 +14,9 @@ from compiler.program import Program
 class Outcome:
     """The end of a run: the program with its learned weights and tags, and what happened.
 
-    `counts` maps each LIF population to int32 (F, N); `scores` and `gates` are int64 (F, gates),
-    in the order of the program, and empty where the run did not learn.
+    `counts` maps each population with somata (with tallies only where the run learned) to int32
+    (F, N), as learning saw them; `scores` and `gates` are int64 (F, gates), in the order of the
+    program, and empty where the run did not learn.
     """
 
     program: Program

@@ -50,9 +50,8 @@ class RoundingBits:
         step = model.time_step
         if step != self._drawn_at:
             self._drawn_at = step
-            self._drawn = (
-                model.random_bits(step) / 128 if model.post_values_written else np.zeros(1)
-            )
+            written = model.post_values_written
+            self._drawn = model.random_bits(step) / 128 if written else np.zeros(1)
         return self._drawn
 
 
@@ -72,7 +71,7 @@ class ProgramLearning:
 
     def __init__(self, proc_params: dict) -> None:
         self._learning: Learning = proc_params["learning"]
-        super().__init__(proc_params)
+        super().__init__(proc_params)  # type: ignore[call-arg]
 
     def random_bits(self, time_step: int) -> np.ndarray:
         """The seven random bits of each synapse, as the model keeps its synapses."""
@@ -105,7 +104,7 @@ class ProgramLearning:
         post values zero and no carry due. The state that an epoch clears is cleared all the same.
         """
         if not self._learning.guarded:
-            return super().lrn_guard()  # type: ignore[misc, no-any-return]
+            return super().lrn_guard()  # type: ignore[misc]
         rule = self._learning.synapses.rule
         assert rule is not None
         carries = self.time_step % (1 << rule.carry_exponent) == 0

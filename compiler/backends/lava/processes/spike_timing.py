@@ -56,12 +56,10 @@ class SpikeTimingDenseModel(ProgramLearningDenseModel):
         whole: np.ndarray,
         fraction: np.ndarray,
     ) -> np.ndarray:
-        after = np.array(before)
+        after, seed = np.array(before), self._learning.program.seed
         for i, name in enumerate(names):
             stream = trace_stream(self._learning.synapses.index, TRACES.index(name))
-            random = words(
-                self._learning.program.seed, stream, self.time_step, after.shape[1]
-            ).astype(np.int64)
+            random = words(seed, stream, self.time_step, after.shape[1]).astype(np.int64)
             # Lava rounds up where its number is below the fraction, we where ours reaches a whole
             # one with it. The half keeps an exponential that is off by its last bit from mattering.
             late = (DECAY_ONE - 0.5 - random % DECAY_ONE) / DECAY_ONE

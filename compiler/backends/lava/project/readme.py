@@ -7,10 +7,11 @@ from textwrap import fill
 
 from compiler.backends.lava.compat import INSTALL
 from compiler.backends.lava.project.carried import PACKAGE
-from compiler.ir import Connection
-from compiler.program import Program, ProgramPopulation, Relay, SumOfProducts, Synapses
+from compiler.ir import Compartment, Connection
+from compiler.program import Program, ProgramPopulation, Relay, SumOfProducts, Synapses, Tally
 
 WIDTH = 100
+SPARSE = {Connection.UNPOOL, Connection.SUM, Connection.SPREAD}
 
 
 def readme(program: Program, fixations: int) -> str:
@@ -56,6 +57,8 @@ def _soma(p: ProgramPopulation) -> str:
         return "input"
     if isinstance(p.soma, Relay):
         return f"relay of {p.soma.neighbours}"
+    if isinstance(p.soma, Tally):
+        return "tally: adds up what it receives, when the network learns"
     return f"LIF, decay {p.soma.decay}/4096, threshold {p.soma.threshold}, reset '{p.soma.reset}'"
 
 
@@ -63,7 +66,8 @@ def _rule(s: Synapses) -> str:
     if s.rule is None:
         return "–"
     changes = (("dw", s.rule.dw), ("dt", s.rule.dt))
-    return ", ".join(f"`{name} = {SumOfProducts.text(terms)}`" for name, terms in changes if terms)
+    rule = ", ".join(f"`{name} = {SumOfProducts.text(terms)}`" for name, terms in changes if terms)
+    return f"{rule}, copies averaged every {s.averaged} fixations" if s.averaged else rule
 
 
 def _run(program: Program, fixations: int) -> Iterator[str]:
@@ -95,7 +99,7 @@ def _files(program: Program) -> Iterator[str]:
     rows = (
         ("run.py", "reads, runs, shows, compares"),
         ("program.json", "everything but the arrays, as the dataclasses of `program.py` have it"),
-        ("weights.npz", "int8 weights (and int16 tags) of each projection, (target, source)"),
+        ("weights.npz", "int8 weights (and int16 tags) of each projection, in the shape above"),
         ("stimulus.npz", "`NAME.intensities` uint8 (F, N) of each input, `NAME.signal` int8 (F,)"),
         ("expected.npz", "`NAME.counts` (F, N) of each population, as the simulator has them"),
         *([("expected_learning.npz", "the same with learning, and scores, gates, weights, tags")]
@@ -104,6 +108,7 @@ def _files(program: Program) -> Iterator[str]:
         (f"{PACKAGE}/build.py", "the graph of processes: start reading here"),
         (f"{PACKAGE}/wiring.py", "which port listens to what, and in which time step"),
         (f"{PACKAGE}/soma.py", "what a neuron computes, in plain numpy"),
+        (f"{PACKAGE}/entries.py", "which neurons the sparse projections of a map connect"),
         (f"{PACKAGE}/processes/", "the processes with their models for Lava's CPU backend"),
         (f"{PACKAGE}/rounding.py", "the counter-based random numbers of stochastic rounding"),
         (f"{PACKAGE}/compat.py", "imports Lava on Python 3.11 and later"),
@@ -140,10 +145,21 @@ def _to_change(program: Program) -> Iterator[str]:
             "Static all-to-all synapses are Lava's `Dense`; Lava calls its fixed-point model "
             "accurate to the bit."
         )
-    if connections - {Connection.ALL_TO_ALL}:
-        yield "Convolutions and pools are Lava's `Conv` with its fixed-point model."
+    if connections & {Connection.CONVOLUTION, Connection.POOL}:
+        yield "Shared kernels and pools are Lava's `Conv` with its fixed-point model."
+    if connections & SPARSE:
+        yield (
+            f"A map's other projections ({', '.join(sorted(c.value for c in connections & SPARSE))}"
+            ") are Lava's `Sparse`, static, with its fixed-point model. They hear predictions as "
+            "payloads of 24 bits and sign."
+        )
     if Connection.POOL in connections:
         yield "The relays of a pool need bitwise operations in the soma (`NeuronState.relay`)."
+    if any(s.compartment is Compartment.INHIBITION for s in program.synapses):
+        yield (
+            "Whoever does not win a pool forgets its count before learning: the relays send the "
+            "winner's bit back, and the soma tests one bit (`NeuronState.inhibit`)."
+        )
     yield (
         "Somata are Python for Lava's CPU backend, and would have to be written as programs of "
         f"Loihi 2's neurons. `{PACKAGE}/soma.py` is their specification: integers, 24-bit membrane "
@@ -164,6 +180,17 @@ def _to_change(program: Program) -> Iterator[str]:
         yield (
             "Where a rule is decimated (a factor u_k: every 2^k steps), all synapses have to be "
             "visited. Whether silicon visits those without presynaptic activity is not known."
+        )
+    if Connection.UNTIED in connections:
+        yield (
+            "Kernels that learn are copies, one a position, as Lava's `LearningSparse`. Its "
+            "fixed-point model does not take rules that read a synapse's tag, so "
+            f"`{PACKAGE}/processes/untied.py` applies Lava's arithmetic to a vector of synapses."
+        )
+    if any(s.averaged for s in program.synapses):
+        yield (
+            "Between fixations the copies of a kernel are averaged. Here the process does it; on a "
+            f"chip it is work of the management processor (`{PACKAGE}/copies.py`)."
         )
     if any(s.slots for s in program.synapses):
         yield (

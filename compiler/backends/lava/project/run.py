@@ -21,8 +21,10 @@ from compiler.backends.lava.compat import load_lava
 from compiler.backends.lava.outcome import Outcome, outcome
 from compiler.backends.lava.project.stored import read_arrays, read_program
 from compiler.backends.lava.recording import Recording, time_steps
+from compiler.connectivity import synapse_count
 from compiler.parts import take_apart
-from compiler.program import Program
+from compiler.program import Program, Tally
+from compiler.terms import Compartment
 
 HERE = Path(__file__).resolve().parent
 
@@ -66,9 +68,14 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
     steps, period = program.timetable.steps, program.timetable.period
     fixations = min(len(counts) for counts in ended.counts.values())
     print(f"{fixations} fixations, shown for {steps} steps each, a new one every {period} steps")
+    inhibited = {s.target for s in program.synapses if s.compartment is Compartment.INHIBITION}
     for name, counts in ended.counts.items():
-        rate = counts.mean() / steps
-        print(f"{name}: {counts.shape[1]} neurons, a spike in {rate:.1%} of their steps")
+        mean, neurons = counts.mean(), f"{counts.shape[1]} neurons"
+        if isinstance(program.population(name).soma, Tally):
+            print(f"{name}: {neurons}, each counts {mean:.1f} spikes of its channel a fixation")
+            continue
+        spike = "a winner's spike" if learn and name in inhibited else "a spike"
+        print(f"{name}: {neurons}, {spike} in {mean / steps:.1%} of their steps")
     for i, gate in enumerate(program.gates if learn else ()):
         opened = np.count_nonzero(ended.gates[:, i])
         print(f"{gate.name}: open after {opened} of {fixations} fixations")
@@ -76,7 +83,8 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
         if learn and before.rule is not None:
             moved = np.count_nonzero(after.weights != before.weights)
             tagged = np.count_nonzero(after.tags != (0 if before.tags is None else before.tags))
-            size = before.weights.size
+            maps = (program.population(name).map for name in (before.source, before.target))
+            size = synapse_count(before.connection, before.weights.shape, *maps)
             print(f"{before.name}: {moved} of {size} weights and {tagged} tags changed")
 
 

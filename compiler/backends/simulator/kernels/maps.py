@@ -70,36 +70,52 @@ def add_map(out, weights, start, n_post, rows, begins, runs, channels, height, w
     for all positions of a step, others for all steps of a position. `runs` (kernel, 3) int64 is
     scratch. Returns the number of rows of weights that were added.
     """
-    steps, wide, most = begins.shape[0], out.shape[1], rows.shape[1]
+    steps = begins.shape[0]
+    window = (channels, height, width, kernel)
+    added = 0
+    if own == 0:
+        for t in range(steps):
+            for y in range(height):
+                for x in range(width):
+                    added += add_position(
+                        out, t, y, x, weights, start, n_post, rows, begins, runs, window
+                    )
+        return added
+    for y in range(height):
+        for x in range(width):
+            first = start + (y * width + x) * own * n_post
+            for t in range(steps):
+                added += add_position(
+                    out, t, y, x, weights, first, n_post, rows, begins, runs, window
+                )
+    return added
+
+
+@compiled(inline="always")
+def add_position(out, t, y, x, weights, start, n_post, rows, begins, runs, window):
+    """`add_map` for one position at one step, whose rows of weights begin at `start`."""
+    channels, height, width, kernel = window
+    wide, most = out.shape[1], rows.shape[1]
     whole = n_post - n_post % TILE
     narrow = n_post - n_post % NARROW
-    added = 0
-    together = steps if own > 0 else 1
-    for before in range(0, steps, together):
-        for p in range(height * width):
-            y, x = p // width, p % width
-            for t in range(before, before + together):
-                n = 0
-                for dy in range(kernel):
-                    first, some, shift = run_of(
-                        begins[t], y, x, dy, height, width, kernel, channels
-                    )
-                    runs[dy, 0] = t * most + first
-                    runs[dy, 1] = some
-                    runs[dy, 2] = start + (shift + p * own) * n_post
-                    n += some
-                added += n
-                to = t * wide + p * n_post
-                if n > ROWS_IN_16_BITS:
-                    add_long_runs(out, to, weights, n_post, rows, runs)
-                elif n > 0:
-                    for j in range(0, whole, TILE):
-                        add_runs_tile(out, to + j, weights, j, n_post, rows, runs, kernel)
-                    for j in range(whole, narrow, NARROW):
-                        add_narrow_runs_tile(out, to + j, weights, j, n_post, rows, runs, kernel)
-                if n > 0 and narrow < n_post:
-                    add_rest(out[t], p * n_post, weights, n_post, rows[t], t * most, runs)
-    return added
+    n = 0
+    for dy in range(kernel):
+        first, some, shift = run_of(begins[t], y, x, dy, height, width, kernel, channels)
+        runs[dy, 0] = t * most + first
+        runs[dy, 1] = some
+        runs[dy, 2] = start + shift * n_post
+        n += some
+    to = t * wide + (y * width + x) * n_post
+    if n > ROWS_IN_16_BITS:
+        add_long_runs(out, to, weights, n_post, rows, runs)
+    elif n > 0:
+        for j in range(0, whole, TILE):
+            add_runs_tile(out, to + j, weights, j, n_post, rows, runs, kernel)
+        for j in range(whole, narrow, NARROW):
+            add_narrow_runs_tile(out, to + j, weights, j, n_post, rows, runs, kernel)
+    if n > 0 and narrow < n_post:
+        add_rest(out[t], to - t * wide, weights, n_post, rows[t], t * most, runs)
+    return n
 
 
 @compiled

@@ -32,7 +32,7 @@ def learn(tags, start, n_post, x1, y, exponent, k, tag_max, noise):
     return rows, clipped
 
 
-@compiled
+@compiled(inline="always")
 def learn_row(tags, start, i, n_post, x1, y, exponent, k, tag_max, noise):
     """`learn` for row i, whose presynaptic trace is x1; returns the number of clipped tags."""
     draw(noise, np.uint32(i * noise.shape[0]), k)

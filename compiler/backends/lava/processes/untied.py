@@ -1,4 +1,4 @@
-"""Lava's own sparse synapses: plastic for untied kernels, static for what a map asks for."""
+"""Untied kernels that learn, as Lava's own plastic sparse synapses."""
 
 from __future__ import annotations
 
@@ -7,42 +7,18 @@ from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
-from lava.proc.sparse.process import LearningSparse, Sparse
-from lava.utils.weightutils import SignMode
+from lava.proc.sparse.process import LearningSparse
 from scipy.sparse import csr_matrix
 
-from compiler.backends.lava.average import averaged_copies
+from compiler.backends.lava.copies import averaged_copies
 from compiler.backends.lava.entries import Entries, entries
 from compiler.backends.lava.processes.epochs import Learning, ProgramLearning
 from compiler.backends.lava.processes.rules import graded_spikes, learning_rule
-from compiler.program import Synapses
+from compiler.backends.lava.processes.static import sparse_matrix
 from compiler.rounding import synapse_bits
-from compiler.terms import Connection, Map
+from compiler.terms import Map
 
 PRE, POST = ("x1", "x2"), ("y1", "y2", "y3")
-
-
-def matrix(values: np.ndarray, found: Entries, shape: tuple[int, int]) -> csr_matrix:
-    """Values of a projection's weights as Lava takes them; zeros stay synapses."""
-    held = values.ravel()[found.weight].astype(np.int32)
-    return csr_matrix((held, (found.target, found.source)), shape=shape)
-
-
-def static_sparse(synapses: Synapses, source: Map, target: Map) -> Sparse:
-    """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved.
-
-    All but kernels have weights that are not negative, and hear payloads of up to 24 bits.
-    """
-    kernels = synapses.connection is Connection.UNTIED
-    shape = int(np.prod(target)), int(np.prod(source))
-    weights = synapses.weights.astype(np.int32) * (2 if kernels else 1)
-    return Sparse(
-        weights=matrix(weights, entries(synapses, source, target), shape),
-        name=synapses.name,
-        weight_exp=-1 if kernels else 0,
-        num_message_bits=8 if kernels else 24,
-        sign_mode=SignMode.MIXED if kernels else SignMode.EXCITATORY,
-    )
 
 
 def untied_synapses(learning: Learning, source: Map, target: Map) -> LearningSparse:
@@ -52,8 +28,8 @@ def untied_synapses(learning: Learning, source: Map, target: Map) -> LearningSpa
     found = entries(synapses, source, target)
     shape = int(np.prod(target)), int(np.prod(source))
     return LearningSparse(
-        weights=matrix(synapses.weights, found, shape),
-        tag_1=matrix(synapses.tags, found, shape),
+        weights=sparse_matrix(synapses.weights, found, shape),
+        tag_1=sparse_matrix(synapses.tags, found, shape),
         tag_2=csr_matrix(shape, dtype=np.int32),
         name=synapses.name,
         num_message_bits=8,
@@ -70,11 +46,12 @@ def untied_synapses(learning: Learning, source: Map, target: Map) -> LearningSpa
 class UntiedSparseModel(ProgramLearning, PyLearningSparseModelBitApproximate):
     """Lava's fixed-point model of sparse synapses, applied to a vector of synapses.
 
-    Lava's own reads a rule's sgn(t) of a sparse tag as a product of matrices, and fails; where it
-    does not, it computes the change of all pairs of neurons, and keeps that of the synapses. Here
-    its code for arrays does the same arithmetic, synapse by synapse, so a pair that is no synapse
-    has neither weight nor tag, and cannot learn. What is said of messages that are no traces in
-    `compiler.backends.lava.processes.plastic` holds here, too.
+    Lava's own fails on rules that read a tag or a weight, as a carry does (sgn(t)): it clips the
+    sparse matrix as if it were an array. For all other rules it computes the change of all pairs of
+    neurons, and keeps that of the synapses. Here its code for arrays does the same arithmetic,
+    synapse by synapse, so a pair that is no synapse, as at a map's border, has neither weight nor
+    tag and cannot learn. What `ProgramLearningDenseModel` says of messages that are no traces holds
+    here, too.
     """
 
     def __init__(self, proc_params: dict) -> None:
