@@ -5,8 +5,9 @@
 Untrained networks of growing size through the whole command: read the checkpoint, compile, place,
 write the program, and for what learns its worked examples. Each size is a process of its own, so
 that its peak memory is its own; its time is the processor's, the least of some rounds, as other
-work only adds. The exponent of a series is the slope of the logarithms, by least squares: of the
-time, and of the memory beyond what a process needs that has compiled the smallest network.
+work only adds. The exponent of a series is the slope of the logarithms over its last decade, by
+least squares: of the time, and of the memory beyond what a process needs that has compiled the
+smallest network. Below that, what does not grow hides what does.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from compiler.events.neurobench import synapses_of
 TARGET = "loihi2-sim"
 ROUNDS = 3
 LONG = 4.0  # seconds; what takes longer is measured once
+DECADE = 10
 MIB = 2**20
 
 
@@ -71,16 +73,16 @@ SERIES = {
         "layers", (1, 3, 10, 30, 100), lambda n: dense((64,) * n, False), False
     ),
     "dense synapses, static": Series(
-        "synapses", (300, 1000, 1800, 3200), lambda width: dense((width,) * 10, True), True
+        "synapses", (320, 1020, 1800, 3200), lambda width: dense((width,) * 10, True), True
     ),
     "dense synapses, learning": Series(
         "synapses", (100, 300, 900), lambda width: dense((width,) * 4, False), False
     ),
     "convolution, static": Series(
-        "synapses", (16, 32, 64, 104), lambda n: convolutional((n,) * 5, True), True
+        "synapses", (16, 32, 64, 100), lambda n: convolutional((n,) * 5, True), True
     ),
     "convolution, learning": Series(
-        "synapses", (4, 8, 16, 32), lambda n: convolutional((n,) * 3, False), False
+        "synapses", (8, 32, 56, 96), lambda n: convolutional((n,) * 3, False), False
     ),
 }
 
@@ -131,8 +133,12 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def exponent(sizes: list[int], measured: list[float]) -> float | None:
-    """The power of the size that fits what was measured best; of what is above zero."""
-    found = [(n, m) for n, m in zip(sizes, measured, strict=True) if m > 0]
+    """The power of the size that fits best, of sizes of at least a tenth of the largest.
+
+    None where fewer than two of them are there and above zero.
+    """
+    last = [(n, m) for n, m in zip(sizes, measured, strict=True) if n * DECADE >= max(sizes)]
+    found = [(n, m) for n, m in last if m > 0]
     if len(found) < 2:
         return None
     logarithms = np.log(np.array(found, float))

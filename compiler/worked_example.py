@@ -80,13 +80,14 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
         return ()
     label, stimulus, expected = _lesson(network, program)
     draws = int(np.clip(SYNAPSES // _size(program), *DRAWS))
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in expected}
+    drawn: dict[str, list[tuple[float, float]]] = {name: [] for name in expected}
     clipped = Counter[str]()
     for k in range(draws):
         run = simulate(replace(program, seed=(program.seed + k) % 2**32), stimulus)
         for before, after in zip(program.synapses, run.program.synapses, strict=True):
             if before.rule is not None:
-                drawn[before.name].append(_change(network, before, after))
+                change = _change(network, before, after)
+                drawn[before.name].append(_looked_at(change, expected[before.name]))
         clipped.update({p.name: p.post_clipped for p in run.events.populations})
     return tuple(
         _example(name, label, change, drawn[name], clipped[_target(network, name)])
@@ -190,20 +191,30 @@ def _target(network: Network, name: str) -> str:
     return next(p.target for p in network.projections if p.name == name)
 
 
+def _largest(expected: np.ndarray) -> tuple[np.intp, ...]:
+    """Where the largest change is expected."""
+    return np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
+
+
+def _looked_at(change: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """What an example says of one run: that synapse's change, and all in the expected direction."""
+    return float(change[_largest(expected)]), float((change * np.sign(expected)).sum())
+
+
 def _example(
-    name: str, label: int, expected: np.ndarray, drawn: list[np.ndarray], clipped: int
+    name: str, label: int, expected: np.ndarray, drawn: list[tuple[float, float]], clipped: int
 ) -> Example:
-    place = np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
-    mean = np.mean(drawn, axis=0)
+    place = _largest(expected)
+    one, along = np.mean(drawn, axis=0)
     magnitude = float(np.abs(expected).sum())
     return Example(
         projection=name,
         label=label,
         synapse=tuple(int(i) for i in place),
         expected=float(expected[place]),
-        executed=float(mean[place]),
-        error=float(np.std([change[place] for change in drawn], ddof=1) / np.sqrt(len(drawn))),
-        matrix=float((mean * np.sign(expected)).sum()) / magnitude if magnitude else None,
+        executed=float(one),
+        error=float(np.std([change for change, _ in drawn], ddof=1) / np.sqrt(len(drawn))),
+        matrix=float(along) / magnitude if magnitude else None,
         draws=len(drawn),
         clipped=clipped,
     )
