@@ -68,6 +68,7 @@ bench: setup
 	@$(RUN) benchmarks/training.py --quick
 	@$(RUN) benchmarks/convolution.py
 	@$(RUN) benchmarks/compile.py
+	@$(RUN) benchmarks/scaling.py
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(WARMED)

@@ -14,7 +14,6 @@ import json
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import tempfile
 import time
@@ -22,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from machine import cpu_name
+from machine import cpu_name, peak_bytes
 
 import clapp_neuro
 from clapp_neuro.checkpoint import Checkpoint, save_checkpoint
@@ -31,7 +30,6 @@ from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.files import write_whole
 
 ROUNDS = 5
-KIB = 1024
 
 
 def checkpoint_of(preset: str, path: Path) -> None:
@@ -44,7 +42,7 @@ def checkpoint_of(preset: str, path: Path) -> None:
 
 def _compile(model: Path, target: str, results: Any) -> None:
     """In a process of its own: seconds, peak bytes, and the placement."""
-    idle = _peak_bytes()
+    idle = peak_bytes()
     began = time.perf_counter()
     done = clapp_neuro.compile(model, target, static=True)
     seconds = time.perf_counter() - began
@@ -58,7 +56,7 @@ def _compile(model: Path, target: str, results: Any) -> None:
     results.put(
         {
             "seconds": seconds,
-            "peak_bytes": _peak_bytes(),
+            "peak_bytes": peak_bytes(),
             "idle_bytes": idle,
             "cores": len(placement.cores),
             "chips": placement.chips,
@@ -75,15 +73,6 @@ def _compile(model: Path, target: str, results: Any) -> None:
             ],
         }
     )
-
-
-def _peak_bytes() -> int:
-    """Resident memory at its highest; Linux's rusage would begin with the parent's."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
-    peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(peak.split()[1]) * KIB
 
 
 def measure(preset: str, target: str) -> dict[str, Any]:

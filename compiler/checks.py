@@ -264,7 +264,7 @@ def _check_cores(program: Program, machine: NeuromorphicMachine) -> Iterator[Vio
 def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[Violation]:
     limits = machine.limits
     for p in network.populations:
-        arriving = [q for q in network.projections if q.target == p.name]
+        arriving = network.arriving[p.name]
         plastic = [q for q in arriving if q.rule is not None]
         counting = [q for q in plastic if isinstance(q.rule, LearningRule)]
         rewarded = [

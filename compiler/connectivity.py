@@ -7,6 +7,7 @@ that lie inside the map. All-to-all is no window: every target reads everything.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -43,6 +44,7 @@ class Window:
         return counts[:sources]
 
 
+@cache
 def window(connection: Connection, kernel: int) -> Window | None:
     """The window of a connection with kernels of that side; None where all are connected."""
     return {

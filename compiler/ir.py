@@ -267,6 +267,14 @@ class Network:
     def _populations(self) -> dict[str, Population]:
         return {p.name: p for p in self.populations}
 
+    @cached_property
+    def arriving(self) -> dict[str, tuple[Projection, ...]]:
+        """The projections that end on each population; KeyError where one ends on none."""
+        found: dict[str, list[Projection]] = {p.name: [] for p in self.populations}
+        for p in self.projections:
+            found[p.target].append(p)
+        return {name: tuple(some) for name, some in found.items()}
+
     def __str__(self) -> str:
         lines = [f"network, {self.schedule.steps} steps a fixation"]
         for p in self.populations:

@@ -73,8 +73,8 @@ class RealNetwork:
             Quantity.APICAL: self.apical[population.name],
             Quantity.RETRO: self._arrived(population, Compartment.RETRO, z),
         }
-        for p in self.network.projections:  # what a map hears of its means
-            if p.target == population.name and p.connection is Connection.SPREAD:
+        for p in self.network.arriving[population.name]:  # what a map hears of its means
+            if p.connection is Connection.SPREAD:
                 source = self.network.population(p.source)
                 collected = self._values(source, z)[p.carries]
                 values[p.carries] = np.repeat(collected, population.size // source.size)
@@ -88,9 +88,8 @@ class RealNetwork:
         self, population: Population, compartment: Compartment, z: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         total = np.zeros(population.size)
-        for p in self.network.projections:
-            ends = (p.target, p.compartment, p.carries)
-            if ends == (population.name, compartment, Quantity.COUNT):
+        for p in self.network.arriving[population.name]:
+            if (p.compartment, p.carries) == (compartment, Quantity.COUNT):
                 total += self.weights[p.name] @ z[p.source]
         return total
 

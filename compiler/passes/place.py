@@ -163,8 +163,9 @@ def _split(
     """The split of every population, and those of which even one neuron has too many axons out.
 
     Axons out depend on how the targets are split, and more slices of one population are more axons
-    of those below it: split further until nothing changes. One that fits nowhere counts as a
-    single slice: its sources have at least that many axons.
+    of those below it: split further until nothing changes, from the top down, so that two rounds
+    serve for layers of any number. One that fits nowhere counts as a single slice: its sources
+    have at least that many axons.
     """
     limits = machine.limits
     most = int(limits.axons_out_per_core.value)
@@ -173,7 +174,7 @@ def _split(
     changed = True
     while changed:
         changed = False
-        for d in asked:
+        for d in reversed(asked):
             sent = reached(d, grids)
             each = int(sent.max())
             if each > most:

@@ -67,7 +67,7 @@ def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, 
         elif isinstance(population.neuron, SpatialMean):
             somas[population.name] = Tally(population.neuron.positions)
         elif population.neuron is not None:
-            pool = next(p for p in network.projections if p.target == population.name)
+            (pool,) = network.arriving[population.name]
             somas[population.name] = Relay(pool.weights.size)
     return Quantized(network, integers, somas), tuple(notes)
 
@@ -131,11 +131,7 @@ def _round_soma(
 ) -> Soma:
     neuron = population.neuron
     assert isinstance(neuron, Neuron)
-    driving = [
-        p
-        for p in network.projections
-        if p.target == population.name and p.compartment is Compartment.SOMA
-    ]
+    driving = [p for p in network.arriving[population.name] if p.compartment is Compartment.SOMA]
     latched = any(network.population(p.source).graded for p in driving)
     peak = sum(
         fan_in(p.connection, p.weights.shape) * weight_max * largest_message(network, p.source)

@@ -223,11 +223,11 @@ def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
         Quantity.RETRO: order.feedback,
         Quantity.WINNER: order.steps,
     }
-    for p in network.projections:
-        if p.target == population and p.carries in spread:
+    for p in network.arriving[population]:
+        if p.carries in spread:
             later = network.population(p.source).level - level
             ready = max(ready, spread[p.carries] + 1 + later if _reads(term, p) else 0)
-        elif p.target == population and p.compartment is Compartment.RETRO and _reads(term, p):
+        elif p.compartment is Compartment.RETRO and _reads(term, p):
             ready = max(ready, order.retro + 1)
     return ready
 

@@ -75,11 +75,7 @@ def trace_lift(network: Network, population: str) -> tuple[int, int]:
 
 
 def _arriving(quantized: Quantized, population: str, compartment: Compartment) -> list[Projection]:
-    return [
-        p
-        for p in quantized.network.projections
-        if p.target == population and p.compartment is compartment
-    ]
+    return [p for p in quantized.network.arriving[population] if p.compartment is compartment]
 
 
 def post_unit(quantized: Quantized, population: str, quantity: Quantity) -> float:
