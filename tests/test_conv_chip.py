@@ -226,8 +226,8 @@ def with_population(index: int, **changes: object) -> Program:
         ("a side of its map", lambda: with_population(1, shape=(-2, -4, 4))),
         ("does not fit the maps", lambda: with_synapses(0, weights=np.zeros((2, 1, 2, 2), "i1"))),
         ("does not have the shape", lambda: with_synapses(2, weights=np.zeros((3, 1, 3, 3), "i1"))),
-        ("not its neighbours' bits", lambda: with_synapses(1, weights=np.ones((2, 2), "i1"))),
-        ("does not relay one pool", lambda: with_synapses(1, connection=Connection.ALL_TO_ALL)),
+        ("not those of its pool", lambda: with_synapses(1, weights=np.ones((2, 2), "i1"))),
+        ("does not have the shape", lambda: with_synapses(1, connection=Connection.ALL_TO_ALL)),
         ("a pool ends on layer1.pool", lambda: with_population(2, soma=None)),
         (
             "biases for 2 channels",

@@ -14,6 +14,7 @@ from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
 from compiler.ir import Compartment, LearningRule, Modulator, Network, Quantity, Term
 from compiler.passes.fold import fold
+from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
@@ -242,3 +243,16 @@ def test_loihi1_is_refused_with_all_limits_at_once() -> None:
         compile_network(network(), load_target("loihi1-sim"))
     text = str(refused.value)
     assert "graded spikes" in text and "third factor" in text and "loihi2-sim" in text
+
+
+def test_a_margin_beyond_the_scores_bits_shifts_the_score_or_is_refused():
+    source = network((6, 2), steps=8)
+    quantized, _ = quantize(source, 127)
+    (comparator,) = source.comparators
+    ordinary = lower_gate(quantized, comparator, [])
+    large = lower_gate(quantized, replace(comparator, margin=1e5), [])
+    assert ordinary.score_shift == 0 < large.score_shift
+    exact = 1e5 * ordinary.margin / 2**large.score_shift
+    assert abs(large.margin - exact) < 1e-3 * exact and large.margin <= 2**23 - 1
+    with pytest.raises(InputError, match=r"layer1.gate: the margin is .* make the margin smaller"):
+        lower_gate(quantized, replace(comparator, margin=1e20), [])

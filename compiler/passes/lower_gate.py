@@ -11,11 +11,14 @@ from compiler.passes.units import bound, post_unit
 from compiler.program import MEMBRANE_MAX, NORM_BITS, SCORE_BITS, Gate
 from compiler.report import Note
 
+SHIFT_MAX = 23  # a score message has 24 bits
+
 
 def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) -> Gate:
     """The hinge margin as an integer threshold on the summed score.
 
-    InputError where it exceeds the score's 24 bits, or where a norm is not one of counts.
+    InputError where the score would have to be cut to nothing for it, or where a norm is not one
+    of counts.
     """
     population = quantized.network.population(comparator.population)
     if comparator.classes:
@@ -27,8 +30,6 @@ def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) 
     peak = float(population.size)
     for quantity in comparator.score:
         peak *= bound(quantized, population.name, quantity)
-    score_shift = max(0, math.ceil(math.log2(max(1.0, peak / 2**31))))
-    unit *= 2**score_shift
     if comparator.norm is not None:
         if comparator.norm not in PRE_QUANTITIES:
             raise InputError(
@@ -37,15 +38,20 @@ def lower_gate(quantized: Quantized, comparator: Comparator, notes: list[Note]) 
             )
         norm = post_unit(quantized, population.name, comparator.norm)
         unit *= 2.0 ** (NORM_BITS - SCORE_BITS) / norm
+    # sums that fit 32 bits, and margins that fit a score's 24
+    largest = max(abs(margin) for margin in comparator.margins) / unit
+    excess = max(peak / 2**31, (largest + 1) / MEMBRANE_MAX, 1.0)
+    score_shift = math.ceil(math.log2(excess))
+    if score_shift > SHIFT_MAX:
+        raise InputError(
+            f"comparator {comparator.name}: the margin is {largest:.3g} in units of the score, of "
+            f"which nothing would be left in 24 bits; make the margin smaller by a factor of "
+            f"{excess / 2**SHIFT_MAX:.1f}, or show a fixation for fewer time steps"
+        )
+    unit *= 2**score_shift
     margins, errors, texts = [], [], []
     for margin in comparator.margins:
         margins.append(round(margin / unit))
-        if abs(margins[-1]) > MEMBRANE_MAX:
-            raise InputError(
-                f"comparator {comparator.name}: the margin {margin:g} is {margins[-1]} in units of "
-                f"the score, which has 24 bits; make the margin smaller by a factor of "
-                f"{abs(margins[-1]) / MEMBRANE_MAX:.1f}, or show a fixation for fewer time steps"
-            )
         errors.append(abs(margins[-1] * unit / margin - 1) if margin else 0.0)
         texts.append(f"{margin:g} is {margins[-1]} (error {errors[-1]:.1e})")
     split = margins[0] != margins[1]
