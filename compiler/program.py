@@ -13,8 +13,8 @@ deliver one step after the message was sent.
     last slot        the prediction of the next fixation is sent, counts become previous counts
 
 A population sends at most one graded message a step, to all its targets; targets that do not
-listen at that step ignore it. A message leaves through the weights of before that step's carry. Both engines, the simulator and Lava, execute this data and nothing
-else.
+listen at that step ignore it. A message leaves through the weights of before that step's carry.
+Both engines, the simulator and Lava, execute this data and nothing else.
 """
 
 from __future__ import annotations
