@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fuzz.cases import Case
 
 from clapp_neuro.errors import InputError
 from compiler.backends import tensor
+from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Compartment, Network, Projection
 from compiler.pipeline import compile_network
 from compiler.program import Program
@@ -69,12 +71,16 @@ def test_a_population_and_what_ends_on_it_of_one_name() -> None:
     assert difference("tensor", case(program)) is None
 
 
-def test_a_margin_beyond_the_score() -> None:
+def test_a_margin_beyond_the_score(tmp_path: Path) -> None:
     """Compiled before, and then not readable from its own file."""
     source = network((1, 1), steps=127, rate=2**-12)
     far = tuple(replace(c, margin=200.0) for c in source.comparators)
-    with pytest.raises(InputError, match=r"layer1.gate: the margin 200 .* smaller by a factor of"):
-        compile_network(replace(source, comparators=far), TARGET)
+    program = compile_network(replace(source, comparators=far), TARGET).program
+    write_bundle(tmp_path / "far.clapp", program)
+    assert read_bundle(tmp_path / "far.clapp")[0] == program
+    beyond = tuple(replace(c, margin=1e12) for c in source.comparators)
+    with pytest.raises(InputError, match=r"layer1.gate: the margin .* smaller by a factor of"):
+        compile_network(replace(source, comparators=beyond), TARGET)
 
 
 def recurrent() -> Network:
