@@ -14,9 +14,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import torch
 
+from clapp_neuro.encoders.layers import first_to_spike
 from compiler.backends.simulator import simulate, trace
-from compiler.connectivity import NEIGHBOURS
 from compiler.ir import Connection, Map, Network
 from compiler.products import general
 from compiler.program import TAG_UNITS, Program, Synapses
@@ -154,27 +155,15 @@ def _activity(network: Network, program: Program, seen: FixationTrace) -> dict[s
         if p.connection is Connection.SUM:
             z[target.name] = z[source.name].reshape(target.size, -1).mean(1)
         elif p.connection is Connection.UNPOOL:
-            z[target.name] = z[target.name] * first_to_spike(seen.spikes[target.name], target.map)
+            z[target.name] = z[target.name] * _winners(seen.spikes[target.name], target.map)
     return z
 
 
-def first_to_spike(spikes: np.ndarray, shape: Map) -> np.ndarray:
-    """bool (N,): who of each 2x2 neighbours spiked first, the first in reading order of several.
-
-    spikes (T, N). Nobody of those who all stay silent, or have no three neighbours.
-    """
-    channels, height, width = shape
-    rows, columns = height // NEIGHBOURS, width // NEIGHBOURS
-    waited = np.where(spikes.any(0), spikes.argmax(0), len(spikes)).reshape(shape)
-    inside = waited[:, : rows * NEIGHBOURS, : columns * NEIGHBOURS]
-    parts = inside.reshape(channels, rows, NEIGHBOURS, columns, NEIGHBOURS).swapaxes(2, 3)
-    order = parts.reshape(channels, rows, columns, NEIGHBOURS**2)
-    first = np.arange(NEIGHBOURS**2) == order.argmin(-1)[..., np.newaxis]
-    first &= order < len(spikes)
-    won = np.zeros(shape, bool)
-    back = first.reshape(parts.shape).swapaxes(2, 3).reshape(inside.shape)
-    won[:, : rows * NEIGHBOURS, : columns * NEIGHBOURS] = back
-    return won.ravel()
+def _winners(spikes: np.ndarray, shape: Map) -> np.ndarray:
+    """bool (N,): who of each 2x2 neighbours has won, as in the reference; spikes (T, N)."""
+    fired = torch.from_numpy(spikes).view(len(spikes), 1, *shape)
+    won = torch.zeros(1, shape[0], shape[1] * shape[2], dtype=torch.bool)
+    return won.scatter_(2, first_to_spike(fired).flatten(2), True).numpy().ravel()
 
 
 def _change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:

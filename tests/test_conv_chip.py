@@ -228,6 +228,12 @@ def with_population(index: int, **changes: object) -> Program:
         ("does not have the shape", lambda: with_synapses(2, weights=np.zeros((3, 1, 3, 3), "i1"))),
         ("not those of its pool", lambda: with_synapses(1, weights=np.ones((2, 2), "i1"))),
         ("does not have the shape", lambda: with_synapses(1, connection=Connection.ALL_TO_ALL)),
+        (
+            "does not relay one pool",
+            lambda: with_synapses(
+                1, connection=Connection.ALL_TO_ALL, weights=np.ones((8, 32), "i1")
+            ),
+        ),
         ("a pool ends on layer1.pool", lambda: with_population(2, soma=None)),
         (
             "biases for 2 channels",

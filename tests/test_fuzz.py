@@ -163,14 +163,14 @@ def seen_in(draws: int) -> tuple[Counter[str], list[Case]]:
 
 def test_draws_are_of_all_kinds(tmp_path) -> None:
     """A hunt in which nothing spikes or learns would find nothing."""
-    draws = 400
+    draws = 600
     happened, kept = seen_in(draws)
     assert happened["refused"] < draws / 4
     for what in ("maps", "inference", "tags change", "in between", "gates open"):
         assert happened[what] > draws / 20, happened
-    for what in ("silent", "saturated", "no fixation", "carries"):
+    for what in ("silent", "saturated", "no fixation", "carries", "weight_clipped"):
         assert happened[what] >= 3, happened
-    for what in ("weight_clipped", "post_clipped", "membrane_clipped"):
+    for what in ("post_clipped", "membrane_clipped"):
         assert happened[what] >= 1, happened
     assert all(fault(case.program) is None for case in kept)
     widths = {p.size for case in kept for p in case.program.populations}

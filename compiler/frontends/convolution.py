@@ -75,23 +75,24 @@ def maps(
             shape=(channels, *below.map[1:]),
             bias=() if bias is None else tuple(bias.double().tolist()),
         )
-        found.populations.append(layer)
+        heard = pool_of(layer) if number in encoder.pool else layer
+        how = None if learning is None else learning(name)
         kernels = Projection(
             name=f"{name}.forward",
             source=below.name,
             target=name,
             compartment=Compartment.SOMA,
             weights=_float64(checkpoint, f"{name}.forward"),
+            rule=None if how is None else _of_kernels(how, layer, heard),
             connection=Connection.CONVOLUTION,
         )
+        found.populations.append(layer)
         found.projections.append(kernels)
-        heard = layer
-        if number in encoder.pool:
-            heard = pool_of(layer)
+        if heard is not layer:
             found.populations.append(heard)
             found.projections.append(_between(layer, heard, heard.name, Connection.POOL))
-        if learning is not None:
-            _learn(found, checkpoint, layer, heard, learning(name))
+        if how is not None:
+            _learn(found, checkpoint, layer, heard, how)
         below = heard
     return found
 
@@ -124,22 +125,8 @@ def mean_of(heard: Population, layer: str) -> Population:
 def _learn(
     found: Maps, checkpoint: Checkpoint, layer: Population, heard: Population, how: Learning
 ) -> None:
-    """Adds what a layer needs to learn: its kernels are the last projection onto it."""
+    """Adds what a layer needs to learn beside its kernels, which have their rule."""
     name, mean = layer.name, mean_of(heard, layer.name)
-    if layer.bias:
-        raise InputError(
-            f"{name}.bias learns in the reference, but on a chip a bias is no synapse: train "
-            "without (encoder.bias false, as the preset fashion-conv-chip does), or compile with "
-            "learning left out (--static)"
-        )
-    if how.averages is not None:
-        raise InputError(
-            f"{name} is a map whose rule keeps averages of its mean activity, which are not spread "
-            "over its positions: use a dense encoder, or compile with learning left out (--static)"
-        )
-    rule = _per_position(how.rules["forward"], name, heard)
-    where = next(i for i, p in enumerate(found.projections) if p.name == f"{name}.forward")
-    found.projections[where] = replace(found.projections[where], rule=rule)
     found.populations.append(mean)
     found.projections.append(_between(heard, mean, mean.name, Connection.SUM))
     for role, compartment in {
@@ -152,7 +139,7 @@ def _learn(
             found.projections.append(
                 Projection(title, mean.name, mean.name, compartment, weights, how.rules[role])
             )
-    read = {quantity for term in rule.terms for quantity in term.post}
+    read = {quantity for term in how.rules["forward"].terms for quantity in term.post}
     for quantity, (role, compartment) in SPREAD.items():
         if quantity in read:
             spread = _between(mean, layer, f"{name}.{role}", Connection.SPREAD)
@@ -165,11 +152,23 @@ def _learn(
     found.comparators.extend(replace(c, population=mean.name) for c in how.comparators)
 
 
-def _per_position(rule: LearningRule, name: str, heard: Population) -> LearningRule:
-    """The rule of a shared kernel, whose change is the sum over positions.
+def _of_kernels(how: Learning, layer: Population, heard: Population) -> LearningRule:
+    """The rule of shared kernels, whose change is the sum over positions.
 
     The dendritic signal of a position is that of the mean divided by their number (Appendix B).
     """
+    name, rule = layer.name, how.rules["forward"]
+    if layer.bias:
+        raise InputError(
+            f"{name}.bias learns in the reference, but on a chip a bias is no synapse: train "
+            "without (encoder.bias false, as the preset fashion-conv-chip does), or compile with "
+            "learning left out (--static)"
+        )
+    if how.averages is not None:
+        raise InputError(
+            f"{name} is a map whose rule keeps averages of its mean activity, which are not spread "
+            "over its positions: use a dense encoder, or compile with learning left out (--static)"
+        )
     for term in rule.terms:
         unheard = [q for q in term.post if q not in (*SPREAD, *OF_A_NEURON)]
         if unheard:

@@ -34,7 +34,7 @@ from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.quantize import Quantized
-from compiler.passes.schedule import Plan
+from compiler.passes.schedule import Plan, spread_at
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
@@ -284,19 +284,10 @@ def _listens(
         latched = isinstance(soma, Soma) and soma.latched
         return (0,) if latched else tuple(range(timetable.steps)), 0
     if projection.carries not in PRE_QUANTITIES:
-        return (_sent(plan, projection.carries),), 0
+        return (spread_at(timetable.steps, plan.feedback)[projection.carries],), 0
     apical = projection.compartment is Compartment.APICAL
     _, lift = trace_lift(quantized.network, projection.source)
     return (timetable.predict if apical else timetable.retro,), lift + 1  # 2 * (count << lift)
-
-
-def _sent(plan: Plan, quantity: Quantity) -> int:
-    """The tau at which a population sends what it has collected: the prediction at once."""
-    return {
-        Quantity.APICAL: 0,
-        Quantity.WINNER: plan.timetable.steps,
-        Quantity.RETRO: plan.feedback,
-    }[quantity]
 
 
 def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Message, ...]:
@@ -313,7 +304,8 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             if network.population(population).graded:
                 sent[0] = Message(0, Quantity.COUNT, 0, 0)
         elif p.carries not in PRE_QUANTITIES:
-            sent[_sent(plan, p.carries)] = Message(_sent(plan, p.carries), p.carries, 0, 0)
+            (step,), _ = _listens(quantized, plan, p)
+            sent[step] = Message(step, p.carries, 0, 0)
         elif plan.slots:
             (step,), _ = _listens(quantized, plan, p)
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)

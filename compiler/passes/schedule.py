@@ -218,11 +218,7 @@ def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
             later = network.population(comparator.population).level - level
             # sums are sent from `steps` on, then it decides, by its own layer's time
             ready = max(ready, order.steps + comparator.sums + 1 + later)
-    spread = {
-        Quantity.APICAL: 0,
-        Quantity.RETRO: order.feedback,
-        Quantity.WINNER: order.steps,
-    }
+    spread = spread_at(order.steps, order.feedback)
     for p in network.arriving[population]:
         if p.carries in spread:
             later = network.population(p.source).level - level
@@ -230,6 +226,11 @@ def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
         elif p.compartment is Compartment.RETRO and _reads(term, p):
             ready = max(ready, order.retro + 1)
     return ready
+
+
+def spread_at(steps: int, feedback: int) -> dict[Quantity, int]:
+    """The tau at which a population sends what it has collected: a prediction at once."""
+    return {Quantity.APICAL: 0, Quantity.WINNER: steps, Quantity.RETRO: feedback}
 
 
 def _reads(term: Term, p: Projection) -> bool:

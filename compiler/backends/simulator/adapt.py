@@ -10,6 +10,7 @@ import numpy as np
 from compiler.averages import DEVIATION_BITS
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.forward import payloads
 from compiler.backends.simulator.kernels import plasticity
 from compiler.backends.simulator.kernels.random import key, words
 from compiler.backends.simulator.operations import (
@@ -213,10 +214,9 @@ def write_post(w, op, fixation, clock):
 @compiled(inline="always")
 def traces(w, op):
     """The traces x1 that a population's messages leave, half of each, in scratch."""
-    source, size, field, drop, lift = op[3], op[4], op[5], op[6], op[7]
-    x1 = w.payload[:size]
-    for i in range(size):
-        x1[i] = ((w.state[field, source + i] >> drop) << lift) >> 1
+    x1 = payloads(w, op)
+    for i in range(x1.shape[0]):
+        x1[i] >>= 1
     return x1
 
 
