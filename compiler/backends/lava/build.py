@@ -99,9 +99,9 @@ class Network:
         return bool(self._actors())
 
     def ended(self) -> list[str]:
-        """Why the processes that no longer run have ended; while a run goes on, none may have."""
+        """Exit codes of the processes that no longer run; while a run goes on, none may be."""
         dead = [actor for actor in self._actors() if not actor.is_alive()]
-        return [a.exception[1] if a.exception else f"exit code {a.exitcode}" for a in dead]
+        return [f"exit code {actor.exitcode}" for actor in dead]
 
     def _actors(self) -> list[Any]:
         """Lava's operating-system processes, of what is built so far."""
