@@ -117,21 +117,40 @@ def carries(rule: SumOfProducts) -> bool:
     """
     if len(rule.dw) != 1 or len(rule.dt) != 2 or rule.traces:
         return False
-    accumulate, carry = rule.dt[0], rule.dw[0].factors[0] if rule.dw[0].factors else ""
-    register = accumulate.factors[-1] if accumulate.factors else ""
+    carry = rule.dw[0].factors[0] if rule.dw[0].factors else ""
     return (
         decimation(carry) is not None
         and rule.dw == (Product(0, (carry, "sgn(t)")),)
         and rule.dt[1] == Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1)
-        and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
-        and register in REGISTERS
-        and accumulate.exponent in EXPONENTS
+        and _accumulating(rule.dt[0])
     )
+
+
+def accumulates(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the tag, and the weight never changes by it.
+
+    dt = 2^e * x0 * x1 * y, with e as in `carries`.
+    """
+    return not rule.dw and not rule.traces and len(rule.dt) == 1 and _accumulating(rule.dt[0])
+
+
+def managed(s: Synapses) -> bool:
+    """Whether the management processor carries what synapses have accumulated in their tags."""
+    return s.averaged > 0 and s.rule is not None and accumulates(s.rule)
 
 
 def general(s: Synapses) -> bool:
     """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
-    return s.rule is not None and not carries(s.rule)
+    return s.rule is not None and not carries(s.rule) and not managed(s)
+
+
+def _accumulating(product: Product) -> bool:
+    register = product.factors[-1] if product.factors else ""
+    return (
+        product == Product(product.exponent, ("x0", "x1", register))
+        and register in REGISTERS
+        and product.exponent in EXPONENTS
+    )
 
 
 def illegal(rule: SumOfProducts) -> str | None:

@@ -86,13 +86,16 @@ class Message:
     """At `step` the soma sends the payload ((quantity >> drop) << lift); 0 is no message.
 
     Synapses that learn take half of the payload as their trace x1 (Loihi 2's graded spikes, mode
-    OVERWRITE); synapses that only deliver multiply the whole payload.
+    OVERWRITE); synapses that only deliver multiply the whole payload. With a `stride` the neurons
+    of a map send in turn, the one at (row, column) at step + row * stride + column: that is for
+    kernels that learn in turn (`compiler.turns`).
     """
 
     step: int
     quantity: Quantity
     drop: int
     lift: int
+    stride: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,9 @@ class SumOfProducts:
 
     A rule that learns once a fixation accumulates in the tag t (one unit = 2^-6 of a weight unit)
     where the presynaptic neuron sent something (x0), and whole weight units are carried from t to
-    w every 2^k steps (u_k). Its pre and post values are zero outside the learning slots. A rule
-    that learns from spike times has exponential `traces` instead, and learns at any step.
+    w every 2^k steps (u_k), or by the management processor, which is no part of the rule. Its pre
+    and post values are zero outside the learning slots. A rule that learns from spike times has
+    exponential `traces` instead, and learns at any step.
     """
 
     dw: tuple[Product, ...]
@@ -244,10 +248,16 @@ class Synapses:
     count to 0. So neither it nor its surrogate takes part in learning, now or as the fixation
     before.
 
-    Copies of a kernel, of untied convolutions, are averaged between fixations where `averaged` is
-    not 0: after every so many. With S the sum of 64 * w + t over the n copies that are synapses
-    and A = floor((2 S + n) / (2 n)), the management processor writes w = (A + 32) >> 6, clipped
-    to the weights' range, and t = A - 64 * w, clipped to the tags', into all of them.
+    Where `averaged` is not 0 the management processor works on the synapses between fixations:
+    after every so many. With S the sum of 64 * w + t over the n copies of a weight that are
+    synapses and A = floor((2 S + n) / (2 n)), it writes w = (A + 32) >> 6, clipped to the weights'
+    range, and t = A - 64 * w, clipped to the tags', into all of them. Untied convolutions have
+    such copies. Of all others there is one, A is S, and their rule leaves it to this processor to
+    carry whole units from the tag into the weight.
+
+    A convolution that has a rule learns in turn (`compiler.turns`): at a slot begins the turn of
+    the first position. `weights` and `tags` are those of the one set of synapses that learns; after
+    each carry the weights are written into the shared kernels, too.
     """
 
     __pydantic_config__: ClassVar[dict[str, bool]] = {"arbitrary_types_allowed": True}  # arrays

@@ -15,7 +15,7 @@ from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
-from compiler.products import carries, general, illegal, variables
+from compiler.products import carries, general, illegal, managed, variables
 from compiler.program import (
     MEMBRANE_MAX,
     REGISTERS,
@@ -226,6 +226,8 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
+        return
+    if managed(s):
         return
     for name in sorted(traces & written):
         yield f"{s.target} writes {name}, where {s.name} has a trace"

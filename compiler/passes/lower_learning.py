@@ -63,6 +63,8 @@ from compiler.program import (
 )
 from compiler.report import Note
 from compiler.spike_timing import SpikeTimingRule
+from compiler.terms import CHANNELWISE
+from compiler.turns import Turns, in_turn
 
 PRODUCT_BITS = 62  # of a post value before it is shifted down
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
@@ -80,9 +82,14 @@ def lower_learning(
 ) -> tuple[Program, tuple[Note, ...]]:
     """The integer program of a quantised network; static networks pass through without rules.
 
-    averaged: after how many fixations the copies of untied kernels are averaged, 0 for never.
+    averaged: after how many fixations the copies of untied kernels are averaged, 0 for never. Where
+    kernels learn in turn: after how many the management processor carries all tags into weights.
+    Raises InputError where it never would.
     """
     network = quantized.network
+    managed = any(in_turn(p) for p in network.projections)
+    if managed and averaged < 1:
+        raise InputError(f"weights carried every {averaged} fixations: give at least 1")
     notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
     synapses = []
@@ -100,7 +107,7 @@ def lower_learning(
             values = [replace(value, register=register) for value in values]
             post_values[projection.target] += _streamed(values, post_values)
         lowered = _synapses(quantized, plan, projection, index, rule, slots)
-        if projection.connection is Connection.UNTIED:
+        if projection.connection is Connection.UNTIED or (managed and rule is not None):
             lowered = replace(lowered, averaged=averaged)
         synapses.append(lowered)
     populations = tuple(
@@ -143,7 +150,7 @@ def _lower_rule(
     quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
 ) -> tuple[SumOfProducts, list[PostValue]]:
     assert isinstance(projection.rule, LearningRule)
-    if projection.connection not in (Connection.ALL_TO_ALL, Connection.UNTIED):
+    if projection.connection in CHANNELWISE:
         raise InputError(
             f"projection {projection.name}: a {projection.connection.value} has no synapses of "
             "its own that could learn; compile with learning left out (--static)"
@@ -198,14 +205,12 @@ def _lower_rule(
             f"smallest step {smallest:.2g} of a weight unit"
         )
         notes.append(Note("learning", projection.name, text, error))
-    rule = SumOfProducts(
-        dw=(Product(0, (f"u{plan.carry_exponent}", "sgn(t)")),),
-        dt=(
-            Product(exponent, ("x0", "x1", "y1")),
-            Product(int(math.log2(TAG_UNITS)), (f"u{plan.carry_exponent}", "sgn(t)"), sign=-1),
-        ),
-    )
-    return rule, values
+    accumulate = Product(exponent, ("x0", "x1", "y1"))
+    if any(in_turn(p) for p in quantized.network.projections):
+        return SumOfProducts(dw=(), dt=(accumulate,)), values
+    due = f"u{plan.carry_exponent}"
+    carry = Product(int(math.log2(TAG_UNITS)), (due, "sgn(t)"), sign=-1)
+    return SumOfProducts(dw=(Product(0, (due, "sgn(t)")),), dt=(accumulate, carry)), values
 
 
 def _require_known(term: Term, projection: Projection) -> None:
@@ -310,7 +315,9 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             (step,), _ = _listens(quantized, plan, p)
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
         terms = p.rule.terms if isinstance(p.rule, LearningRule) else ()
+        turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
         for term, tau in zip(terms, plan.slots.get(p.name, ()), strict=True):
-            step = tau + climbs
-            sent[step] = Message(step, term.pre, drop, lift + 1)
+            step = turns.sent(tau, climbs) if in_turn(p) else tau + climbs
+            stride = turns.stride if in_turn(p) else 0
+            sent[step] = Message(step, term.pre, drop, lift + 1, stride)
     return tuple(sent[step] for step in sorted(sent))

@@ -61,10 +61,17 @@ class Result:
 class Machine:
     """One simulated network: its layout and working memory, changed in place by the kernels."""
 
-    def __init__(self, program: Program, learn: bool, state: State | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        learn: bool,
+        state: State | None = None,
+        *,
+        each_step: bool = False,
+    ) -> None:
         self.program = program
         self.learn = learn
-        self.layout: Layout = lay_out(program, learn)
+        self.layout: Layout = lay_out(program, learn, each_step=each_step)
         timetable = program.timetable
         self.clock = Clock(timetable.period, timetable.steps, program.seed)
         self.working: Working = allocate(program, self.layout)

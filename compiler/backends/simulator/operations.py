@@ -48,6 +48,8 @@ class Op(IntEnum):
     LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width
     AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
     #                      fixations from one average to the next
+    LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
+    CARRY_OVER = 30  # synapses, start, size, fixations from one to the next
 
 
 class Field(IntEnum):
@@ -82,4 +84,4 @@ FUNCTIONS = {
 RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 18
+OPERANDS = 20

@@ -16,7 +16,7 @@ from compiler.trace import FixationTrace, Stimulus
 
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
-    machine = Machine(program, learn=learn)
+    machine = Machine(program, learn=learn, each_step=True)
     intensities, labels = stimulus_arrays(program, stimulus)
     inputs = machine.inputs
     for f in range(len(intensities)):
