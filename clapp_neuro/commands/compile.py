@@ -20,9 +20,11 @@ def compile(
     seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
     static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
     kernels: Annotated[
-        str, typer.Option(help="kernels that learn: untied, or tied-averaged")
+        str, typer.Option(help="kernels that learn: untied, tied-averaged or sequential")
     ] = "untied",
-    average_every: Annotated[int, typer.Option(help="fixations, for tied-averaged")] = 32,
+    average_every: Annotated[
+        int, typer.Option(help="fixations, for tied-averaged; for sequential from carry to carry")
+    ] = 32,
     json: Json = None,
 ) -> None:
     """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""

@@ -19,7 +19,7 @@ from compiler.report import Note
 from compiler.targets import load_target
 from compiler.worked_example import Example, too_large, worked_example
 
-KERNELS = ("untied", "tied-averaged")
+KERNELS = ("untied", "tied-averaged", "sequential")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def compile(
 
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
-    every `average_every` fixations.
+    every `average_every` fixations. Or one set of synapses learns from one position after the
+    other, "sequential", and what it learned is carried into the shared kernels as often.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -65,15 +66,19 @@ def compile(
     if kernels not in KERNELS:
         raise unknown("lowering of kernels", kernels, KERNELS)
     if average_every < 1:
-        raise InputError(f"copies averaged every {average_every} fixations: give at least 1")
+        raise InputError(
+            f"copies averaged or weights carried every {average_every} fixations: give at least 1"
+        )
     chosen = load_target(target)
     path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
-    averaged = average_every if kernels == "tied-averaged" else 0
-    compiled = compile_network(network, chosen, seed, averaged=averaged)
+    averaged = 0 if kernels == "untied" else average_every
+    compiled = compile_network(
+        network, chosen, seed, averaged=averaged, sequential=kernels == "sequential"
+    )
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)

@@ -3,7 +3,7 @@
     dynamic     = sum over kinds of events of count * coefficient
     static      = time * static power of the cores in use (upper bound: of whole chips)
     management  = time steps * coefficient of the management CPUs and input/output
-                  + synapses that they average * coefficient
+                  + synapses that they average or copy * coefficient
     total       = their sum
     time        = time steps * (barrier + step overhead) + events of the busiest core * their times
 
@@ -165,8 +165,10 @@ def estimate(
         title=machine.title,
         fixations=events.fixations,
         images=events.fixations / fixations_per_image,
-        inference=_lines(inference, events.inference, busiest[0], placement, machine),
-        learning=_lines(learning, events.learning, busiest[1], placement, machine)
+        inference=_lines(inference, events.inference, 0, busiest[0], placement, machine),
+        learning=_lines(
+            learning, events.learning, arriving.copied, busiest[1], placement, machine
+        )
         if events.learn
         else None,
         inference_events=inference,
@@ -225,6 +227,7 @@ def _engine_counts(events: dict[str, float]) -> dict[str, float]:
 def _lines(
     parts: dict[str, Line],
     totals: Totals,
+    copied: float,
     cores: list[dict[str, float]],
     placement: Placement,
     machine: NeuromorphicMachine,
@@ -235,7 +238,7 @@ def _lines(
     steps = totals.time_steps
     managed = (
         cost(steps, machine.energy.management_step, "management"),
-        cost(totals.averaged, machine.energy.averaged_synapse, "averaged_synapse"),
+        cost(totals.averaged + copied, machine.energy.averaged_synapse, "averaged_synapse"),
     )
     found = [part for part in managed if part is not None]
     management = total(found) if found else NotPublished("part of other lines", ("management",))

@@ -22,6 +22,7 @@ from compiler.events.records import (
     PopulationEvents,
     ProjectionEvents,
     Totals,
+    TurnEvents,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "PopulationEvents",
     "ProjectionEvents",
     "Totals",
+    "TurnEvents",
     "count_events",
     "deliveries",
     "neurobench",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.events.records import Events, Totals
+from compiler.events.records import Events, Totals, TurnEvents
+from compiler.passes.demand import BUFFERS, LEARNERS
 from compiler.passes.placement import Placement
 
 
@@ -25,6 +26,7 @@ class Deliveries:
     inference_from_host: float
     learning_from_host: float
     trace_writes: float  # one for each message and receiving slice of a plastic projection
+    copied: float  # weights that the management processor wrote into shared kernels
 
 
 def deliveries(events: Events, placement: Placement) -> Deliveries:
@@ -53,7 +55,14 @@ def deliveries(events: Events, placement: Placement) -> Deliveries:
         sums["learning"] += g.score_operations + g.ignored_operations
         sums["learning"] += g.broadcasts * sum(parts[name] for name in g.listeners)
         sums["learning_from_host"] += g.label_messages
-    return Deliveries(trace_writes=traces, **sums)
+    for t in events.turns:
+        source = "learning_from_host" if t.source in host else "learning"
+        sums[source] += t.heard * placement.receiving[t.name + BUFFERS]
+        sums["learning"] += t.told * placement.receiving[t.name + LEARNERS]
+        sums["learning"] += t.passed_on * parts[t.name + LEARNERS]
+        traces += t.passed_on * parts[t.name + LEARNERS]
+    copied = sum(s.averaged * placement.copies.get(s.name, 0) for s in events.projections)
+    return Deliveries(trace_writes=traces, copied=copied, **sums)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,9 @@ def per_core(events: Events, placement: Placement) -> tuple[CoreEvents, ...]:
     shares = {p.name: _population_totals(events, p.name) for p in events.populations}
     shares |= {g.name: _gate_totals(events, g.name) for g in events.gates}
     size = {p.name: p.neurons for p in events.populations} | {g.name: 1 for g in events.gates}
+    for t in events.turns:
+        shares[t.name + BUFFERS], shares[t.name + LEARNERS] = _turn_totals(t)
+        size[t.name + BUFFERS], size[t.name + LEARNERS] = t.buffers, t.learners
     for core in placement.cores:
         sums = (dict.fromkeys(_CORE_KEYS, 0.0), dict.fromkeys(_CORE_KEYS, 0.0))
         for part in core.slices:
@@ -134,6 +146,32 @@ def _gate_totals(events: Events, name: str) -> tuple[dict[str, int], dict[str, i
         "active_updates": gate.active_updates,
         "idle_updates": gate.idle_updates,
     }
+
+
+Phases = tuple[dict[str, int], dict[str, int]]
+"""Events of inference, and of learning."""
+
+
+def _turn_totals(t: TurnEvents) -> tuple[Phases, Phases]:
+    """Of the buffers, and of the learners."""
+    none = dict.fromkeys(_CORE_KEYS, 0)
+    buffers = {
+        **none,
+        "messages": t.passed_on,
+        "synaptic_operations": t.buffer_operations,
+        "active_updates": t.buffer_active,
+        "idle_updates": t.buffer_idle,
+    }
+    learners = {
+        **none,
+        "synaptic_operations": t.learner_operations,
+        "active_updates": t.learner_active,
+        "idle_updates": t.learner_idle,
+        "trace_writes": t.passed_on,
+        "learning_visits": t.learning_visits,
+        "plastic_updates": t.plastic_updates,
+    }
+    return (none, buffers), (none, learners)
 
 
 def _as_dict(totals: Totals) -> dict[str, int]:

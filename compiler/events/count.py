@@ -8,13 +8,21 @@ import numpy as np
 
 from compiler.connectivity import fan_in, largest_fan_out
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
-from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
+from compiler.events.records import (
+    Events,
+    GateEvents,
+    PopulationEvents,
+    ProjectionEvents,
+    TurnEvents,
+)
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
 from compiler.products import general
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
 from compiler.timing import DOWNWARD, arrival, carried
+from compiler.turns import in_turn, turns_of
 
+WRITES = PopulationCount.POST_WRITES
 BORDERED = (Connection.CONVOLUTION, Connection.UNTIED, Connection.POOL)
 """Connections whose neurons reach fewer others at the border of a map."""
 
@@ -47,6 +55,11 @@ def count_events(
     run = _Run(program, fixations, learn)
     sent: dict[str, _Sent] = {}
     whole = _whole_messages(program, synapse_counters) if learn else {}
+    told = {
+        s.target: int(population_counters[program.population_row[s.target]][WRITES])
+        for s in filter(in_turn, program.synapses)
+        if learn
+    }
     populations = []
     for row, population in zip(population_counters, program.populations, strict=False):
         counts = {c: int(row[c]) for c in PopulationCount}
@@ -60,6 +73,7 @@ def count_events(
             spikes=counts[PopulationCount.SPIKES],
             nonzero=by_quantity,
             scores=counts[PopulationCount.SCORE_MESSAGES],
+            told=told.get(population.name, 0),
         )
         updates, phases = run.updates(population, counts[PopulationCount.ACTIVE_UPDATES])
         populations.append(
@@ -69,7 +83,8 @@ def count_events(
                 host=population.soma is None,
                 spikes=counts[PopulationCount.SPIKES],
                 forward_messages=sent[population.name].total(run.forward_steps(population)),
-                graded_messages=sent[population.name].total(run.phase_steps(population)),
+                graded_messages=sent[population.name].total(run.phase_steps(population))
+                + sent[population.name].told,
                 score_messages=sent[population.name].scores,
                 signal_messages=fixations * len(run.modulators(population)),
                 active_updates=updates[0],
@@ -88,6 +103,11 @@ def count_events(
     for row, synapses in zip(synapse_counters, program.synapses, strict=False):
         counts_of = {c.name: int(row[c]) for c in SynapseCount}
         projections.append(run.projection(synapses, sent[synapses.source], counts_of))
+    turns = []
+    for row, synapses in zip(synapse_counters, program.synapses, strict=False):
+        if learn and in_turn(synapses):
+            counts_of = {c.name: int(row[c]) for c in SynapseCount}
+            turns.append(run.turns(synapses, sent, counts_of))
     gates = []
     for row, gate in zip(gate_counters, program.gates if learn else (), strict=False):
         counts_of = {c.name: int(row[c]) for c in GateCount}
@@ -100,6 +120,7 @@ def count_events(
         populations=tuple(populations),
         projections=tuple(projections),
         gates=tuple(gates),
+        turns=tuple(turns),
     )
 
 
@@ -119,11 +140,20 @@ def _whole_messages(
 
 @dataclass(frozen=True)
 class _Sent:
-    """Messages of one population: binary spikes, graded ones by step, and scores."""
+    """Messages of one population: binary spikes, graded ones by step, scores, and post values.
+
+    Of post values those that learners are told.
+    """
 
     spikes: int
     graded: dict[int, int]
     scores: int
+    told: int
+
+    @property
+    def everything(self) -> int:
+        """All of them, each of which travels along all axons."""
+        return self.spikes + sum(self.graded.values()) + self.scores + self.told
 
     def total(self, steps: set[int]) -> int:
         """Graded messages sent at one of the steps."""
@@ -148,13 +178,14 @@ class _Run:
         spikes: int,
         nonzero: dict[Quantity, int],
         scores: int,
+        told: int,
     ) -> _Sent:
         # A payload that a drop shifts to zero is no message; such counts are an upper bound.
         allowed = self.forward_steps(population)
         if self.learn:
             allowed = allowed | self.phase_steps(population)
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
-        return _Sent(spikes, graded, scores if self.learn else 0)
+        return _Sent(spikes, graded, scores if self.learn else 0, told)
 
     def modulators(self, population: ProgramPopulation) -> tuple[str, ...]:
         """The modulators that the population's neurons hear directly."""
@@ -211,6 +242,8 @@ class _Run:
         period = self.program.timetable.period
         phases = period - self.steps
         active = len({step % period for step in busy if step % period >= self.steps})
+        # each neuron tells its post values at a step of its own
+        active += sum(len(s.slots) for s in self.program.arriving[population.name] if in_turn(s))
         each = self.fixations * population.size
         return active * each, (phases - active) * each
 
@@ -219,7 +252,7 @@ class _Run:
     ) -> ProjectionEvents:
         target = self.program.population(synapses.target)
         fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
-        plastic = synapses.rule is not None and self.learn
+        plastic = synapses.rule is not None and self.learn and not in_turn(synapses)
         soma = synapses.compartment is Compartment.SOMA
         forward = soma and not isinstance(target.soma, Tally)
         listens = set(synapses.listens)
@@ -228,7 +261,7 @@ class _Run:
         heard = graded + spikes if forward or self.learn else 0
         # at the border of a map a neuron reaches fewer positions: the simulator counts those
         operations = counts["OPERATIONS"] if synapses.connection in BORDERED else heard * fan_out
-        everything = sent.spikes + sum(sent.graded.values()) + sent.scores
+        everything = sent.everything
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
@@ -251,13 +284,49 @@ class _Run:
             ignored_operations=(everything - heard) * fan_out,
             trace_writes=everything if plastic else 0,
             learning_visits=visits,
-            plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"],
+            plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"] if plastic else 0,
             learning_slots=counts["EPOCHS"],
             carry_visits=counts["CARRY_VISITS"],
             carries=counts["CARRIED"],
-            averaged=counts["AVERAGED"] if plastic else 0,
+            averaged=counts["AVERAGED"],
             tag_clipped=counts["TAG_CLIPPED"],
             weight_clipped=counts["WEIGHT_CLIPPED"],
+        )
+
+    def turns(
+        self, synapses: Synapses, sent: dict[str, _Sent], counts: dict[str, int]
+    ) -> TurnEvents:
+        source, target = self.program.population(synapses.source), synapses.target
+        out, channels, kernel, _ = synapses.weights.shape
+        turns, window = turns_of(self.program, synapses), kernel**2
+        heard, told = sent[source.name].everything, sent[target].everything
+        climbs = self.program.population(target).level - source.level
+        kept = sent[source.name].total({turns.sent(slot, climbs) for slot in synapses.slots})
+        post_values = sent[target].told
+        slots, time = len(synapses.slots), self.fixations * self.program.timetable.period
+        buffering = self.fixations * slots * (turns.span + 2 * turns.depth)
+        learning = self.fixations * slots * turns.span
+        return TurnEvents(
+            name=synapses.name,
+            source=source.name,
+            target=target,
+            buffers=channels * window,
+            learners=out,
+            heard=heard,
+            kept=kept,
+            passed_on=kept * window,
+            told=told,
+            post_values=post_values,
+            buffer_operations=heard * window,
+            buffer_ignored=(heard - kept) * window,
+            learner_operations=told,
+            learner_ignored=told - post_values,
+            buffer_active=buffering * channels * window,
+            buffer_idle=(time - buffering) * channels * window,
+            learner_active=learning * out,
+            learner_idle=(time - learning) * out,
+            learning_visits=kept * window * out,
+            plastic_updates=counts["ROWS_LEARNED"] * out,
         )
 
     def gate(self, gate: Gate, sent: _Sent, counts: dict[str, int]) -> GateEvents:
@@ -276,7 +345,7 @@ class _Run:
             broadcasts=broadcasts,
             broadcast_operations=broadcasts * size,
             score_operations=sent.scores,
-            ignored_operations=sent.spikes + sum(sent.graded.values()),
+            ignored_operations=sent.everything - sent.scores,
             active_updates=busy,
             idle_updates=self.fixations * self.program.timetable.period - busy,
             score_clipped=counts["SCORE_CLIPPED"],

@@ -9,7 +9,8 @@ and static synapses need no tag). A source neuron has one list on each core that
 one axon leads to it. Where a machine shares kernels, a core stores each kernel once, one list for
 each channel of the source, and one axon leads to all channels of a position: the spike says which
 (population spikes, as in nengo-loihi). What stays within a channel has one list for all channels.
-Untied kernels are shared by nobody: a core stores those of its own positions.
+Untied kernels are shared by nobody: a core stores those of its own positions. Kernels that learn
+in turn have buffers and learners beside them (`compiler.turns`), and are static themselves.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ import numpy as np
 from compiler.connectivity import Window, window
 from compiler.ir import Connection, Map
 from compiler.products import has_tag
-from compiler.program import Gate, Program, Soma
+from compiler.program import Gate, Program, Soma, Synapses
 from compiler.targets import Limits, NeuromorphicMachine
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.turns import in_turn, turns_of
+
+BUFFERS, LEARNERS = " buffers", " learners"  # what their names end with, after the projection's
+COUNTS_A_WORD = 4  # payloads of 8 bits that a buffer keeps in a word of its state
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,12 @@ class Incoming:
         pairs = 1 if self.channelwise else self.source[0]
         return part.channels * pairs * int(rows.sum()) * int(columns.sum())
 
+    def stored(self, part: Part, shared: bool) -> int:
+        """Weights that a core with these neurons stores."""
+        if self.shares(shared) and not self.channelwise:
+            return self.kernel**2 * self.source[0] * part.channels
+        return self.synapses(part)
+
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
         """Synaptic memory on a core with these neurons."""
         along, bits = self.along, self.synapse_bits
@@ -132,8 +143,39 @@ class Incoming:
 
 
 @dataclass(frozen=True)
+class Gathered(Incoming):
+    """All neurons of a channel end on each neuron of that channel."""
+
+    @property
+    def along(self) -> None:
+        """Everything."""
+        return None
+
+    @property
+    def fan_in(self) -> int:
+        """Synapses of a neuron: all positions."""
+        return self.source[1] * self.source[2]
+
+    def axons_in(self, part: Part, shared: bool) -> int:
+        """Axons that a core with these neurons receives."""
+        return part.channels * self.fan_in
+
+    def synapses(self, part: Part) -> int:
+        """Synapses of these neurons."""
+        return part.neurons * self.fan_in
+
+    def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
+        """Synaptic memory on a core with these neurons."""
+        each = list_bytes(part.rows * part.width, self.synapse_bits, limits)
+        return part.channels * self.fan_in * each
+
+
+@dataclass(frozen=True)
 class Outgoing:
-    """A projection or comparator that a population's neurons send to."""
+    """A projection or comparator that a population's neurons send to.
+
+    along: what a target reads along rows and columns; None: everything.
+    """
 
     target: str
     along: Window | None
@@ -181,8 +223,8 @@ def demands(program: Program) -> tuple[Demand, ...]:
                 program.population(s.source).map,
                 s.connection,
                 s.weights.shape[-1],
-                weight_bits + (tag_bits if s.rule is not None and has_tag(s.rule) else 0),
-                s.rule is not None,
+                weight_bits + (tag_bits if _tagged(s) else 0),
+                s.rule is not None and not in_turn(s),
             )
             for s in program.arriving[p.name]
         ]
@@ -202,7 +244,44 @@ def demands(program: Program) -> tuple[Demand, ...]:
         words = max(1, g.classes) + g.sums  # its sums, and the label
         back = tuple(Outgoing(name, None, False) for name in listeners(program, g))
         asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back))
+    for s in filter(in_turn, program.synapses):
+        asked += _in_turn(program, s, weight_bits, tag_bits)
     return tuple(asked)
+
+
+def _tagged(s: Synapses) -> bool:
+    """Whether the synapses on the core of their target have tags."""
+    return s.rule is not None and has_tag(s.rule) and not in_turn(s)
+
+
+def _in_turn(
+    program: Program, s: Synapses, weight_bits: int, tag_bits: int
+) -> tuple[Demand, Demand]:
+    """Learners of a kernel, and the buffers that tell them what positions see."""
+    source, target = program.population(s.source).map, program.population(s.target).map
+    out, channels, kernel, _ = s.weights.shape
+    learners, window = learners_of(s), (channels, kernel, kernel)
+    everything, gathered = Connection.ALL_TO_ALL, Connection.SUM
+    traces = Incoming(
+        f"{s.name} traces", window, everything, 0, weight_bits + tag_bits, plastic=True
+    )
+    told = Gathered(f"{s.name} post values", target, gathered, 0, weight_bits, plastic=False)
+    heard = Gathered(f"{s.name} counts", source, gathered, 0, weight_bits, plastic=False)
+    words = 1 + -(-turns_of(program, s).kept // COUNTS_A_WORD)  # what it passes on, what it keeps
+    return (
+        Demand(learners, (out, 1, 1), 1, (traces, told), ()),
+        Demand(buffers_of(s), window, words, (heard,), (Outgoing(learners, None, False),)),
+    )
+
+
+def learners_of(s: Synapses) -> str:
+    """The name of the learners of kernels that learn in turn."""
+    return s.name + LEARNERS
+
+
+def buffers_of(s: Synapses) -> str:
+    """The name of the buffers of kernels that learn in turn."""
+    return s.name + BUFFERS
 
 
 def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
@@ -213,13 +292,24 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 
 
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
-    """What a population sends to: its projections, then its comparators."""
+    """What a population sends to: its projections, buffers and learners, then its comparators."""
     sent = [
         Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
         for s in program.leaving[population]
     ]
     gates = [g.name for g in program.gates if g.population == population]
-    return (*sent, *(Outgoing(name, None, False) for name in gates))
+    return (
+        *sent,
+        *(Outgoing(name, None, True) for name in heard_in_turn(program, population)),
+        *(Outgoing(name, None, False) for name in gates),
+    )
+
+
+def heard_in_turn(program: Program, population: str) -> tuple[str, ...]:
+    """The buffers and learners that hear a population."""
+    buffers = (buffers_of(s) for s in program.leaving[population] if in_turn(s))
+    learners = (learners_of(s) for s in program.arriving[population] if in_turn(s))
+    return (*buffers, *learners)
 
 
 def list_bytes(synapses: int, synapse_bits: int, limits: Limits) -> int:

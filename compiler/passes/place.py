@@ -13,11 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from clapp_neuro.errors import InputError
-from compiler.passes.demand import Demand, Part, demands, memory_bytes, outgoing_of
+from compiler.passes.demand import (
+    Demand,
+    Part,
+    demands,
+    heard_in_turn,
+    memory_bytes,
+    outgoing_of,
+)
 from compiler.passes.placement import Core, Placement, Slice
 from compiler.passes.split import Grid, best_grid, reached, slices_reached
 from compiler.program import Program
 from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
+from compiler.turns import in_turn
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
 OPEN_CORES = 32  # first fit looks at so many cores; keeps placing linear
@@ -104,18 +112,38 @@ def place_what_fits(
         placed.append(Core(index, index // per_chip, tuple(core), binds, share))
     on_host = tuple(p.name for p in program.populations if p.soma is None)
     chips = -(-len(placed) // per_chip)
-    receiving = _receiving(program, grids)
-    return Placement(machine.name, tuple(placed), chips, on_host, receiving), misfits
+    receiving, copies = _receiving(program, grids), _copies(program, asked, grids, machine)
+    return Placement(machine.name, tuple(placed), chips, on_host, receiving, copies), misfits
 
 
 def _receiving(program: Program, grids: dict[str, Grid]) -> dict[str, float]:
-    """Slices of its target that a message of each projection reaches on average."""
+    """Slices of its target that a message of each projection reaches on average.
+
+    And of what is heard in turn, by the name of the buffers or learners.
+    """
     means = {}
     for p in program.populations:
-        ends = [s.name for s in program.leaving[p.name]]
+        ends = [*(s.name for s in program.leaving[p.name]), *heard_in_turn(program, p.name)]
         for name, out in zip(ends, outgoing_of(program, p.name), strict=False):
             means[name] = slices_reached(out, p.map, grids[out.target]) / p.size
     return means
+
+
+def _copies(
+    program: Program,
+    asked: tuple[Demand, ...],
+    grids: dict[str, Grid],
+    machine: NeuromorphicMachine,
+) -> dict[str, float]:
+    """How often a weight of kernels that learn in turn is stored for inference."""
+    shared = machine.capabilities.shared_kernels.value
+    incoming = {i.name: i for d in asked for i in d.incoming}
+    return {
+        s.name: sum(incoming[s.name].stored(part, shared) for part in grids[s.target].parts())
+        / s.weights.size
+        for s in program.synapses
+        if in_turn(s)
+    }
 
 
 def _used(core: list[Slice], limits: Limits) -> dict[str, tuple[int, Figure]]:

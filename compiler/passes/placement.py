@@ -56,7 +56,9 @@ class Placement:
     """Neurons and synapses on cores; `on_host` names the populations that take no core.
 
     `receiving` says for each projection how many slices of its target a message of a source neuron
-    reaches, the mean over the source.
+    reaches, the mean over the source, and the same of buffers and learners that hear populations in
+    turn. `copies` says for each of kernels that learn in turn how
+    often the cores of its target store one of its weights, the mean over the weights.
     """
 
     machine: str
@@ -64,6 +66,7 @@ class Placement:
     chips: int
     on_host: tuple[str, ...]
     receiving: dict[str, float]
+    copies: dict[str, float]
 
     def slice_counts(self) -> dict[str, int]:
         """Number of slices of each placed population."""

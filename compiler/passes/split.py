@@ -91,7 +91,7 @@ def slices_reached(out: Outgoing, source: Map, target: Grid) -> int:
 def _rows_reached(out: Outgoing, height: int, target: Grid) -> np.ndarray:
     """(H,) slices of the target that a neuron in each row of the source reaches."""
     if out.along is None:
-        return np.full(height, target.slices)
+        return np.full(height, target.down if out.channelwise else target.slices)
     counts = np.zeros(height, np.int64)
     for first, rows in target.rows():
         low, high = out.along.reads(first, first + rows, height)
