@@ -38,6 +38,7 @@ MANTISSA_BITS, MANTISSA_MAX = 4, 7
 EXPONENT_RANGE = range(-7, 9)
 CONSTANT_MAX = 255  # eight bits and sign
 ACCUMULATOR = 15  # bits without sign
+PAIR_EXPONENTS = EXPONENTS[:-1]  # of dt where a tag is carried in each epoch, see `pairs`
 PRODUCT_BITS = 30  # factors and mantissa without sign: beyond, a product would leave 32 bits
 DECIMATION_MAX = 63  # u_k counts in 64-bit time steps; what a machine has is its own limit
 DECAY_ONE, IMPULSE_ONE = 4096, 256  # fixed point of `Trace`
@@ -134,9 +135,28 @@ def accumulates(rule: SumOfProducts) -> bool:
     return not rule.dw and not rule.traces and len(rule.dt) == 1 and _accumulating(rule.dt[0])
 
 
+def pairs(rule: SumOfProducts) -> bool:
+    """Whether a rule adds up in weight and tag together, in 1/64 of what the weight counts.
+
+    dw = x0 * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * x0 * sgn(t), with e from -7 to -4: a tag then
+    stays within +-190, and 64 * w + t is exactly the sum, until w has reached the end of its range.
+    """
+    carry = Product(TAG_UNITS.bit_length() - 1, ("x0", "sgn(t)"), sign=-1)
+    return (
+        rule.dw == (Product(0, ("x0", "sgn(t)")),)
+        and len(rule.dt) == 2
+        and not rule.traces
+        and _accumulating(rule.dt[0])
+        and rule.dt[0].exponent in PAIR_EXPONENTS
+        and rule.dt[1] == carry
+    )
+
+
 def managed(s: Synapses) -> bool:
-    """Whether the management processor carries what synapses have accumulated in their tags."""
-    return s.averaged > 0 and s.rule is not None and accumulates(s.rule)
+    """Whether the management processor carries what synapses have accumulated."""
+    if s.rule is None or s.averaged == 0:
+        return False
+    return pairs(s.rule) if s.in_turn else accumulates(s.rule)
 
 
 def general(s: Synapses) -> bool:

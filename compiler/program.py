@@ -234,6 +234,7 @@ class SumOfProducts:
 
 
 TAG_UNITS = 64  # tag units in one weight unit
+FINEST = 6  # as exponent: what learns in turn counts in 1/64 of the kernels' units at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,12 +253,15 @@ class Synapses:
     after every so many. With S the sum of 64 * w + t over the n copies of a weight that are
     synapses and A = floor((2 S + n) / (2 n)), it writes w = (A + 32) >> 6, clipped to the weights'
     range, and t = A - 64 * w, clipped to the tags', into all of them. Untied convolutions have
-    such copies. Of all others there is one, A is S, and their rule leaves it to this processor to
-    carry whole units from the tag into the weight.
+    such copies. Of others there is one, A = S, and their rule leaves it to this processor to carry
+    whole units from the tag into the weight.
 
     A convolution that has a rule learns in turn (`compiler.turns`): at a slot begins the turn of
-    the first position. `weights` and `tags` are those of the one set of synapses that learns; after
-    each carry the weights are written into the shared kernels, too.
+    the first position. `weights` are the kernels that all positions share. The synapses that learn
+    lie elsewhere. With a weight w' and a tag t' of their own they keep the sum 64 * w' + t', here
+    `tags`, clipped to 64 times the largest weight; w' counts 2^-`fine` of a unit of the kernels.
+    From this sum the processor moves whole units into the kernels: with n = 64 * 2^fine and
+    A = n * w + t, it writes w = floor((A + n / 2) / n) and t = A - n * w.
     """
 
     __pydantic_config__: ClassVar[dict[str, bool]] = {"arbitrary_types_allowed": True}  # arrays
@@ -276,6 +280,17 @@ class Synapses:
     slots: tuple[int, ...] = ()  # the target's tau at which it learns
     connection: Connection = Connection.ALL_TO_ALL
     averaged: int = 0
+    fine: int = 0
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether these are kernels that learn, which all positions of a map share."""
+        return self.connection is Connection.CONVOLUTION and self.rule is not None
+
+    @property
+    def tag_units(self) -> int:
+        """Units of `tags` in one of `weights`."""
+        return TAG_UNITS << self.fine
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Synapses):
@@ -402,6 +417,10 @@ class Program:
         spiking = {p.name for p in self.populations if isinstance(p.soma, Soma | Relay)}
         driving = (s for s in self.synapses if s.compartment is Compartment.SOMA)
         return tuple(s for s in driving if s.target in spiking)
+
+    def largest_tag(self, s: Synapses) -> int:
+        """The largest magnitude of the tags of a projection."""
+        return TAG_UNITS * self.weight_max if s.in_turn else self.tag_max
 
     @property
     def plastic(self) -> bool:

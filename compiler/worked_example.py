@@ -20,7 +20,7 @@ from clapp_neuro.encoders.layers import first_to_spike
 from compiler.backends.simulator import simulate, trace
 from compiler.ir import Connection, Map, Network
 from compiler.products import general
-from compiler.program import TAG_UNITS, Program, Synapses
+from compiler.program import Program, Synapses
 from compiler.real_rule import RealNetwork
 from compiler.trace import FixationTrace, Stimulus
 
@@ -169,9 +169,9 @@ def _winners(spikes: np.ndarray, shape: Map) -> np.ndarray:
 def _change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:
     """What one run has changed, in real numbers of the source network."""
     assert before.tags is not None and after.tags is not None
-    units = TAG_UNITS * (after.weights.astype(np.int64) - before.weights)
+    units = before.tag_units * (after.weights.astype(np.int64) - before.weights)
     units += after.tags.astype(np.int64) - before.tags
-    real = units * (before.unit / TAG_UNITS / network.population(before.source).scale)
+    real = units * (before.unit / before.tag_units / network.population(before.source).scale)
     return real.sum(0) / len(real) if before.connection is Connection.UNTIED else real
 
 

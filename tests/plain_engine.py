@@ -308,11 +308,8 @@ class PlainEngine:
             found, counted = self.synapses[s.name], self.counted[s.name]
             weights, tags = self.weights[s.name].reshape(-1), self.tags[s.name].reshape(-1)
             if in_turn(s):
-                learners = self.learners[s.name]
-                if learners.told.any():
-                    found = learners.synapses
-                    x1, y = learners.passed_on() >> 1, learners.told
-                    self._accumulate(s, found, tags, x1[found.pre], y[found.post], step)
+                counted.rows += self.learners[s.name].learn(s, self.program, step)
+                self.tags[s.name] = self.learners[s.name].sums
                 continue
             y = self.neurons[s.target].post.get(s.rule.register)
             sent = self.neurons[s.source].sent
@@ -342,7 +339,7 @@ class PlainEngine:
         learning = np.zeros(copies, bool)
         learning[copy[y != 0]] = True
         self.counted[s.name].rows += len({*found.row[(x1 != 0) & learning[copy]].tolist()})
-        self.counted[s.name].epochs += not in_turn(s)
+        self.counted[s.name].epochs += 1
 
     def _tell_learners(self, s: Synapses, acting: dict[str, tuple[int, int]]) -> None:
         """What a map and the one below send in turn in this time step."""
@@ -367,6 +364,16 @@ class PlainEngine:
             if s.averaged == 0 or (fixation + 1) % s.averaged != 0:
                 continue
             weights, tags = self.weights[s.name], self.tags[s.name]
+            if s.name in self.learners:
+                learners = self.learners[s.name]
+                units = 64 * 2**s.fine
+                whole = units * weights + learners.sums
+                moved = (whole + units // 2) // units
+                self.weights[s.name] = clip(moved, self.program.weight_max)
+                learners.keep(whole - units * self.weights[s.name], self.program.weight_max)
+                self.tags[s.name] = learners.sums
+                self.counted[s.name].averaged += weights.size
+                continue
             if s.connection is not Connection.UNTIED:
                 whole = 64 * weights + tags
                 self.weights[s.name] = clip((whole + 32) >> 6, self.program.weight_max)

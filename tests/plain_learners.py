@@ -26,16 +26,48 @@ class Learners:
         longest = half * self.stride + half
         self.waits = [longest - dy * self.stride - dx for dy in offsets for dx in offsets]
         self.kept = deque([np.zeros(channels, int)] * (2 * longest + 1), maxlen=2 * longest + 1)
-        self.slots = s.slots
+        self.slots, self.shape = s.slots, s.weights.shape
         self.values = np.zeros(0, int)
         self.told = np.zeros(out, int)
         self.next_told, self.next_heard = np.zeros(out, int), np.zeros(channels, int)
+        self.weights = np.zeros(s.weights.size, int)
+        self.tags = np.zeros(s.weights.size, int)
+        assert s.tags is not None
+        self.keep(s.tags.astype(int), program.weight_max)
         o, c, dy, dx = np.indices(s.weights.shape).reshape(4, -1)
         row = (dy * side + dx) * channels + c
         self.synapses = Listed(
             pre=c * side**2 + dy * side + dx, post=o, at=np.arange(s.weights.size), row=row,
             column=o, columns=out,
         )  # fmt: skip
+
+    @property
+    def sums(self) -> np.ndarray:
+        """64 w + t of each synapse, shaped as the kernels."""
+        return (64 * self.weights + self.tags).reshape(self.shape)
+
+    def keep(self, sums: np.ndarray, weight_max: int) -> None:
+        """Puts such sums into weights and tags."""
+        flat = np.clip(sums.ravel(), -64 * weight_max, 64 * weight_max)
+        self.weights = (flat + 32) >> 6
+        self.tags = flat - 64 * self.weights
+
+    def learn(self, s: Synapses, program: Program, step: int) -> int:
+        """One epoch of the learning engine; how many rows had something to learn.
+
+        dw = x0 * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * x0 * sgn(t): both from the old t.
+        """
+        assert s.rule is not None
+        found = self.synapses
+        x1, y = (self.passed_on() >> 1)[found.pre], self.told[found.post]
+        sign = np.sign(self.tags) * (x1 != 0)
+        total = (self.tags << 7) + (((x1 * y) >> 3) << (s.rule.exponent + 7)) - (sign << 13)
+        up = found.bits(program.seed, s.index, step) < (total & 127)
+        self.tags = np.where(x1 != 0, (total >> 7) + up, self.tags)
+        self.weights = self.weights + sign
+        assert np.abs(self.tags).max() <= 190, "or nine bits might not hold it"
+        learning = (x1 != 0) & self.told.any()
+        return len({*found.row[learning].tolist()})
 
     def receive(self) -> None:
         """What was sent a time step ago; who is not told anything is told 0."""

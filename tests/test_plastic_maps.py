@@ -47,7 +47,7 @@ def programs(draw: Callable[..., int]) -> Program:
         sequential=sequential,
         kernel=kernel,
         coding=draw(st.sampled_from(["intensity", "on-off"])),
-        rate=2.0**-14,
+        rate=2.0**-17,
     )
     if draw(st.booleans()):
         program = driven_by_spikes(program)

@@ -100,7 +100,8 @@ def _synapses(
         real = on_the_map(shape, program.population(s.target).map[1:])
     alike = random.integers(-107, 108, shape[1:])  # or an average of copies would be next to 0
     weights = (alike + random.integers(-20, 21, shape)) * real
-    tags = random.integers(-255, 256, shape) * real
+    most = 2000 if s.in_turn else 255
+    tags = random.integers(-most, most + 1, shape) * real
     return replace(
         s,
         weights=weights.astype(np.int8),

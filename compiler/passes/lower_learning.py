@@ -35,6 +35,7 @@ from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan, spread_at
+from compiler.products import PAIR_EXPONENTS
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
@@ -48,6 +49,7 @@ from compiler.passes.units import (
 )
 from compiler.program import (
     EXPONENTS,
+    FINEST,
     PRODUCT_SHIFT,
     REGISTERS,
     TAG_UNITS,
@@ -94,19 +96,19 @@ def lower_learning(
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
     synapses = []
     for index, projection in enumerate(network.projections):
-        rule = None
+        rule, fine = None, 0
         slots: tuple[int, ...] = ()
         if isinstance(projection.rule, SpikeTimingRule):
             rule, values = lower_spike_timing(quantized, plan, projection, notes)
             post_values[projection.target] += _streamed(values, post_values)
         elif projection.rule is not None:
             slots = plan.slots[projection.name]
-            rule, values = _lower_rule(quantized, plan, projection, notes)
+            rule, values, fine = _lower_rule(quantized, plan, projection, notes)
             register = _free_register(projection, post_values[projection.target])
             rule = _with_register(rule, register)
             values = [replace(value, register=register) for value in values]
             post_values[projection.target] += _streamed(values, post_values)
-        lowered = _synapses(quantized, plan, projection, index, rule, slots)
+        lowered = _synapses(quantized, plan, projection, index, rule, slots, fine)
         if projection.connection is Connection.UNTIED or (managed and rule is not None):
             lowered = replace(lowered, averaged=averaged)
         synapses.append(lowered)
@@ -148,7 +150,8 @@ def _streamed(values: list[PostValue], others: dict[str, list[PostValue]]) -> li
 
 def _lower_rule(
     quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
-) -> tuple[SumOfProducts, list[PostValue]]:
+) -> tuple[SumOfProducts, list[PostValue], int]:
+    """The rule, the post values that it reads, and how fine it counts (`Synapses.fine`)."""
     assert isinstance(projection.rule, LearningRule)
     if projection.connection in CHANNELWISE:
         raise InputError(
@@ -157,6 +160,7 @@ def _lower_rule(
         )
     drop, lift = trace_lift(quantized.network, projection.source)
     unit = quantized.integers[projection.name].unit
+    exponents = PAIR_EXPONENTS if in_turn(projection) else EXPONENTS
     granularity = max(1, 2**PRODUCT_SHIFT >> lift)
     terms = projection.rule.terms
     gains, peaks, seen = [], [], []
@@ -168,16 +172,20 @@ def _lower_rule(
         peaks.append(term_peak(quantized, projection.target, term))
         seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
+    fine = 0
+    if in_turn(projection):
+        fine = _finest(gains, peaks)
+        gains = [gain * 2**fine for gain in gains]
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     needed = max(abs(g) * peak for g, peak in zip(gains, seen, strict=True))
-    excess = needed * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
+    excess = needed * 2 ** (PRODUCT_SHIFT - exponents[-1]) / TRACE_MAX
     if excess > 1:
         raise InputError(
             f"projection {projection.name}: the learning rate is too large for the tag; "
             f"lower it by a factor of {excess:.1f}"
         )
     exponent = next(
-        (e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX), EXPONENTS[-1]
+        (e for e in exponents if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX), exponents[-1]
     )
     values = []
     for term, tau, gain in zip(terms, plan.slots[projection.name], gains, strict=True):
@@ -197,7 +205,7 @@ def _lower_rule(
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
-        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / TAG_UNITS
+        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / (TAG_UNITS << fine)
         trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
@@ -206,11 +214,21 @@ def _lower_rule(
         )
         notes.append(Note("learning", projection.name, text, error))
     accumulate = Product(exponent, ("x0", "x1", "y1"))
-    if any(in_turn(p) for p in quantized.network.projections):
-        return SumOfProducts(dw=(), dt=(accumulate,)), values
-    due = f"u{plan.carry_exponent}"
+    if not in_turn(projection) and any(in_turn(p) for p in quantized.network.projections):
+        return SumOfProducts(dw=(), dt=(accumulate,)), values, fine
+    due = "x0" if in_turn(projection) else f"u{plan.carry_exponent}"
     carry = Product(int(math.log2(TAG_UNITS)), (due, "sgn(t)"), sign=-1)
-    return SumOfProducts(dw=(Product(0, (due, "sgn(t)")),), dt=(accumulate, carry)), values
+    return SumOfProducts((Product(0, (due, "sgn(t)")),), (accumulate, carry)), values, fine
+
+
+def _finest(gains: list[float], peaks: list[float]) -> int:
+    """How fine a learner's weight may count, so that no post value is clipped; see `Synapses`.
+
+    Rounding in a tag is noise, as much of it as all positions bring, not as their sum.
+    """
+    largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
+    room = TRACE_MAX * 2.0 ** (PAIR_EXPONENTS[-1] - PRODUCT_SHIFT)
+    return next((f for f in range(FINEST, 0, -1) if largest * 2**f <= room), 0)
 
 
 def _require_known(term: Term, projection: Projection) -> None:
@@ -256,11 +274,14 @@ def _synapses(
     index: int,
     rule: SumOfProducts | None,
     slots: tuple[int, ...],
+    fine: int,
 ) -> Synapses:
     integers = quantized.integers[projection.name]
     tags = integers.tags
     if rule is not None and rule.traces and not any("sgn(t)" in p.factors for p in rule.dw):
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
+    if tags is not None:
+        tags = tags << fine
     listens, shift = _listens(quantized, plan, projection)
     return Synapses(
         name=projection.name,
@@ -276,6 +297,7 @@ def _synapses(
         rule=rule,
         slots=slots,
         connection=projection.connection,
+        fine=fine,
     )
 
 

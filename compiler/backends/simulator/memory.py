@@ -205,7 +205,8 @@ def _plasticity(
                 learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
             rows.append((target.level + slot + 0.4, learn))
         if managed(s):
-            row = [Op.CARRY_OVER, i, starts[s.name], s.weights.size, s.averaged]
+            size = [s.weights.size, s.averaged, s.tag_units, program.largest_tag(s)]
+            row = [Op.CARRY_OVER, i, starts[s.name], *size]
             rows.append((program.timetable.period - 1 + 0.95, row))
             continue
         tau = program.timetable.last_tau(target.level)

@@ -49,7 +49,8 @@ class Op(IntEnum):
     AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
     #                      fixations from one average to the next
     LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
-    CARRY_OVER = 30  # synapses, start, size, fixations from one to the next
+    CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
+    #                  the weight, largest tag
 
 
 class Field(IntEnum):

@@ -12,6 +12,7 @@ from compiler.backends.simulator.adapt import count_epoch, traces
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import turns
 from compiler.backends.simulator.kernels.maps import list_positions
+from compiler.program import TAG_UNITS
 
 
 @compiled(inline="always")
@@ -41,7 +42,7 @@ def learn_in_turn(w, op, fixation, clock):
         y,
         exponent,
         when,
-        w.maxima[0],
+        TAG_UNITS * w.maxima[1],
         noise,
         window,
         first,
@@ -52,13 +53,13 @@ def learn_in_turn(w, op, fixation, clock):
 
 @compiled(inline="always")
 def carry_over(w, op, fixation):
-    """The management processor carries whole units into weights, after every so many fixations."""
-    synapses, start, size, every = op[1], op[2], op[3], op[4]
+    """The management processor moves whole units into weights, after every so many fixations."""
+    synapses, start, size, every, units, largest = op[1], op[2], op[3], op[4], op[5], op[6]
     if (fixation + 1) % every != 0:
         return
     span = slice(start, start + size)
     w_clipped, t_clipped = turns.carry_over(
-        w.weights[span], w.tags[span], w.maxima[1], w.maxima[0]
+        w.weights[span], w.tags[span], w.maxima[1], largest, units
     )
     counts = w.synapse_counts[synapses]
     counts[c.AVERAGED] += size

@@ -109,6 +109,12 @@ def require_whole_presentations(program: Program) -> None:
             f"projection {untied[0]}: each position has a kernel of its own, which the engine on "
             "tensors does not know; run this network on the simulator"
         )
+    in_turn = [s.name for s in program.synapses if s.in_turn]
+    if in_turn:
+        raise InputError(
+            f"projection {in_turn[0]} learns from one position after the other, which the engine "
+            "on tensors does not know; run this network on the simulator"
+        )
     timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
     timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
     timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]

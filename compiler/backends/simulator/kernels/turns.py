@@ -12,7 +12,6 @@ from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.maps import run_of
 from compiler.backends.simulator.kernels.plasticity import learn_row
 from compiler.backends.simulator.kernels.random import key
-from compiler.program import TAG_UNITS
 
 
 @compiled
@@ -48,17 +47,19 @@ def learn_in_turn(
 
 
 @compiled
-def carry_over(weights, tags, weight_max, tag_max):
-    """w = (A + 32) >> 6 and t = A - 64 * w with A = 64 * w + t, `compiler.program.Synapses`.
+def carry_over(weights, tags, weight_max, tag_max, units):
+    """w = floor((A + n / 2) / n) and t = A - n * w with A = n * w + t, n = units.
+
+    `compiler.program.Synapses` says for whom n is 64, and for whom 4096.
 
     Returns the numbers of synapses whose weight or tag was clipped.
     """
     w_clipped, t_clipped = 0, 0
     for s in range(weights.shape[0]):
-        exact = TAG_UNITS * np.int64(weights[s]) + np.int64(tags[s])
-        whole = (exact + TAG_UNITS // 2) // TAG_UNITS
+        exact = units * np.int64(weights[s]) + np.int64(tags[s])
+        whole = (exact + units // 2) // units
         weight = min(max(whole, -weight_max), weight_max)
-        rest = exact - TAG_UNITS * weight
+        rest = exact - units * weight
         tag = min(max(rest, -tag_max), tag_max)
         w_clipped += weight != whole
         t_clipped += tag != rest
