@@ -6,7 +6,6 @@ import pytest
 import torch
 
 import clapp_neuro
-from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.config import read_experiment
 from clapp_neuro.data.images import load_images
 from clapp_neuro.encoders.initial import initial_weights
