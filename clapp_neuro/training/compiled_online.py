@@ -115,7 +115,8 @@ class CompiledOnlineTrainer(OnlineTrainer):
         for role in MATRICES:
             weight = self.own[layer][role]
             matrices[role] = np.ascontiguousarray(weight.numpy().T)
-            weight.set_(torch.from_numpy(matrices[role]).T)
+            rows = torch.from_numpy(matrices[role])
+            weight.set_(rows.untyped_storage(), 0, weight.shape, (1, rows.shape[1]))
         inputs, neurons = matrices["forward"].shape
         dtype = matrices["forward"].dtype
         before = self.before.get(layer)
