@@ -15,11 +15,15 @@ from compiler.program import Program, Soma
 
 
 class Clock(NamedTuple):
-    """What the time step and the random numbers of an operation are made from."""
+    """What the time step and the random numbers of an operation are made from.
+
+    shared: one random number serves all synapses of a learning epoch.
+    """
 
     period: int
     steps: int
     seed: int
+    shared: bool
 
 
 class Learners(NamedTuple):
