@@ -189,7 +189,7 @@ def _of_soma(population: ProgramPopulation) -> Iterator[str]:
                 yield f"{name} has {len(values)} values of {what} for {channels} channels"
         elif values == () and what != "bias":
             yield f"{name} has no {what}"
-    if soma.plain is None:
+    if soma.plain is None or len(soma.bias) not in (0, population.map[0]):
         yield f"no engine executes the soma of {name} yet"
 
 

@@ -238,7 +238,7 @@ def with_population(index: int, **changes: object) -> Program:
         (
             "values of bias for 2 channels",
             lambda: with_population(
-                1, soma=replace(whole_program().populations[1].soma, bias=(1,))
+                1, soma=replace(whole_program().populations[1].soma, bias=(1, 2, 3))
             ),
         ),
         (
