@@ -16,7 +16,7 @@ from compiler.backends.tensor.order import weight_matrix, weight_rows
 from compiler.connectivity import fan_in
 from compiler.products import TRACES, general
 from compiler.program import Message, Program, ProgramPopulation, Soma, Synapses, Tally
-from compiler.terms import Compartment, Connection
+from compiler.terms import Compartment, Connection, per_neuron
 
 LARGEST_PAYLOAD = 255
 
@@ -128,11 +128,9 @@ class Machine:
         return state
 
     def _bias(self, population: ProgramPopulation) -> Tensor:
-        """The constant current of every neuron, (N,), each channel's at all its positions."""
+        """The constant current of every neuron, (N,)."""
         bias = population.soma.bias if isinstance(population.soma, Soma) else ()
-        each = bias or (0,) * population.map[0]
-        everywhere = np.repeat(each, population.map[1] * population.map[2])
-        return on_device(everywhere.astype(np.int32), self.device)
+        return on_device(per_neuron(bias or 0, population.map).astype(np.int32), self.device)
 
     def _load(self, s: Synapses) -> None:
         """Weights, tags and traces of a projection, of all networks."""

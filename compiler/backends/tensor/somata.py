@@ -40,18 +40,20 @@ def step(
     numbers (R,) of active updates (any current or potential) and of clipped potentials. (|v| ·
     decay) >> 12 is formed in two halves, so that it fits 32 bits.
     """
+    assert soma.plain is not None, "others are refused"
+    decay, threshold = soma.plain
     active = ((drive | v) != 0).sum(1)
     size = v.abs()
     low, high = size & LOW_BITS, size >> DECAY_BITS
-    leaked = ((low * soma.decay) >> DECAY_BITS) + high * soma.decay
+    leaked = ((low * decay) >> DECAY_BITS) + high * decay
     leaked = torch.where(v < 0, -leaked, leaked)
     if soma.reset == "zero":
         leaked = leaked.masked_fill(fired, 0)
     else:
-        leaked = leaked - fired * soma.threshold
+        leaked = leaked - fired * threshold
     moved = leaked + drive
     kept = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
-    return kept, kept > soma.threshold, active, (moved != kept).sum(1)
+    return kept, kept > threshold, active, (moved != kept).sum(1)
 
 
 def integrate(
