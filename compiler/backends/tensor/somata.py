@@ -47,10 +47,7 @@ def step(
     low, high = size & LOW_BITS, size >> DECAY_BITS
     leaked = ((low * decay) >> DECAY_BITS) + high * decay
     leaked = torch.where(v < 0, -leaked, leaked)
-    if soma.reset == "zero":
-        leaked = leaked.masked_fill(fired, 0)
-    else:
-        leaked = leaked - fired * threshold
+    leaked = leaked.masked_fill(fired, 0) if soma.reset == "zero" else leaked - fired * threshold
     moved = leaked + drive
     kept = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
     return kept, kept > threshold, active, (moved != kept).sum(1)
