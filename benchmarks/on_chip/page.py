@@ -102,7 +102,7 @@ def _verdict(default: Found) -> str:
     ]
     return (
         f"Kept of the gain, by layer: {_list(kept, 2)} (lowest seed "
-        f"{_list(np.min(default['gain_recovered'], axis=0), 2)}); of the loss gain: "
+        f"{_list(np.nanmin(_numbers(default['gain_recovered']), axis=0), 2)}); of the loss gain: "
         f"{_list(loss, 3)}. Goals: {', '.join(goals)}."
     )
 
@@ -186,7 +186,11 @@ def _columns(rows: list[list[float]], digits: int) -> list[str]:
 
 
 def _means(rows: list[list[float]]) -> list[float]:
-    return list(np.mean(rows, axis=0))
+    return list(np.nanmean(_numbers(rows), axis=0))
+
+
+def _numbers(rows: Any) -> np.ndarray:
+    return np.array(rows, np.float64)  # None becomes NaN
 
 
 def _list(values: Any, digits: int) -> str:

@@ -94,10 +94,10 @@ def _lowering(network: Network, folder: Path, rate: float, name: str) -> Found |
         "untrained": before.tolist(),
         "online": float_.tolist(),
         "accuracy": chip.tolist(),
-        "gain_recovered": ((chip - before) / (float_ - before)).tolist(),
+        "gain_recovered": _ratio(chip - before, float_ - before),
         "loss": chip_loss.tolist(),
         "online_loss": float_loss.tolist(),
-        "loss_gain": ((1 - chip_loss) / (1 - float_loss)).tolist(),
+        "loss_gain": _ratio(1 - chip_loss, 1 - float_loss),
         "curves": {
             "loss": _mean([row[3]["loss"] for row in rows]),
             "gate": _mean([row[3]["gate"] for row in rows]),
@@ -117,6 +117,14 @@ def _lowering(network: Network, folder: Path, rate: float, name: str) -> Found |
         "source": rows[0][3]["accuracy"]["source"],
         "tested": rows[0][3]["accuracy"]["tested"],
     }
+
+
+def _ratio(kept: np.ndarray, whole: np.ndarray) -> list[list[float | None]]:
+    """By seed and layer; None where the reference gained nothing."""
+    return [
+        [float(k / w) if w else None for k, w in zip(ks, ws, strict=True)]
+        for ks, ws in zip(kept, whole, strict=True)
+    ]
 
 
 def _mean(curves: list[Any]) -> Any:
