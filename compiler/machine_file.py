@@ -12,7 +12,8 @@ from clapp_neuro.errors import InputError
 
 EXAMPLE = "compare with hw_configs/loihi2.json"
 # Steps of pydantic's paths that stand for no key of the file: which kind or form it tried.
-FORMS = ("neuromorphic", "conventional", "Figure", "Missing", "Included")
+FORMS = ("neuromorphic", "conventional", "Measure", "Derived", "Missing", "Included")
+TABLES = ("sources", "conditions")  # texts that figures name
 
 
 def read_machine(text: str, where: str, adapter: TypeAdapter[Any]) -> Any:
@@ -24,7 +25,7 @@ def read_machine(text: str, where: str, adapter: TypeAdapter[Any]) -> Any:
     if not isinstance(data, dict):
         raise InputError(f"{where} is not a machine file: a JSON object is expected")
     try:
-        return adapter.validate_python(_with_full_sources(data))
+        return adapter.validate_python(_with_full_texts(data))
     except ValidationError as error:
         raise InputError(f"{where} is not a machine file: {_first_fault(error)}") from None
 
@@ -50,16 +51,17 @@ def _shown(fault: Any) -> str:
     return ""
 
 
-def _with_full_sources(data: dict[str, Any]) -> dict[str, Any]:
-    """Figures name their source by a key of `sources`; each gets the full text here."""
-    sources = data.get("sources", {})
+def _with_full_texts(data: dict[str, Any]) -> dict[str, Any]:
+    """Figures name source and conditions by keys of the file's tables; each gets the full text."""
+    tables = {"source": data.get("sources", {}), "conditions": data.get("conditions", {})}
 
     def expand(part: Any) -> Any:
         if not isinstance(part, dict):
             return part
         full = {key: expand(value) for key, value in part.items()}
-        if isinstance(sources, dict) and isinstance(full.get("source"), str):
-            full["source"] = sources.get(full["source"], full["source"])
+        for key, table in tables.items():
+            if isinstance(table, dict) and isinstance(full.get(key), str):
+                full[key] = table.get(full[key], full[key])
         return full
 
-    return {key: expand(value) for key, value in data.items() if key != "sources"}
+    return {key: expand(value) for key, value in data.items() if key not in TABLES}

@@ -8,63 +8,20 @@ holds no figure of any machine; each figure carries its band, grade and source.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from clapp_neuro.errors import InputError, unknown
+from compiler.figures import MOST, Figure, Grade, Part, whole
+from compiler.machine_costs import EventEnergy, EventTime, Factors, OperationEnergy, Power, Routing
 from compiler.machine_file import read_machine
 
 BACKENDS = ("sim", "lava")
 PUBLISHED = "published.json"  # measurements to check against; not a machine
-Grade = Literal["A", "B", "C"]
-
-
-class Part(BaseModel):
-    """Base of all parts: frozen, finite, and no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Figure(Part):
-    """A number with its band, unit, grade (A measured, B vendor, C derived) and source.
-
-    `public=False` marks a conservative choice where nothing is published.
-    """
-
-    value: float
-    low: float
-    high: float
-    unit: str
-    grade: Grade
-    source: str
-    public: bool = True
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Figure:
-        if not 0 <= self.low <= self.value <= self.high:
-            band = f"{self.low:g}, {self.value:g}, {self.high:g}"
-            raise ValueError(f"0 <= low <= value <= high must hold, not {band}")
-        return self
-
-
-class Missing(Part):
-    """A figure that nobody published; `missing` says so in words. Never read as zero."""
-
-    missing: str
-
-
-class Included(Part):
-    """An event whose cost is part of another published figure."""
-
-    included_in: str
-
-
-Coefficient = Figure | Missing | Included
 
 
 class Capability(Part):
@@ -76,27 +33,13 @@ class Capability(Part):
     public: bool = True
 
 
-def _whole(low: int, high: int) -> Callable[[Figure], Figure]:
-    """A check that the value is a whole number in low..high; ValueError says so."""
-
-    def checked(figure: Figure) -> Figure:
-        if not (low <= figure.value <= high and figure.value.is_integer()):
-            raise ValueError(
-                f"{figure.value:.10g} is not possible, use a whole number from {low} to {high}"
-            )
-        return figure
-
-    return checked
-
-
-MOST = 2**40  # more cores, neurons or bytes than any machine has; integers stay exact in floats
-Count = Annotated[Figure, AfterValidator(_whole(1, MOST))]
-CountOrNone = Annotated[Figure, AfterValidator(_whole(0, MOST))]
-Bits = Annotated[Figure, AfterValidator(_whole(1, 64))]
-BitsOrNone = Annotated[Figure, AfterValidator(_whole(0, 64))]
-SignedBits = Annotated[Figure, AfterValidator(_whole(2, 64))]  # a sign and a digit
-BlockBits = Annotated[Figure, AfterValidator(_whole(0, 2**16))]
-WordBits = Annotated[Figure, AfterValidator(_whole(1, 2**16))]
+Count = Annotated[Figure, AfterValidator(whole(1, MOST))]
+CountOrNone = Annotated[Figure, AfterValidator(whole(0, MOST))]
+Bits = Annotated[Figure, AfterValidator(whole(1, 64))]
+BitsOrNone = Annotated[Figure, AfterValidator(whole(0, 64))]
+SignedBits = Annotated[Figure, AfterValidator(whole(2, 64))]  # a sign and a digit
+BlockBits = Annotated[Figure, AfterValidator(whole(0, 2**16))]
+WordBits = Annotated[Figure, AfterValidator(whole(1, 2**16))]
 
 
 class Limits(Part):
@@ -142,50 +85,6 @@ class Capabilities(Part):
     )
 
 
-class EventEnergy(Part):
-    """Joules an event of the neuron cores; the last two are of the management processors."""
-
-    synaptic_operation: Coefficient
-    neuron_update_active: Coefficient
-    neuron_update_idle: Coefficient
-    spike: Coefficient  # a neuron that sends, beyond its update
-    axon_out: Coefficient  # one message to one receiving core
-    hop: Coefficient  # one message, one router
-    trace_write: Coefficient  # one row's x1 overwritten
-    post_write: Coefficient
-    learning_visit: Coefficient  # a synapse visited with post value zero
-    plastic_update: Coefficient  # a synapse changed
-    management_step: Coefficient  # a time step of all that is not a neuron core
-    averaged_synapse: Coefficient = Missing(missing="not stated")  # read, added up, and written
-
-
-class Power(Part):
-    """Static power in watts: of a core in use, and of a whole chip."""
-
-    static_core: Figure | Missing
-    static_chip: Figure | Missing
-
-
-class EventTime(Part):
-    """Seconds an event takes on its core; `barrier` and `step_overhead` are per time step."""
-
-    synaptic_operation: Coefficient
-    neuron_update_active: Coefficient
-    neuron_update_idle: Coefficient
-    spike: Coefficient
-    axon_out: Coefficient
-    plastic_update: Coefficient
-    learning_visit: Coefficient
-    barrier: Coefficient
-    step_overhead: Coefficient
-
-
-class Routing(Part):
-    """Assumptions about distance on the mesh."""
-
-    mean_hops: Figure
-
-
 class NeuromorphicMachine(Part):
     """An event-driven machine made of cores."""
 
@@ -196,17 +95,11 @@ class NeuromorphicMachine(Part):
     assumptions: tuple[str, ...] = ()
     limits: Limits
     capabilities: Capabilities
+    factors: Factors = Field(default_factory=dict)
     energy: EventEnergy
     power: Power
     time: EventTime
     routing: Routing
-
-
-class OperationEnergy(Part):
-    """Joules a dense operation of a conventional machine."""
-
-    synaptic_operation: Figure  # one multiply-accumulate
-    neuron_update: Figure
 
 
 class ConventionalMachine(Part):
@@ -217,6 +110,7 @@ class ConventionalMachine(Part):
     title: str
     backends: tuple[()] = ()
     assumptions: tuple[str, ...] = ()
+    factors: Factors = Field(default_factory=dict)
     energy: OperationEnergy
 
 

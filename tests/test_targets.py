@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from clapp_neuro.errors import InputError
+from compiler.figures import Derived, Figure, Measure
 from compiler.targets import (
-    Figure,
     Limits,
     NeuromorphicMachine,
     load_machine,
@@ -28,6 +28,8 @@ def figures(part: BaseModel) -> list[Figure]:
             found.append(value)
         elif isinstance(value, BaseModel):
             found += figures(value)
+        elif isinstance(value, dict):
+            found += value.values()
     return found
 
 
@@ -49,13 +51,18 @@ def test_every_figure_has_its_band_unit_grade_and_a_source_in_words(name):
         assert figure.low <= figure.value <= figure.high
         assert figure.unit and figure.grade in "ABC"
         assert len(figure.source) > 12, "the key of a source instead of its text"
+        if isinstance(figure, Measure):
+            assert len(figure.conditions) > 12, "the key of conditions instead of their text"
 
 
 def test_loihi_2_energy_is_an_assumption_with_a_wide_band():
-    energy = load_target("loihi2-sim").machine.energy
-    for figure in figures(energy):
-        assert figure.grade == "C"
-        assert figure.low <= figure.value / 5
+    machine = load_target("loihi2-sim").machine
+    for name in type(machine.energy).model_fields:
+        coefficient = getattr(machine.energy, name)
+        assert isinstance(coefficient, Derived) and coefficient.like.startswith("loihi1.")
+        factor = machine.factors[coefficient.factor]
+        assert factor.grade == "C" and factor.low <= factor.value / 5
+        assert "no per-operation energy is published" in coefficient.source
 
 
 def test_limits_that_are_not_public_say_so():
