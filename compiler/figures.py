@@ -1,15 +1,15 @@
-"""Numbers of machine files: each with its band, unit, grade and source."""
+"""Figures of machines: a number with its band, unit, grade and source, or words for its absence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 Grade = Literal["A", "B", "C"]
-SECTIONS = ("energy", "power", "time")
-MOST = 2**40  # more cores, neurons or bytes than any machine has; integers stay exact in floats
+SECTIONS = {"energy": "J", "power": "W", "time": "s"}
+"""Sections of coefficients, and their unit."""
 
 
 class Part(BaseModel):
@@ -34,9 +34,9 @@ class Figure(Part):
 
     @model_validator(mode="after")
     def _ordered(self) -> Figure:
-        if not 0 <= self.low <= self.value <= self.high:
+        if not self.low <= self.value <= self.high:
             band = f"{self.low:g}, {self.value:g}, {self.high:g}"
-            raise ValueError(f"0 <= low <= value <= high must hold, not {band}")
+            raise ValueError(f"low <= value <= high must hold, not {band}")
         return self
 
 
@@ -51,22 +51,24 @@ class Measure(Figure):
     factor: str | None = None
 
 
-def _coefficient_path(path: str) -> str:
-    if len(path.split(".")) != 3 or path.split(".")[1] not in SECTIONS:
-        raise ValueError(f"'{path}' is no coefficient: use machine.energy.name, or power, or time")
-    return path
-
-
 class Derived(Part):
     """A coefficient of which nothing is published: `like` another one, times a named factor.
 
     `like` is machine.section.name of a machine that ships, or of this one.
     """
 
-    like: Annotated[str, AfterValidator(_coefficient_path)]
+    like: str
     factor: str
     source: str
     conditions: str
+
+    @field_validator("like")
+    @classmethod
+    def _path(cls, path: str) -> str:
+        parts = path.split(".")
+        if len(parts) != 3 or parts[1] not in SECTIONS:
+            raise ValueError(f"'{path}' is no coefficient, give machine.energy.name (power, time)")
+        return path
 
 
 class Missing(Part):
@@ -84,14 +86,67 @@ class Included(Part):
 Coefficient = Measure | Derived | Missing | Included
 
 
-def whole(low: int, high: int) -> Callable[[Figure], Figure]:
-    """A check that the value is a whole number in low..high; ValueError says so."""
+class Capability(Part):
+    """Something that a machine can or cannot do."""
 
-    def checked(figure: Figure) -> Figure:
-        if not (low <= figure.value <= high and figure.value.is_integer()):
+    value: bool
+    grade: Grade
+    source: str
+    public: bool = True
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What a limit counts, in which units, and the whole numbers that are possible."""
+
+    what: str
+    units: tuple[str, ...]
+    least: int
+    most: int
+
+    def require(self, figure: Figure) -> None:
+        """ValueError with what would be possible, where the figure is not."""
+        if figure.unit not in self.units:
             raise ValueError(
-                f"{figure.value:.10g} is not possible, use a whole number from {low} to {high}"
+                f"the unit '{figure.unit}' is not possible, give the value in {self.units[0]}"
             )
-        return figure
+        if not (self.least <= figure.value <= self.most and figure.value.is_integer()):
+            raise ValueError(
+                f"{figure.value:.10g} is not possible, use a whole number from "
+                f"{self.least} to {self.most}"
+            )
 
-    return checked
+
+class Section(Part):
+    """Figures of one kind. Those annotated with a `Whole` are counts and have to be such."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _possible(cls, value: object, info: ValidationInfo) -> object:
+        assert info.field_name is not None
+        whole = whole_of(cls, info.field_name)
+        if whole is not None and isinstance(value, Figure):
+            whole.require(value)
+        return value
+
+
+class Amounts(Part):
+    """Figures of one unit, none of them negative."""
+
+    UNIT: ClassVar[str]
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _possible(cls, value: object) -> object:
+        if isinstance(value, Figure):
+            if value.unit != cls.UNIT:
+                raise ValueError(f"the unit '{value.unit}' is not possible, use '{cls.UNIT}'")
+            if value.low < 0:
+                raise ValueError(f"0 <= low must hold, not {value.low:g}")
+        return value
+
+
+def whole_of(section: type[Part], name: str) -> Whole | None:
+    """What a limit's annotation says of it; None where it has none."""
+    found = (m for m in section.model_fields[name].metadata if isinstance(m, Whole))
+    return next(found, None)

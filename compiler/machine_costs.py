@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
-from compiler.figures import MOST, Coefficient, Figure, Measure, Part, whole
+from compiler.figures import SECTIONS, Amounts, Coefficient, Figure, Measure, Section, Whole
 
 Factors = dict[str, Measure]
 """Named factors, without unit, that several coefficients share: drawn once for all of them."""
 
 
-class EventEnergy(Part):
+class EventEnergy(Amounts):
     """Joules an event: of the neuron cores, then of the mesh, then of the management processors."""
+
+    UNIT = SECTIONS["energy"]
 
     synaptic_operation_dense: Coefficient  # all-to-all, stored without indices
     synaptic_operation_sparse: Coefficient  # stored with the index of its target
@@ -39,15 +39,19 @@ class EventEnergy(Part):
     averaged_synapse: Coefficient  # read, added up, and written
 
 
-class Power(Part):
+class Power(Amounts):
     """Static power in watts: of a core in use, and of a whole chip."""
+
+    UNIT = SECTIONS["power"]
 
     static_core: Coefficient
     static_chip: Coefficient
 
 
-class EventTime(Part):
+class EventTime(Amounts):
     """Seconds an event takes on its core; hops, `barrier` and `step_overhead` are per time step."""
+
+    UNIT = SECTIONS["time"]
 
     synaptic_operation_dense: Coefficient
     synaptic_operation_sparse: Coefficient
@@ -65,23 +69,22 @@ class EventTime(Part):
     step_overhead: Coefficient
 
 
-Count = Annotated[Figure, AfterValidator(whole(1, MOST))]
-
-
-class Routing(Part):
+class Routing(Section):
     """The mesh: a chip's routers, the cores at each, and chips beside one another on a board.
 
     Cores are numbered router by router, along the columns first; chips likewise.
     """
 
-    columns: Count
-    rows: Count
-    cores_per_router: Count
-    chips_across: Count
+    columns: Annotated[Figure, Whole("columns of routers", ("routers",), 1, 2**16)]
+    rows: Annotated[Figure, Whole("rows of routers", ("routers",), 1, 2**16)]
+    cores_per_router: Annotated[Figure, Whole("cores of a router", ("cores",), 1, 2**16)]
+    chips_across: Annotated[Figure, Whole("chips beside one another", ("chips",), 1, 2**16)]
 
 
-class OperationEnergy(Part):
+class OperationEnergy(Amounts):
     """Joules an operation of a processor: of dense layers, and of a loop over events."""
+
+    UNIT = SECTIONS["energy"]
 
     synaptic_operation: Measure  # one multiply-accumulate of a dense layer
     neuron_update: Measure

@@ -7,90 +7,39 @@ holds no figure of any machine; each figure carries its band, grade and source.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from clapp_neuro.errors import InputError, unknown
-from compiler.figures import MOST, Figure, Grade, Part, whole
+
+# Passes read figures and limits of a machine; `as` says that they are to be had from here, too.
+from compiler.figures import Figure as Figure
+from compiler.figures import Part
+from compiler.limits import Capabilities
+from compiler.limits import Limits as Limits
 from compiler.machine_costs import EventEnergy, EventTime, Factors, OperationEnergy, Power, Routing
-from compiler.machine_file import read_machine
+from compiler.machine_file import read_object, validated, whole_description
 
 BACKENDS = ("sim", "lava")
 PUBLISHED = "published.json"  # measurements to check against; not a machine
 
 
-class Capability(Part):
-    """Something that a machine can or cannot do."""
-
-    value: bool
-    grade: Grade
-    source: str
-    public: bool = True
-
-
-Count = Annotated[Figure, AfterValidator(whole(1, MOST))]
-CountOrNone = Annotated[Figure, AfterValidator(whole(0, MOST))]
-Bits = Annotated[Figure, AfterValidator(whole(1, 64))]
-BitsOrNone = Annotated[Figure, AfterValidator(whole(0, 64))]
-SignedBits = Annotated[Figure, AfterValidator(whole(2, 64))]  # a sign and a digit
-BlockBits = Annotated[Figure, AfterValidator(whole(0, 2**16))]
-WordBits = Annotated[Figure, AfterValidator(whole(1, 2**16))]
-
-
-class Limits(Part):
-    """What one core holds, and how many cores there are. Bits include the sign."""
-
-    cores_per_chip: Count
-    usable_cores_per_chip: Count
-    chips: Count  # of the largest board
-    neurons_per_core: Count
-    state_bytes_per_core: Count | None = None  # None: state does not compete with neurons
-    synaptic_bytes_per_core: Count
-    axons_in_per_core: Count
-    axons_out_per_core: Count
-    fan_in_per_neuron: Count
-    weight_bits: SignedBits
-    delay_bits: BitsOrNone  # stored with every synapse
-    tag_bits: BitsOrNone  # 0: synapses have no tag
-    trace_bits: BitsOrNone
-    post_registers: CountOrNone
-    payload_bits: Bits
-    word_bits: WordBits  # unit of synaptic memory: axon lists are padded to it
-    synapses_per_block: Count
-    block_overhead_bits: BlockBits
-    accumulator_bits: SignedBits
-    learning_epoch: CountOrNone  # longest, time steps
-    decimation_exponent: BitsOrNone  # largest k of u_k
-
-
-class Capabilities(Part):
-    """What the lowering may rely on."""
-
-    graded_spikes: Capability
-    programmable_soma: Capability
-    learning: Capability
-    third_factor: Capability  # one neuron's message can be another neuron's third factor
-    all_plastic_or_none: Capability  # a core's synapses are either all plastic or all static
-    # a core stores a kernel once, and one axon leads to all channels of a position
-    shared_kernels: Capability = Capability(
-        value=False,
-        grade="C",
-        source="not stated: each position's synapses are stored",
-        public=False,
-    )
-
-
 class NeuromorphicMachine(Part):
-    """An event-driven machine made of cores."""
+    """An event-driven machine made of cores.
+
+    `extends` names the machine that its file overrides some figures of: a board of its chips.
+    """
 
     kind: Literal["neuromorphic"]
     name: str
     title: str
+    extends: str | None = None
     backends: tuple[Literal["sim", "lava"], ...] = ()
     assumptions: tuple[str, ...] = ()
     limits: Limits
@@ -108,6 +57,7 @@ class ConventionalMachine(Part):
     kind: Literal["conventional"]
     name: str
     title: str
+    extends: str | None = None
     backends: tuple[()] = ()
     assumptions: tuple[str, ...] = ()
     factors: Factors = Field(default_factory=dict)
@@ -116,6 +66,10 @@ class ConventionalMachine(Part):
 
 Machine = Annotated[NeuromorphicMachine | ConventionalMachine, Field(discriminator="kind")]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Machine)
+_KINDS: dict[str, type[Part]] = {
+    "neuromorphic": NeuromorphicMachine,
+    "conventional": ConventionalMachine,
+}
 
 
 @dataclass(frozen=True)
@@ -128,23 +82,29 @@ class Target:
 
 
 def machine_names() -> tuple[str, ...]:
-    """All machines that ship, also those that exist for energy comparison only."""
-    files = resources.files("hw_configs").iterdir()
-    names = (f.name for f in files if f.name.endswith(".json") and f.name != PUBLISHED)
-    return tuple(sorted(name[: -len(".json")] for name in names))
+    """All machines that ship and have figures of their own, also those for comparison only."""
+    return tuple(name for name in _described() if "extends" not in _read(name))
 
 
+def board_names() -> tuple[str, ...]:
+    """The machines that ship and extend another: boards of its chips, or its other limits."""
+    return tuple(name for name in _described() if "extends" in _read(name))
+
+
+@functools.cache
 def load_machine(name: str) -> NeuromorphicMachine | ConventionalMachine:
-    """A machine that ships, by name; InputError with the nearest name if there is none."""
-    if name not in machine_names():
-        raise unknown("machine", name, machine_names())
-    text = resources.files("hw_configs").joinpath(f"{name}.json").read_text("utf-8")
-    return _parse(text, f"{name}.json")
+    """A machine or board that ships, by name; InputError with the nearest name if there is none."""
+    if name not in _described():
+        raise unknown("machine", name, _described())
+    machine: NeuromorphicMachine | ConventionalMachine
+    machine = parse_machine(_read(name), f"{name}.json")
+    return machine
 
 
+@functools.cache
 def target_names() -> tuple[str, ...]:
-    """All targets that a program can be compiled for."""
-    machines = [load_machine(name) for name in machine_names()]
+    """All targets that a program can be compiled for, machines before boards."""
+    machines = [load_machine(name) for name in (*machine_names(), *board_names())]
     return tuple(f"{m.name}-{backend}" for m in machines for backend in m.backends)
 
 
@@ -176,18 +136,41 @@ def published() -> dict[str, Any]:
     return data
 
 
+@functools.cache
+def _described() -> tuple[str, ...]:
+    """The names of all files that ship."""
+    files = resources.files("hw_configs").iterdir()
+    names = (f.name for f in files if f.name.endswith(".json") and f.name != PUBLISHED)
+    return tuple(sorted(name[: -len(".json")] for name in names))
+
+
+@functools.cache
+def _read(name: str) -> dict[str, Any]:
+    """The file of a machine that ships, as it is."""
+    text = resources.files("hw_configs").joinpath(f"{name}.json").read_text("utf-8")
+    data: dict[str, Any] = read_object(text, f"{name}.json")
+    return data
+
+
 def _target_from_file(path: Path) -> Target:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"cannot read the machine file {path}: {reason}") from None
-    machine = _parse(text, str(path))
+    data = read_object(text, str(path))
+    if "extends" in data:
+        data = {"name": path.stem, **data}
+    machine = parse_machine(data, str(path))
     if not isinstance(machine, NeuromorphicMachine):
         raise InputError(f"{path}: a {machine.kind} machine has no cores to compile for")
     return Target(f"{machine.name}-sim", machine, "sim")
 
 
-def _parse(text: str, where: str) -> NeuromorphicMachine | ConventionalMachine:
-    machine: NeuromorphicMachine | ConventionalMachine = read_machine(text, where, _ADAPTER)
+def parse_machine(data: dict[str, Any], where: str) -> NeuromorphicMachine | ConventionalMachine:
+    """The machine that a file's data describe, with what it extends filled in."""
+    machine: NeuromorphicMachine | ConventionalMachine
+    machine = validated(
+        whole_description(data, where, _described(), _read), where, _ADAPTER, _KINDS
+    )
     return machine

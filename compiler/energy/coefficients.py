@@ -38,6 +38,11 @@ class Coefficients:
             raise InputError(f"{self.machine.name}: {path} is derived from itself")
         machine = self.machine if machine_name == self.machine.name else load_machine(machine_name)
         coefficient = getattr(getattr(machine, section, None), name, None)
+        while machine.extends is not None:  # what a board takes over has the draws of its base
+            base = load_machine(machine.extends)
+            if coefficient != getattr(getattr(base, section, None), name, None):
+                break
+            machine, path = base, f"{base.name}.{section}.{name}"
         if coefficient is None:
             origin = children[-1] if children else self.machine.name
             raise InputError(f"{origin}: there is no coefficient {path} to derive it from")
