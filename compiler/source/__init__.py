@@ -1,0 +1,40 @@
+"""The source graph: what a user's network computes in one time step, whatever framework it is of."""
+
+from compiler.source.graph import Edge, Graph
+from compiler.source.neuron import Neuron, Reset, SynapticCurrent
+from compiler.source.nodes import (
+    AveragePool,
+    Convolution,
+    Delay,
+    Input,
+    Linear,
+    MaxPool,
+    Node,
+    Output,
+    Rectifier,
+    Reshape,
+    Scale,
+    SumPool,
+    Threshold,
+)
+
+__all__ = [
+    "AveragePool",
+    "Convolution",
+    "Delay",
+    "Edge",
+    "Graph",
+    "Input",
+    "Linear",
+    "MaxPool",
+    "Neuron",
+    "Node",
+    "Output",
+    "Rectifier",
+    "Reset",
+    "Reshape",
+    "Scale",
+    "SumPool",
+    "SynapticCurrent",
+    "Threshold",
+]
