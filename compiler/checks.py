@@ -143,6 +143,8 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             needs.append(
                 (p.name, "graded spikes (counts or intensities as payload)", "graded_spikes")
             )
+        if p.soma is None:
+            needs.append((p.name, "axons that lead to lists of synapses", "axon_lists"))
         if p.post_values:
             needs.append((p.name, "a soma that writes post values", "programmable_soma"))
         if p.averages is not None:

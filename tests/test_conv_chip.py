@@ -236,9 +236,9 @@ def with_population(index: int, **changes: object) -> Program:
         ),
         ("a pool ends on layer1.pool", lambda: with_population(2, soma=None)),
         (
-            "biases for 2 channels",
+            "values of bias for 2 channels",
             lambda: with_population(
-                1, soma=replace(whole_program().populations[1].soma, bias=(1,))
+                1, soma=replace(whole_program().populations[1].soma, bias=(1, 2, 3))
             ),
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -112,7 +113,12 @@ def _one_thread() -> None:
 
 
 def carry_out_one(plan: Planned, place: Place) -> None:
-    """Train, or go on, then read out every layer and write the result."""
+    """Train, or go on, then read out every layer and write the result.
+
+    `processor_seconds` are of this sitting, readout included; other work on the machine hardly
+    changes them, as it does the `training_seconds` of the clock.
+    """
+    begun_at = time.process_time()
     model = place.model(plan)
     begun = model if _is_begun(model, plan.experiment) else None
     trained = train(plan.experiment, model, resume=begun, data=place.data)
@@ -120,13 +126,15 @@ def carry_out_one(plan: Planned, place: Place) -> None:
         raise StoppedByUserError(
             f"interrupted at step {trained.step} of {plan.name}; the same command goes on"
         )
+    read_out = _read_out(load_checkpoint(model), place)
     result = {
         "row": plan.row,
         "name": plan.name,
         "seed": plan.experiment.train.seed,
-        **_read_out(load_checkpoint(model), place),
+        **read_out,
         "final": [vars(layer) for layer in trained.final],
         "training_seconds": round(trained.seconds, 1),
+        "processor_seconds": round(time.process_time() - begun_at, 1),
         "source": trained.source,
         "device": trained.device,
         "settings": plan.experiment.model_dump(mode="json"),

@@ -39,6 +39,8 @@ def integrate(
     of a channel, the same at all its `positions`. The potential (R, N) after each step is appended
     to `log`.
     """
+    assert soma.plain is not None, "others are refused"
+    decay, threshold = soma.plain
     v = torch.zeros_like(current[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
     bias = torch.tensor(soma.bias or (0,), dtype=torch.int32, device=v.device)
@@ -50,16 +52,16 @@ def integrate(
         updates[0] += ((drive | v) != 0).sum(1)
         size = v.abs()
         low, high = size & LOW_BITS, size >> DECAY_BITS
-        leaked = ((low * soma.decay) >> DECAY_BITS) + high * soma.decay
+        leaked = ((low * decay) >> DECAY_BITS) + high * decay
         leaked = torch.where(v < 0, -leaked, leaked)
         if soma.reset == "zero":
             leaked = leaked.masked_fill(fired, 0)
         else:
-            leaked = leaked - fired * soma.threshold
+            leaked = leaked - fired * threshold
         moved = leaked + drive
         v = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
         updates[1] += (moved != v).sum(1)
-        fired = v > soma.threshold
+        fired = v > threshold
         spikes.append(fired)
         if log is not None:
             log.append(v)
