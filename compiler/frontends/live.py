@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from clapp_neuro.errors import InputError
 from compiler.frontends import torch_layers
-from compiler.frontends.parts import Part, Unsupported
+from compiler.frontends.parts import Part, UnsupportedError
 from compiler.frontends.recording import Call, record
 from compiler.frontends.rolling import Rolled, Source, StepCall, roll
 from compiler.source import Edge, Graph, Input, Neuron, Node, Output, Reset
@@ -76,23 +76,21 @@ def read_network(net: nn.Module, sample: Any, framework: Framework) -> Graph:
     return graph
 
 
-def _translated(
-    net: nn.Module, sample: Tensor, framework: Framework
-) -> tuple[Graph, Rolled]:
+def _translated(net: nn.Module, sample: Tensor, framework: Framework) -> tuple[Graph, Rolled]:
     def is_neuron(call: Call) -> bool:
         module = call.module
         if module is not None:
             module = framework.unwrap(module) or module
         return type(module) in framework.neurons
 
-    recording = record(
-        lambda: net(sample), net, sample, lambda module: _is_node(module, framework)
-    )
+    recording = record(lambda: net(sample), net, sample, lambda module: _is_node(module, framework))
     rolled = roll(
         recording,
         is_neuron,
-        lambda call: isinstance(call.module, framework.sequences)
-        or (call.module is not None and framework.unwrap(call.module) is not None),
+        lambda call: (
+            isinstance(call.module, framework.sequences)
+            or (call.module is not None and framework.unwrap(call.module) is not None)
+        ),
     )
     return _Translation(rolled, framework, is_neuron).graph(net, sample), rolled
 
@@ -137,9 +135,10 @@ class _Translation:
         title = self._title(call)
         try:
             part = self._part(step_call)
-        except Unsupported as error:
+        except UnsupportedError as error:
             self.violations.append(Violation(title, error.what, error.remedy))
-            part = Part()
+            self.parts[number] = (title, Part({"": Output()}))  # whatever it is, it ends here
+            return
         if not part.nodes:  # the identity, or a sum: what comes after takes what went in
             self.parts[number] = (title, part)
             return
@@ -161,7 +160,7 @@ class _Translation:
         if call.module is None:
             part = torch_layers.read_function(call, leading)
             if part is None:
-                raise Unsupported(
+                raise UnsupportedError(
                     f"the function {call.name} is not taken",
                     f"use one of {', '.join(sorted(torch_layers.FUNCTIONS))}",
                 )
@@ -175,16 +174,16 @@ class _Translation:
             call, leading = replace(call, shape=shape, results=results, module=inner), 1
         if type(module) in self.framework.neurons:
             if not call.shape[leading:]:
-                raise Unsupported("the sample has no batch axis", "give one in front")
+                raise UnsupportedError("the sample has no batch axis", "give one in front")
             return self.framework.read(module, call, leading)
         if type(module) in torch_layers.MODULES:
             return torch_layers.read_module(module, call, leading)
         taken = [t.__name__ for t in (*self.framework.neurons, *torch_layers.MODULES)]
-        raise Unsupported(
+        raise UnsupportedError(
             f"{type(module).__name__} is not taken", f"use one of {', '.join(taken)}"
         )
 
-    def _names(self, source: Source) -> Iterator[tuple[str, bool]]:
+    def _names(self, source: Source, through: tuple[int, ...] = ()) -> Iterator[tuple[str, bool]]:
         """The nodes that a value comes from, through identities and sums."""
         if source.call is None:
             yield INPUT, False
@@ -201,8 +200,13 @@ class _Translation:
                 )
             yield _join(title, part.leaves), source.delayed
             return
+        if source.call in through:
+            raise InputError(
+                f"'{title}' adds up from step to step, and leads to a neuron: let the neurons "
+                "alone carry states"
+            )
         for before in self.rolled.calls[source.call].sources:
-            for name, delayed in self._names(before):
+            for name, delayed in self._names(before, (*through, source.call)):
                 yield name, delayed or source.delayed
 
     def _results(self) -> str:
@@ -213,7 +217,9 @@ class _Translation:
             for r in results
             if r.call is None or not (r.part and self.is_neuron(self.rolled.calls[r.call].call))
         ]
-        found = list(dict.fromkeys(name for r in (spikes or results)[:1] for name, _ in self._out(r)))
+        found = list(
+            dict.fromkeys(name for r in (spikes or results)[:1] for name, _ in self._out(r))
+        )
         if len(found) != 1:
             self.violations.append(
                 Violation(
@@ -333,9 +339,7 @@ def _compare(
         _require_equal(graph, found, np.stack(wanted))
 
 
-def _run(
-    net: nn.Module, sample: Tensor, rolled: Rolled, framework: Framework
-) -> list[np.ndarray]:
+def _run(net: nn.Module, sample: Tensor, rolled: Rolled, framework: Framework) -> list[np.ndarray]:
     """What the network returns first, step by step or for the whole loop."""
     found, states = [], None
     with torch.no_grad():

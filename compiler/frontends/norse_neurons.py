@@ -26,7 +26,7 @@ from norse.torch import (
 from norse.torch.functional import reset
 from torch import nn
 
-from compiler.frontends.parts import Part, Unsupported, array, chain, per_neuron
+from compiler.frontends.parts import Part, UnsupportedError, array, chain, per_neuron
 from compiler.frontends.recording import Call
 from compiler.source import Edge, Linear, Neuron, Reset, SynapticCurrent
 
@@ -34,37 +34,32 @@ ONE = np.ones(())
 
 
 def read_neuron(module: nn.Module, call: Call, leading: int) -> Part:
-    """The nodes of a neuron of Norse; Unsupported for what is not taken."""
+    """The nodes of a neuron of Norse; UnsupportedError for what is not taken."""
     return NEURONS[type(module)](module, tuple(call.shape[leading:]))
 
 
 def _neuron(module: Any, shape: tuple[int, ...]) -> Neuron:
     """Any of Norse's neurons, by the parameters that its kind has."""
     p = module.p
-    resets = {}
+    threshold, resets, value = None, Reset.NONE, np.zeros(())
     if hasattr(p, "v_th"):
         method = getattr(p, "reset_method", reset.reset_value)
         if method not in (reset.reset_value, reset.reset_subtract):
-            raise Unsupported(
+            raise UnsupportedError(
                 f"reset_method is {getattr(method, '__name__', method)}",
                 "use reset_value or reset_subtract of norse.torch.functional.reset",
             )
         subtracts = method is reset.reset_subtract
-        resets = {
-            "threshold": per_neuron(p.v_th, shape),
-            "reset": Reset.SUBTRACT if subtracts else Reset.VALUE,
-            "reset_value": per_neuron(p.v_reset, shape),
-        }
-    if not hasattr(p, "tau_mem_inv"):  # IAF
-        return Neuron(ONE, ONE, np.zeros(()), **resets, initial=per_neuron(p.v_reset, shape))
+        resets = Reset.SUBTRACT_AT_ONCE if subtracts else Reset.ZERO_AT_ONCE
+        threshold, value = per_neuron(p.v_th, shape), per_neuron(p.v_reset, shape)
+    if not hasattr(p, "tau_mem_inv"):  # IAF, which starts where it is reset to
+        return Neuron(ONE, ONE, np.zeros(()), threshold, resets, value, initial=value)
     rate = per_neuron(module.dt * p.tau_mem_inv, shape)
     rest = per_neuron(p.v_leak, shape)
     current = None
     if hasattr(p, "tau_syn_inv"):
-        decay = 1 - per_neuron(module.dt * p.tau_syn_inv, shape)
-        current = SynapticCurrent(decay, ONE)
-    defaults = {"threshold": None, **resets}
-    return Neuron(1 - rate, rate, rate * rest, **defaults, initial=rest, current=current)
+        current = SynapticCurrent(1 - per_neuron(module.dt * p.tau_syn_inv, shape), ONE)
+    return Neuron(1 - rate, rate, rate * rest, threshold, resets, value, rest, current)
 
 
 def _cell(module: Any, shape: tuple[int, ...]) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from compiler.source import Edge, Node
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """A module, function or setting that is not taken; `remedy` says what would be."""
 
     def __init__(self, what: str, remedy: str) -> None:
@@ -38,7 +39,7 @@ class Part:
 def chain(*nodes: tuple[str, Node], state: str | None = None, notes: tuple[str, ...] = ()) -> Part:
     """A part whose nodes follow one another."""
     ends = [end for end, _ in nodes]
-    edges = tuple(Edge(a, b) for a, b in zip(ends, ends[1:], strict=False))
+    edges = tuple(Edge(a, b) for a, b in pairwise(ends))
     return Part(dict(nodes), edges, ends[0], ends[-1], state, notes)
 
 

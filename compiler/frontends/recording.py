@@ -26,7 +26,7 @@ IDENTITIES = ("to", "float", "contiguous", "clone", "detach", "requires_grad_", 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor that comes from the sample: result `part` of a call, or with call None the sample."""
+    """A tensor that comes from the sample: result `part` of a call; call None: the sample."""
 
     call: int | None
     part: int = 0
@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Recording:
-    """All calls in order, what the network returned (with `Value` for followed tensors), the sample."""
+    """All calls in order, what the network returned (followed tensors as `Value`), the sample."""
 
     calls: tuple[Call, ...]
     returned: Any
@@ -66,7 +66,7 @@ class Recording:
 def record(
     run: Callable[[], Any], net: nn.Module, sample: Tensor, known: Callable[[nn.Module], bool]
 ) -> Recording:
-    """Watch `run()`, which calls `net` on `sample`; `known(module)`: it is a node, do not look inside.
+    """Watch `run()`, which calls `net` on `sample`; nothing inside a `known` module is looked at.
 
     Raises InputError where the network fails, or branches on its data.
     """
@@ -116,7 +116,7 @@ class _Watch(TorchFunctionMode):
         result = func(*args, **keywords)
         if name == "__iter__":
             slices = list(result)
-            self.add("unbind", None, *arguments, shapes, slices)
+            self.add("unbind", None, arguments, shapes, slices)
             return iter(slices)
         tensors = list(_tensors(result))
         if not tensors or name in FILLED:
@@ -126,15 +126,14 @@ class _Watch(TorchFunctionMode):
             return result
         if name == "__get__":
             name = (resolve_name(func) or name).split(".")[-2]
-        self.add(name, None, *arguments, shapes, tensors)
+        self.add(name, None, arguments, shapes, tensors)
         return result
 
     def add(
         self,
         name: str,
         module: nn.Module | None,
-        arguments: Any,
-        keywords: Any,
+        given: tuple[Any, Any],
         shapes: list[tuple[int, ...]],
         tensors: list[Tensor],
     ) -> None:
@@ -142,8 +141,8 @@ class _Watch(TorchFunctionMode):
         number = len(self.calls)
         first = shapes[0] if shapes else ()
         results = tuple(tuple(t.shape) for t in tensors)
-        self.calls.append(Call(number, name, module, arguments, keywords, first, results))
-        for part, tensor in enumerate(tensors):
+        self.calls.append(Call(number, name, module, *given, first, results))
+        for part, tensor in reversed(list(enumerate(tensors))):  # the first, where one comes twice
             self.values[id(tensor)] = (tensor, Value(number, part))
 
     def followed(self, found: Any) -> Any:
@@ -159,9 +158,7 @@ class _Watch(TorchFunctionMode):
 
 
 @contextmanager
-def _hooked(
-    net: nn.Module, watch: _Watch, known: Callable[[nn.Module], bool]
-) -> Iterator[None]:
+def _hooked(net: nn.Module, watch: _Watch, known: Callable[[nn.Module], bool]) -> Iterator[None]:
     """Tells the watch of each call of a known module, and hides what happens inside it."""
     handles = []
     hidden = [n + "." for n, m in net.named_modules() if n and known(m)]
@@ -172,15 +169,13 @@ def _hooked(
         def enter(_module: nn.Module, _args: Any, _kwargs: Any) -> None:
             watch.inside += 1
 
-        def leave(
-            module: nn.Module, args: Any, kwargs: Any, result: Any, name: str = name
-        ) -> None:
+        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any, name: str = name) -> None:
             watch.inside -= 1
             given = watch.followed((args, kwargs))
             if not watch.inside and tuple(values_in(given)):
                 shapes = [tuple(t.shape) for t in _tensors((args, kwargs))]
                 title = name or type(module).__name__.lower()
-                watch.add(title, module, *given, shapes, list(_tensors(result)))
+                watch.add(title, module, given, shapes, list(_tensors(result)))
 
         handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
         handles.append(module.register_forward_hook(leave, with_kwargs=True, always_call=True))
@@ -212,4 +207,3 @@ def values_in(found: Any) -> Iterator[Value]:
     elif isinstance(found, list | tuple):
         for value in found:
             yield from values_in(value)
-

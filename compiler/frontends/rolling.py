@@ -23,7 +23,7 @@ ADDING = ("add", "add_", "__add__", "__iadd__", "__radd__")
 
 @dataclass(frozen=True)
 class Source:
-    """Where an argument comes from: result `part` of a call of the step, or with call None the input.
+    """Where an argument comes from: result `part` of a call of the step; call None: the input.
 
     delayed: of the step before.
     """
@@ -47,7 +47,7 @@ class StepCall:
 
 @dataclass(frozen=True)
 class Rolled:
-    """One time step; results are what the network returned, steps how many it took in the recording.
+    """One time step; results: what the network returned, steps: how many were watched.
 
     timed: the sample has a time axis, `leading` axes in all in front of one sample's own.
     """
@@ -72,26 +72,40 @@ def roll(
     Raises InputError where the steps differ, with the call that does.
     """
     counts: dict[str, int] = {}
-    for call in recording.calls:
+    live = _live(recording, stateful)
+    for call in live:
         if stateful(call):
             counts[call.name] = counts.get(call.name, 0) + 1
-    if any(sequences(c) for c in recording.calls):
-        return _single(recording, leading=2)
+    if any(sequences(c) for c in live):
+        return _single(recording, live, leading=2)
     if not counts or set(counts.values()) == {1}:
-        return _single(recording, leading=1)
+        return _single(recording, live, leading=1)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count} times" for name, count in counts.items())
         raise InputError(
             f"in one forward pass the network calls {listed}: every neuron has to step once a time "
             "step; give each layer its own neuron, and step all of them in one loop"
         )
-    return _Roller(recording, stateful, counts).rolled()
+    return _Roller(recording, live, stateful, counts).rolled()
 
 
-def _single(recording: Recording, leading: int) -> Rolled:
+def _live(recording: Recording, stateful: Callable[[Call], bool]) -> tuple[Call, ...]:
+    """The calls that lead to a neuron or a result; what else was computed is for nobody."""
+    waiting = [v.call for v in values_in(recording.returned)]
+    waiting += [c.number for c in recording.calls if stateful(c)]
+    found: set[int] = set()
+    while waiting:
+        number = waiting.pop()
+        if number is not None and number not in found:
+            found.add(number)
+            waiting += [v.call for v in recording.calls[number].values]
+    return tuple(c for c in recording.calls if c.number in found)
+
+
+def _single(recording: Recording, live: tuple[Call, ...], leading: int) -> Rolled:
     calls = {
         c.number: StepCall(c, tuple(Source(v.call, v.part) for v in c.values), leading)
-        for c in recording.calls
+        for c in live
     }
     results = tuple(Source(v.call, v.part) for v in values_in(recording.returned))
     steps = recording.sample.shape[0] if leading == 2 else 1
@@ -103,6 +117,7 @@ class _Roller:
     """A recording of a loop, and to which step each call belongs (None: done before the loop)."""
 
     recording: Recording
+    live: tuple[Call, ...]
     stateful: Callable[[Call], bool]
     counts: dict[str, int]
     step: dict[int, int | None] = field(default_factory=dict)
@@ -135,6 +150,7 @@ class _Roller:
         results = []
         for value in values_in(self.recording.returned):
             gathered = self._gathered(value)
+            self._tell(value)
             if gathered.call is None or gathered.call in local:
                 results.append(self._source(gathered, local, self.step.get(gathered.call or -1)))
         return Rolled(found, tuple(results), steps, leading, tuple(self.notes))
@@ -144,7 +160,7 @@ class _Roller:
         calls = self.recording.calls
         users: dict[int, set[int]] = {}
         seen: dict[str, int] = {}
-        for call in calls:
+        for call in self.live:
             if not self.stateful(call):
                 continue
             step = seen[call.name] = seen.get(call.name, -1) + 1
@@ -157,16 +173,14 @@ class _Roller:
                 for v in calls[number].values:
                     if v.call is not None and not self.stateful(calls[v.call]):
                         waiting.append(v.call)
-        for call in calls:
+        for call in self.live:
             if call.number in users:
                 # What leads to several steps is done before the loop, unless it follows from a
                 # neuron: then it is a recurrent connection, of the step that it follows from.
                 mine = users[call.number]
                 from_steps = [self.step[v.call] for v in call.values if v.call is not None]
                 later = [s for s in from_steps if s is not None]
-                if self.stateful(call):
-                    self.step[call.number] = min(mine)
-                elif len(mine) == 1:
+                if self.stateful(call) or len(mine) == 1:
                     self.step[call.number] = min(mine)
                 else:
                     self.step[call.number] = max(later) if later else None
@@ -176,7 +190,7 @@ class _Roller:
 
     def _index(self) -> None:
         """x[t] and x[:, t] inside the loop are x at that step, where t is the step."""
-        for call in self.recording.calls:
+        for call in self.live:
             if call.name == "unbind" and call.values:
                 axis = call.arguments[1] if len(call.arguments) > 1 else 0
                 self.axes.add(int(call.keywords.get("dim", axis)))
@@ -202,7 +216,7 @@ class _Roller:
 
     def _gather(self) -> None:
         """Calls after the loop, and running totals, stand for what they gather."""
-        for call in self.recording.calls:
+        for call in self.live:
             values = [self._gathered(self._seen(v)) for v in call.values]
             steps = {self.step.get(v.call) if v.call is not None else None for v in values}
             several = len([s for s in steps if s is not None]) > 1
@@ -212,16 +226,16 @@ class _Roller:
             names = {self._title(v) for v in values}
             if call.name in GATHERING and (several or of_gathered) and len(names) == 1:
                 self.gathers[call.number] = values[-1]
-                if call.name in ("sum", "mean"):
-                    self._note(f"the host takes the {call.name} over time")
             elif call.name in ADDING and self._total(call):
                 self.gathers[call.number] = self._seen(call.values[-1])
-                self._note("the host adds up over time")
 
     def _total(self, call: Call) -> bool:
-        """Whether an addition is a running total: of constants first, then of its own last result."""
-        if any(call.number in [v.call for v in c.values] for c in self.recording.calls
-               if c.name not in (*ADDING, *GATHERING)):
+        """Whether an addition is a running total: of 0 first, then of its own last result."""
+        if any(
+            call.number in [v.call for v in c.values]
+            for c in self.live
+            if c.name not in (*ADDING, *GATHERING)
+        ):
             return False
         if len(call.values) == 1:
             other = [a for a in call.arguments if not isinstance(a, Value)]
@@ -229,9 +243,13 @@ class _Roller:
         before = call.values[0].call
         return before is not None and before in self.gathers
 
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+    def _tell(self, value: Value) -> None:
+        """Notes what the network does with its results over time."""
+        while value.call in self.gathers:
+            name = self.recording.calls[value.call].name.strip("_")
+            if name not in ("stack", "cat"):
+                self.notes.append(f"the host does what comes after the loop: {name} over time")
+            value = self.gathers[value.call]
 
     def _seen(self, value: Value) -> Value:
         while value in self.alias:
@@ -269,7 +287,9 @@ class _Roller:
         names = [self.recording.calls[n].name for n in calls]
         expected = [self.recording.calls[n].name for n in template]
         if names != expected:
-            odd = next((a for a, b in zip(names, expected, strict=False) if a != b), "one call more")
+            odd = next(
+                (a for a, b in zip(names, expected, strict=False) if a != b), "one call more"
+            )
             raise InputError(
                 f"time step {step} of the loop does something else than step 1 (at '{odd}'): let "
                 "every step do the same"

@@ -17,7 +17,7 @@ import torch
 from snntorch import LeakyParallel
 from torch import nn
 
-from compiler.frontends.parts import Part, Unsupported, array, chain, per_neuron
+from compiler.frontends.parts import Part, UnsupportedError, array, chain, per_neuron
 from compiler.frontends.recording import Call
 from compiler.source import Convolution, Edge, Linear, Neuron, Node, Reset, Scale, SynapticCurrent
 
@@ -25,7 +25,7 @@ ONE, ZERO = np.ones(()), np.zeros(())
 
 
 def read_neuron(module: nn.Module, call: Call, leading: int) -> Part:
-    """The nodes of a neuron of snnTorch; Unsupported for what is not taken."""
+    """The nodes of a neuron of snnTorch; UnsupportedError for what is not taken."""
     return NEURONS[type(module)](module, tuple(call.shape[leading:]))
 
 
@@ -35,7 +35,7 @@ def _leaky(module: Any, shape: tuple[int, ...]) -> Part:
         gain=ONE,
         leak=ZERO,
         threshold=per_neuron(module.threshold, shape),
-        reset=_reset(module, Reset.ZERO_LATER),
+        reset=_reset(module, Reset.ZERO),
     )
     return _spiking(module, neuron)
 
@@ -51,7 +51,7 @@ def _lapicque(module: Any, shape: tuple[int, ...]) -> Part:
         gain=per_neuron(r * (1 / (r * c)) * step, shape),
         leak=ZERO,
         threshold=per_neuron(module.threshold, shape),
-        reset=_reset(module, Reset.ZERO_AND_INPUT_LATER),
+        reset=_reset(module, Reset.CLEAR),
     )
     return _spiking(module, neuron)
 
@@ -62,14 +62,14 @@ def _recurrent_leaky(module: Any, shape: tuple[int, ...]) -> Part:
         gain=ONE,
         leak=ZERO,
         threshold=per_neuron(module.threshold, shape),
-        reset=_reset(module, Reset.ZERO_AND_INPUT_LATER),
+        reset=_reset(module, Reset.CLEAR),
     )
     return _spiking(module, neuron, _recurrence(module, shape))
 
 
 def _recurrent_synaptic(module: Any, shape: tuple[int, ...]) -> Part:
     if not module.reset_delay:
-        raise Unsupported(
+        raise UnsupportedError(
             "reset_delay is False, which snnTorch's RSynaptic reads and does not apply",
             "set reset_delay=True",
         )
@@ -82,25 +82,25 @@ def _parallel(module: Any, shape: tuple[int, ...]) -> Part:
     recurrent = array(rnn.weight_hh_l0)
     decay = np.diag(recurrent).copy()
     if (recurrent - np.diag(decay)).any():
-        raise Unsupported(
+        raise UnsupportedError(
             "weight_hh has entries off its diagonal, which feed back membrane potentials",
             "leave weight_hh_enable False",
         )
     asked = None if module.beta is None else array(module.beta).ravel()
     if asked is not None:
         if asked.size not in (1, decay.size):
-            raise Unsupported(
+            raise UnsupportedError(
                 f"beta has {asked.size} values for {decay.size} neurons",
                 f"give one value or {decay.size}",
             )
         if not np.allclose(np.broadcast_to(asked, decay.shape), decay, atol=1e-7):
-            raise Unsupported(
+            raise UnsupportedError(
                 "beta has a value a neuron, which this snnTorch ignores: it decays by "
                 f"{decay[0]:.3g} where beta says {asked[0]:.3g}",
                 "copy it by hand: layer.rnn.weight_hh_l0.data = torch.diag(beta)",
             )
     if rnn.dropout:
-        raise Unsupported(f"dropout is {rnn.dropout}", "leave it 0")
+        raise UnsupportedError(f"dropout is {rnn.dropout}", "leave it 0")
     bias = None if not rnn.bias else array(rnn.bias_ih_l0) + array(rnn.bias_hh_l0)
     hidden = (decay.size,)
     neuron = Neuron(
@@ -121,7 +121,7 @@ def _with_current(module: Any, shape: tuple[int, ...]) -> Neuron:
         gain=ONE,
         leak=ZERO,
         threshold=per_neuron(module.threshold, shape),
-        reset=_reset(module, Reset.ZERO_AND_INPUT_LATER),
+        reset=_reset(module, Reset.CLEAR),
         current=SynapticCurrent(_clamped(module.alpha, shape), ONE),
     )
 
@@ -129,16 +129,16 @@ def _with_current(module: Any, shape: tuple[int, ...]) -> Neuron:
 def _spiking(module: Any, neuron: Neuron, recurrence: Node | None = None) -> Part:
     """The neuron, what multiplies its spikes, and what brings them back one step later."""
     if module.inhibition:
-        raise Unsupported(
+        raise UnsupportedError(
             "inhibition is True: only the largest of a layer may spike", "set inhibition=False"
         )
     if module.state_quant:
-        raise Unsupported(
+        raise UnsupportedError(
             "state_quant rounds its states", "leave it out: the compiler rounds for the target"
         )
     assert neuron.threshold is not None
     if (neuron.threshold < 0).any():
-        raise Unsupported(
+        raise UnsupportedError(
             f"threshold is {neuron.threshold.min():g}: it is crossed at rest", "give 0 or more"
         )
     _require_step(module)
@@ -152,19 +152,19 @@ def _spiking(module: Any, neuron: Neuron, recurrence: Node | None = None) -> Par
 def _factor(module: Any) -> tuple[tuple[str, Node], ...]:
     factor = array(module.graded_spikes_factor)
     if not (factor != 0).all():
-        raise Unsupported("graded_spikes_factor is 0", "give another factor")
+        raise UnsupportedError("graded_spikes_factor is 0", "give another factor")
     if (factor == 1).all():
         return ()
     return (("factor", Scale(factor.reshape(()) if factor.size == 1 else factor, ZERO)),)
 
 
 def _require_step(module: Any) -> None:
-    """Unsupported where the surrogate's forward function is no step at 0, or a random one."""
+    """UnsupportedError where the surrogate's forward function is no step at 0, or a random one."""
     probe = torch.tensor([-1.0, -1e-3, 0.0, 1e-3, 1.0])
     with torch.no_grad():
         found = [module.spike_grad(probe.clone()) for _ in range(3)]
     if any(not torch.equal(f, (probe > 0).to(probe)) for f in found):
-        raise Unsupported(
+        raise UnsupportedError(
             "spike_grad spikes otherwise than where the membrane potential exceeds the threshold",
             "use a surrogate whose forward function is a step, like surrogate.atan()",
         )
@@ -177,8 +177,8 @@ def _reset(module: Any, zero: Reset) -> Reset:
     if kind == "none":
         return Reset.NONE
     if kind == "zero":
-        return zero if delayed else Reset.VALUE
-    return Reset.SUBTRACT_LATER if delayed else Reset.SUBTRACT_ONCE
+        return zero if delayed else Reset.ZERO_AT_ONCE
+    return Reset.SUBTRACT if delayed else Reset.SUBTRACT_ONCE
 
 
 def _clamped(decay: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from compiler.frontends.parts import Part, Unsupported, array, chain
+from compiler.frontends.parts import Part, UnsupportedError, array, chain
 from compiler.frontends.recording import Call, Value
 from compiler.source import (
     AveragePool,
@@ -28,7 +28,7 @@ ZERO = np.zeros(())
 
 
 def read_module(module: nn.Module, call: Call, leading: int) -> Part:
-    """The nodes of a module of torch.nn; Unsupported for what is not taken."""
+    """The nodes of a module of torch.nn; UnsupportedError for what is not taken."""
     node = MODULES[type(module)](module, call, leading)
     return chain(("", node)) if node is not None else Part()
 
@@ -80,7 +80,7 @@ def _linear(module: Any, _call: Call, _leading: int) -> Node:
 
 def _conv(module: Any, _call: Call, leading: int) -> Node:
     if module.padding_mode != "zeros":
-        raise Unsupported(
+        raise UnsupportedError(
             f"padding_mode is '{module.padding_mode}'", "pad with zeros (padding_mode='zeros')"
         )
     require_batch_only(leading)
@@ -90,9 +90,9 @@ def _conv(module: Any, _call: Call, leading: int) -> Node:
 
 
 def require_batch_only(leading: int) -> None:
-    """Unsupported where a layer of maps gets a time axis, too, which torch takes for channels."""
+    """UnsupportedError where a layer of maps gets a time axis, taken for channels by torch."""
     if leading != 1:
-        raise Unsupported(
+        raise UnsupportedError(
             "it is called on a map with a time axis", "call it once a step (Norse: Lift(...))"
         )
 
@@ -120,7 +120,7 @@ def average_pool(
     divisor: int | None = None,
 ) -> Node:
     """An average pool by torch's arguments."""
-    axes, space = _pool(call, kernel, stride, padding, ceil)
+    _, space = _pool(call, kernel, stride, padding, ceil)
     return AveragePool(*space, counts_padding=bool(counts_padding), divisor=divisor)
 
 
@@ -149,9 +149,9 @@ def max_pool(
     """A max pool by torch's arguments."""
     axes, space = _pool(call, kernel, stride, padding, ceil)
     if set(pairs_of(dilation, axes)) != {1}:
-        raise Unsupported(f"dilation is {dilation}", "pool without dilation")
+        raise UnsupportedError(f"dilation is {dilation}", "pool without dilation")
     if return_indices:
-        raise Unsupported("return_indices is True", "pool without the indices")
+        raise UnsupportedError("return_indices is True", "pool without the indices")
     return MaxPool(*space)
 
 
@@ -163,11 +163,10 @@ def _pool(
     step = size if stride is None or stride == () else pairs_of(stride, axes)
     around = pairs_of(padding, axes)
     rest = [
-        (n + 2 * p - k) % s
-        for n, p, k, s in zip(call.shape[2:], around, size, step, strict=True)
+        (n + 2 * p - k) % s for n, p, k, s in zip(call.shape[2:], around, size, step, strict=True)
     ]
     if ceil and any(rest):
-        raise Unsupported(
+        raise UnsupportedError(
             "ceil_mode is True, and a last window reaches over the edge", "pad, or set it False"
         )
     return axes, (size, step, tuple((p, p) for p in around))
@@ -178,7 +177,7 @@ def _adaptive_pool(module: Any, call: Call, leading: int) -> Node:
     space = call.shape[2:]
     size = pairs_of(module.output_size, len(space))
     if any(n % out for n, out in zip(space, size, strict=True)):
-        raise Unsupported(
+        raise UnsupportedError(
             f"output_size {size} does not divide {space}", "give a divisor, or use AvgPool2d"
         )
     kernel = tuple(n // out for n, out in zip(space, size, strict=True))
@@ -188,7 +187,9 @@ def _adaptive_pool(module: Any, call: Call, leading: int) -> Node:
 def _power_pool(module: Any, call: Call, leading: int) -> Node:
     require_batch_only(leading)
     if module.norm_type != 1:
-        raise Unsupported(f"norm_type is {module.norm_type}", "give 1, a sum (of what is not < 0)")
+        raise UnsupportedError(
+            f"norm_type is {module.norm_type}", "give 1, a sum (of what is not < 0)"
+        )
     _, space = _pool(call, module.kernel_size, module.stride, 0, module.ceil_mode)
     return SumPool(*space)
 
@@ -197,20 +198,22 @@ def _reshaped(call: Call, leading: int) -> Node | None:
     """Whatever shape came out, as long as the axes in front stayed."""
     before, after = call.shape, call.results[0]
     if before[:leading] != after[:leading]:
-        raise Unsupported(
+        raise UnsupportedError(
             f"it makes {after} of {before}, so samples are mixed with one another",
             "keep the batch axis in front (Flatten starts at 1)",
         )
     if prod(before[leading:]) != prod(after[leading:]):
-        raise Unsupported(f"it makes {after} of {before}", "keep the number of elements")
+        raise UnsupportedError(f"it makes {after} of {before}", "keep the number of elements")
     return None if before == after else Reshape(tuple(after[leading:]))
 
 
 def _batch_norm(module: Any, call: Call, leading: int) -> Node:
     if module.running_mean is None:
-        raise Unsupported("it keeps no running statistics", "set track_running_stats=True, train")
+        raise UnsupportedError(
+            "it keeps no running statistics", "set track_running_stats=True, train"
+        )
     if leading != 1:
-        raise Unsupported("it is called on a time axis", "call it once a step")
+        raise UnsupportedError("it is called on a time axis", "call it once a step")
     axes = len(call.shape) - 2
     deviation = np.sqrt(array(module.running_var) + module.eps)
     weight = np.ones_like(deviation) if module.weight is None else array(module.weight)
@@ -223,7 +226,7 @@ def _batch_norm(module: Any, call: Call, leading: int) -> Node:
 
 def _hard_tanh(module: Any, _call: Call, _leading: int) -> Node:
     if module.min_val != 0:
-        raise Unsupported(f"min_val is {module.min_val}", "clip from 0 (ReLU6)")
+        raise UnsupportedError(f"min_val is {module.min_val}", "clip from 0 (ReLU6)")
     return Rectifier(float(module.max_val))
 
 
@@ -282,23 +285,35 @@ def _functional_average(call: Call, leading: int) -> Node:
     require_batch_only(leading)
     names = "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"
     given = _given(call, *names)
-    return average_pool(call, *(given.get(n, d) for n, d in zip(names, POOLED, strict=True)))
-
-
-POOLED = (1, None, 0, False, True, None)
+    return average_pool(
+        call,
+        given["kernel_size"],
+        given.get("stride"),
+        given.get("padding", 0),
+        given.get("ceil_mode", False),
+        given.get("count_include_pad", True),
+        given.get("divisor_override"),
+    )
 
 
 def _functional_max(call: Call, leading: int) -> Node:
     require_batch_only(leading)
     names = "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"
     given = _given(call, *names)
-    defaults = (1, None, 0, 1, False, False)
-    return max_pool(call, *(given.get(n, d) for n, d in zip(names, defaults, strict=True)))
+    return max_pool(
+        call,
+        given["kernel_size"],
+        given.get("stride"),
+        given.get("padding", 0),
+        given.get("dilation", 1),
+        given.get("ceil_mode", False),
+        given.get("return_indices", False),
+    )
 
 
 def _dropout(call: Call, _leading: int) -> Node | None:
     if _given(call, "p", "training").get("training", True):
-        raise Unsupported("it drops at random", "pass training=self.training")
+        raise UnsupportedError("it drops at random", "pass training=self.training")
     return None
 
 
@@ -308,13 +323,13 @@ def _arithmetic(call: Call, leading: int) -> Node | None:
     if len(call.values) == 2:
         if kind in ("add", "radd") and "alpha" not in call.keywords:
             return None
-        raise Unsupported("it combines two signals", "add them (a + b)")
+        raise UnsupportedError("it combines two signals", "add them (a + b)")
     one, other = call.arguments[:2]
     constant = array(other if isinstance(one, Value) else one)
     while constant.ndim > len(call.shape) - leading and constant.shape[0] == 1:
         constant = constant[0]
     if call.keywords:
-        raise Unsupported(f"it is called with {', '.join(call.keywords)}", "leave them out")
+        raise UnsupportedError(f"it is called with {', '.join(call.keywords)}", "leave them out")
     first = isinstance(one, Value)
     if kind in ("add", "radd"):
         return Scale(np.ones(()), constant)
@@ -326,7 +341,7 @@ def _arithmetic(call: Call, leading: int) -> Node | None:
         return Scale(np.ones(()), -constant)
     if kind in ("sub", "rsub"):
         return Scale(-np.ones(()), constant)
-    raise Unsupported("a constant is divided by the signal", "multiply instead")
+    raise UnsupportedError("a constant is divided by the signal", "multiply instead")
 
 
 FUNCTIONS: dict[str, Callable[[Call, int], Node | None]] = {
@@ -340,13 +355,9 @@ FUNCTIONS: dict[str, Callable[[Call, int], Node | None]] = {
     "dropout": _dropout,
     "relu": lambda _c, _l: Rectifier(),
     "relu6": lambda _c, _l: Rectifier(6.0),
-    **dict.fromkeys(
-        ("flatten", "view", "reshape", "unflatten", "squeeze", "unsqueeze"), _reshaped
-    ),
+    **dict.fromkeys(("flatten", "view", "reshape", "unflatten", "squeeze", "unsqueeze"), _reshaped),
     **dict.fromkeys(
         ("add", "iadd", "radd", "sub", "isub", "rsub", "mul", "imul", "rmul", "div", "truediv"),
         _arithmetic,
     ),
 }
-
-

@@ -1,7 +1,7 @@
-"""The source graph: what a user's network computes in one time step, whatever framework it is of."""
+"""The source graph: what a user's network computes in a time step, whatever its framework."""
 
 from compiler.source.graph import Edge, Graph
-from compiler.source.neuron import Neuron, Reset, SynapticCurrent
+from compiler.source.neuron import Neuron, SynapticCurrent
 from compiler.source.nodes import (
     AveragePool,
     Convolution,
@@ -17,6 +17,7 @@ from compiler.source.nodes import (
     SumPool,
     Threshold,
 )
+from compiler.terms import Reset
 
 __all__ = [
     "AveragePool",

@@ -12,9 +12,12 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.source.graph import Graph
-from compiler.source.neuron import Neuron, Reset
+from compiler.source.neuron import Neuron
 from compiler.source.nodes import Delay, Input
 from compiler.source.operations import apply
+from compiler.terms import Reset
+
+CROSSED_BEFORE = (Reset.SUBTRACT, Reset.ZERO, Reset.CLEAR, Reset.SUBTRACT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ def emulate(
 ) -> Emulation:
     """Run the graph from rest.
 
-    samples: (T, B, *shape), what enters in each step; with `steps` T, (B, *shape), the same in each.
-    A graph with several inputs takes one dictionary of arrays: see `run`.
+    samples: (T, B, *shape), what enters in each step; with `steps` T (B, *shape), the same in each.
     Raises InputError where their shape is not that of the input.
     """
     if len(graph.inputs) != 1:
@@ -139,24 +141,26 @@ class _Layer:
 
     def __init__(self, node: Neuron, shape: tuple[int, ...], dtype: type) -> None:
         self.node = node
-        self.of = {name: array.astype(dtype) for name, array in node.arrays().items()}
-        self.v = np.broadcast_to(self.of["initial"], shape).astype(dtype)
-        self.i = np.zeros(shape, dtype)
+        self.of: dict[str, np.ndarray] = {
+            name: array.astype(dtype) for name, array in node.arrays().items()
+        }
+        self.v: np.ndarray = np.broadcast_to(self.of["initial"], shape).astype(dtype)
+        self.i: np.ndarray = np.zeros(shape, dtype)
 
     def step(self, x: np.ndarray) -> np.ndarray:
         """y for one step."""
         node, of, reset = self.node, self.of, self.node.reset
         crossed = np.zeros_like(self.v)
-        if node.threshold is not None and reset not in (Reset.NONE, Reset.VALUE, Reset.SUBTRACT):
+        if node.threshold is not None and reset in CROSSED_BEFORE:
             crossed = (self.v > of["threshold"]).astype(self.v.dtype)
         if node.current is not None:
             self.i = of["current.decay"] * self.i + of["current.gain"] * x
             x = self.i
-        v = self.v * (1 - crossed) if reset is Reset.ZERO_LATER else self.v
+        v = self.v * (1 - crossed) if reset is Reset.ZERO else self.v
         u = of["decay"] * v + of["gain"] * x + of["leak"]
-        if reset is Reset.ZERO_AND_INPUT_LATER:
+        if reset is Reset.CLEAR:
             u = u * (1 - crossed)
-        if reset in (Reset.SUBTRACT_LATER, Reset.SUBTRACT_ONCE):
+        if reset in (Reset.SUBTRACT, Reset.SUBTRACT_ONCE):
             u = u - crossed * of["threshold"]
         if node.rectified:
             u = np.maximum(u, 0)
@@ -164,9 +168,9 @@ class _Layer:
         if node.threshold is None:
             return u
         spikes = (u > of["threshold"]).astype(u.dtype)
-        if reset is Reset.VALUE:
+        if reset is Reset.ZERO_AT_ONCE:
             self.v = np.where(spikes > 0, of["reset_value"], u)
-        elif reset is Reset.SUBTRACT:
+        elif reset is Reset.SUBTRACT_AT_ONCE:
             self.v = u - spikes * of["threshold"]
         elif reset is Reset.SUBTRACT_ONCE:
             self.v = u - (spikes - crossed) * of["threshold"]

@@ -82,9 +82,7 @@ def _before(graph: Graph, name: str, scale: Scale) -> Graph | None:
     return _without(graph, name, folded, (*others, *edges))
 
 
-def _without(
-    graph: Graph, name: str, changed: dict[str, Node], edges: tuple[Edge, ...]
-) -> Graph:
+def _without(graph: Graph, name: str, changed: dict[str, Node], edges: tuple[Edge, ...]) -> Graph:
     nodes = {n: changed.get(n, node) for n, node in graph.nodes.items() if n != name}
     notes = (*graph.notes, f"{name}: folded into {', '.join(changed)}")
     return replace(graph, nodes=nodes, edges=edges, notes=notes)

@@ -25,7 +25,7 @@ from compiler.source.nodes import (
 
 @dataclass(frozen=True)
 class Edge:
-    """What leaves `source` arrives at `target`: in the same time step, or with `delayed` in the next.
+    """What leaves `source` arrives at `target` in the same time step, or with `delayed` the next.
 
     Before the first step a delayed edge brings what its source would send if no neuron had spiked.
     """
@@ -149,10 +149,8 @@ def refuse(where: str, violations: tuple[Violation, ...]) -> None:
         raise InputError("\n".join(lines))
 
 
-def ordered(
-    nodes: Mapping[str, Node], edges: tuple[Edge, ...]
-) -> tuple[list[str], list[str]]:
-    """Nodes in the order of a time step, and the nodes of a loop without a delay, if there is one."""
+def ordered(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> tuple[list[str], list[str]]:
+    """Nodes in the order of a time step, and those of a loop without a delay, if there is one."""
     waiting = {n: sum(e.target == n and not e.delayed for e in edges) for n in nodes}
     following: dict[str, list[str]] = {n: [] for n in nodes}
     for e in edges:
@@ -226,10 +224,9 @@ def _of_parameters(name: str, node: Node) -> Iterator[Violation]:
         yield from _of_convolution(name, node)
     if isinstance(node, Pool) and (min(node.kernel) < 1 or min(node.stride) < 1):
         yield Violation(name, "kernel or stride is below 1", "give at least 1")
-    if isinstance(node, Linear | Convolution) and node.bias is not None:
-        if node.bias.shape != node.weight.shape[:1]:
-            shape = node.bias.shape
-            yield Violation(name, f"bias has shape {shape}", f"give {node.weight.shape[:1]}")
+    bias = node.bias if isinstance(node, Linear | Convolution) else None
+    if bias is not None and bias.shape != node.weight.shape[:1]:  # type: ignore[attr-defined]
+        yield Violation(name, f"bias has shape {bias.shape}", "give one value an output channel")
     if isinstance(node, Delay) and (node.steps < 0).any():
         yield Violation(name, "steps are negative", "give 0 or more")
     if isinstance(node, Neuron):

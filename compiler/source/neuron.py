@@ -3,7 +3,7 @@
     i[t] = current.decay * i[t-1] + current.gain * x[t]      (without a current: i[t] = x[t])
     u[t] = decay * v[t-1] + gain * i[t] + leak
     s[t] = u[t] > threshold                                  (without a threshold: y = v)
-    v[t] = u[t] after the reset, and y[t] = s[t]
+    v[t] = u[t], with what `compiler.terms.Reset` changes, and y[t] = s[t]
 
 | model | current | decay | gain | leak |
 | --- | --- | --- | --- | --- |
@@ -14,33 +14,21 @@
 | Norse LIF, LI | 1 - dt/tau_syn, 1 | 1 - dt/tau_mem | dt/tau_mem | v_leak dt/tau_mem |
 | Norse IAF | none | 1 | 1 | 0 |
 | NIR LIF, LI | none | 1 - dt/tau | r dt/tau | v_leak dt/tau |
-| NIR CubaLIF, CubaLI | 1 - dt/tau_syn, w_in dt/tau_syn | 1 - dt/tau_mem | r dt/tau_mem | v_leak dt/tau_mem |
+| NIR CubaLIF, CubaLI | 1 - k, w_in k; k = dt/tau_syn | 1 - dt/tau | r dt/tau | v_leak dt/tau |
 | NIR IF, I | none | 1 | r dt | 0 |
 
-The time constants of Norse and NIR are those of differential equations, taken by forward Euler.
+A reset to zero at once may go to another `reset_value`. The time constants of Norse and NIR are
+those of differential equations, taken by forward Euler.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 import numpy as np
 
 from compiler.source.nodes import Node, Shape, fits, keep_arrays
-
-
-class Reset(str, Enum):
-    """What a spike does to the membrane. r[t] = v[t-1] > threshold: it crossed one step earlier."""
-
-    NONE = "none"  # v = u
-    VALUE = "to a value"  # v = reset_value where s, else u  (Norse, NIR; snnTorch zero, no delay)
-    SUBTRACT = "by subtraction"  # v = u - threshold s  (Norse's reset_subtract)
-    SUBTRACT_LATER = "by subtraction, one step later"  # u is less threshold r, then v = u (snnTorch)
-    ZERO_LATER = "to zero, one step later"  # decay * v[t-1] (1 - r) in u, then v = u (Leaky)
-    ZERO_AND_INPUT_LATER = "to zero with its input, one step later"  # u is times 1 - r, then v = u
-    SUBTRACT_ONCE = "by subtraction, once a crossing"
-    # snnTorch with reset_delay=False: u is less threshold r, then v = u - threshold (s - r)
+from compiler.terms import Reset
 
 
 @dataclass(frozen=True, eq=False)

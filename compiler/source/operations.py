@@ -48,7 +48,8 @@ def _convolution(node: Convolution, x: np.ndarray) -> np.ndarray:
     weight = node.weight.astype(x.dtype)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(weight.shape[2:], node.dilation, strict=True))
     seen = _windows(x, reach, node.stride, node.padding, 0.0)
-    seen = seen[(..., *(slice(None, None, d) for d in node.dilation))]  # (B, C, *out, *kernel)
+    taps = tuple(slice(None, None, d) for d in node.dilation)
+    seen = seen[(slice(None),) * (2 + node.axes) + taps]  # (B, C, *out, *kernel)
     batch, space = len(x), seen.shape[2 : 2 + node.axes]
     taken, given = weight.shape[1], weight.shape[0] // node.groups
     parts = []
@@ -94,6 +95,6 @@ def _windows(
     """(B, C, *out, *reach): what each position of the output looks at; a view of the padded map."""
     padded = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=around)
     axes = tuple(range(2, x.ndim))
-    views = sliding_window_view(padded, reach, axis=axes)  # type: ignore[call-overload]
-    found: np.ndarray = views[(slice(None), slice(None), *(slice(None, None, s) for s in stride))]
+    places = (slice(None), slice(None), *(slice(None, None, s) for s in stride))
+    found: np.ndarray = sliding_window_view(padded, reach, axis=axes)[places]
     return found
