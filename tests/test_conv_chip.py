@@ -242,7 +242,7 @@ def with_population(index: int, **changes: object) -> Program:
             ),
         ),
         (
-            "a bias is",
+            ": bias is",
             lambda: with_population(
                 1, soma=replace(whole_program().populations[1].soma, bias=(1 << 30, 0))
             ),
