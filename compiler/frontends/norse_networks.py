@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
-import norse
 from norse.torch import Lift, SequentialState
 from torch import nn
 
@@ -21,7 +21,7 @@ def from_norse(net: nn.Module, sample: Any) -> Graph:
     a time series. Raises InputError for what is not taken, with every node, parameter and remedy.
     """
     graph = read_network(net, sample, NORSE)
-    return replace(graph, provenance={**graph.provenance, "version.norse": norse.__version__})
+    return replace(graph, provenance={**graph.provenance, "version.norse": version("norse")})
 
 
 def _unwrap(module: nn.Module) -> nn.Module | None:

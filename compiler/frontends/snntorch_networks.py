@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import snntorch
@@ -23,19 +24,19 @@ def from_snntorch(net: nn.Module, sample: Any, *, trained_with: str | None = Non
     Raises InputError for what is not taken, with every node, parameter and remedy.
     """
     graph = read_network(net, sample, SNNTORCH)
-    version = trained_with or snntorch.__version__
+    trained = trained_with or version("snntorch")
     return replace(
         graph,
-        notes=(*graph.notes, *version_notes(net, version)),
-        provenance={**graph.provenance, "version.snntorch": version},
+        notes=(*graph.notes, *version_notes(net, trained)),
+        provenance={**graph.provenance, "version.snntorch": trained},
     )
 
 
-def version_notes(net: nn.Module, version: str) -> tuple[str, ...]:
+def version_notes(net: nn.Module, trained: str) -> tuple[str, ...]:
     """What weights of that version mean otherwise than the installed snnTorch computes."""
-    old = _numbers(version) <= (0, 9, 1)
+    old = _numbers(trained) <= (0, 9, 1)
     return tuple(
-        f"{name}: {type(module).__name__} of snnTorch {version} wrote its membrane potential into "
+        f"{name}: {type(module).__name__} of snnTorch {trained} wrote its membrane potential into "
         "its synaptic current; weights trained with it mean something else here: train again with "
         "0.9.4 or later"
         for name, module in net.named_modules()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
-import torch
 from torch import nn
 
 from compiler.frontends.live import Framework, read_network
@@ -20,7 +20,7 @@ def from_torch(net: nn.Module, sample: Any) -> Graph:
     Raises InputError for what is not taken, with every node, parameter and remedy.
     """
     graph = read_network(net, sample, TORCH)
-    return replace(graph, provenance={**graph.provenance, "version.torch": torch.__version__})
+    return replace(graph, provenance={**graph.provenance, "version.torch": version("torch")})
 
 
 TORCH = Framework("PyTorch", "torch.nn.modules", {}, lambda _m, _c, _l: Part())
