@@ -77,7 +77,7 @@ class EventTime(Amounts):
 
 
 class Routing(Section):
-    """The mesh: routers in columns and rows, some cores at each.
+    """The mesh of a chip: routers in columns and rows, some cores at each; so many chips in a row.
 
     `mean_hops` is the distance that is assumed where the mesh is not described.
     """
@@ -85,6 +85,7 @@ class Routing(Section):
     mean_hops: Figure
     columns: Annotated[Figure | None, Whole("columns of routers", ("routers",), 1, 2**16)] = None
     rows: Annotated[Figure | None, Whole("rows of routers", ("routers",), 1, 2**16)] = None
+    chips_across: Annotated[Figure | None, Whole("chips in a row", ("chips",), 1, 2**16)] = None
     cores_per_router: Annotated[Figure | None, Whole("cores of a router", ("cores",), 1, 2**16)] = (
         None
     )
