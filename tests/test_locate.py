@@ -18,7 +18,7 @@ from compiler.passes.place import place
 from compiler.passes.wires import Wires
 from compiler.pipeline import compile_network
 from compiler.program import Program
-from compiler.targets import NeuromorphicMachine, load_machine, load_target
+from compiler.targets import NeuromorphicMachine, load_target
 
 LOIHI2 = load_target("loihi2-sim").machine
 
@@ -61,13 +61,6 @@ def test_routers_have_four_cores_and_the_last_two_are_not_used():
     assert set(routers.values()) == {4} and len(routers) == 90
     first = {(c, r) for k, c, r in zip(slots.chip, slots.column, slots.row, strict=True) if k == 0}
     assert first == {(c, r) for c in range(8) for r in range(4)} - {(6, 3), (7, 3)}
-
-
-def test_a_machine_without_a_mesh_keeps_cores_in_a_row():
-    slots = slots_of(load_machine("spinnaker2"), 5)
-    wires = Wires(np.array([0]), np.array([4]), np.array([9]))
-    assert locate(wires, slots, 5).tolist() == [0, 1, 2, 3, 4]
-    assert hops(wires, slots, np.arange(5)) == 0
 
 
 def counted(program: Program, machine: NeuromorphicMachine) -> int:

@@ -10,7 +10,6 @@ along the rows of chip after chip is what this is measured against, and taken wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
 
 import numpy as np
 
@@ -29,22 +28,14 @@ class Slots:
 
 
 def slots_of(machine: NeuromorphicMachine, cores: int) -> Slots:
-    """The places on as many chips as so many cores need.
-
-    A machine whose mesh is not described has all its places at one router.
-    """
+    """The places on as many chips as so many cores need."""
     usable = int(machine.limits.usable_cores_per_chip.value)
     chips = -(-cores // usable)
     mesh = machine.routing
     place = np.arange(usable)
     chip = np.arange(chips)
-    if mesh.columns is None or mesh.rows is None or mesh.cores_per_router is None:
-        nowhere = np.zeros(chips * usable, np.int64)
-        return Slots(chips, np.repeat(chip, usable), nowhere, nowhere)
     columns, rows = int(mesh.columns.value), int(mesh.rows.value)
-    across = isqrt(max(chips - 1, 0)) + 1
-    if mesh.chips_across is not None:
-        across = int(mesh.chips_across.value)
+    across = int(mesh.chips_across.value)
     router = place // int(mesh.cores_per_router.value)
     return Slots(
         chips,
@@ -57,7 +48,7 @@ def slots_of(machine: NeuromorphicMachine, cores: int) -> Slots:
 def locate(wires: Wires, slots: Slots, cores: int) -> np.ndarray:
     """(cores,) the place of each core, an index of `slots`."""
     in_a_row = np.arange(cores)
-    if not slots.column.any() and not slots.row.any():
+    if cores == 0:
         return in_a_row
     greedy = _greedy(wires, slots, cores)
     return min((greedy, in_a_row), key=lambda places: hops(wires, slots, places))
