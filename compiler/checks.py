@@ -12,6 +12,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
+from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
 from compiler.passes.place import (
     AXONS_IN,
@@ -27,7 +28,6 @@ from compiler.products import carries, decimations, has_tag, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
-    Figure,
     Limits,
     NeuromorphicMachine,
     Target,
