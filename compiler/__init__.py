@@ -15,6 +15,7 @@ from typing import Any
 _FUNCTIONS = {
     "from_snntorch": "compiler.frontends.snntorch_networks",
     "from_norse": "compiler.frontends.norse_networks",
+    "from_nir": "compiler.frontends.nir",
     "from_torch": "compiler.frontends.torch_networks",
 }
 
