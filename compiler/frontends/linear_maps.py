@@ -6,12 +6,13 @@ weights, and that answer to zeros is a bias.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from compiler.source import Convolution, Linear, Node, Reshape, Scale
+from compiler.source.fold import by_channel
 from compiler.source.nodes import Shape
 from compiler.source.operations import apply
 from compiler.terms import Connection
@@ -35,6 +36,7 @@ class LinearMap:
 
 def linear_map(chain: tuple[Node, ...], source: Shape, target: Shape) -> LinearMap:
     """The chain as synapses from all elements of `source` onto all of `target`, in that order."""
+    chain = _folded(chain)
     bias = _through(chain, np.zeros((1, *source))).reshape(-1)
     kernels = _kernels(chain, source, target)
     if kernels is not None:
@@ -57,6 +59,25 @@ def plane(shape: Shape) -> tuple[int, int, int]:
     if len(shape) == 3:
         return shape[0], shape[1], shape[2]
     return (shape[0], 1, shape[1]) if len(shape) == 2 else (prod(shape), 1, 1)
+
+
+def _folded(chain: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The chain with a last scale in the kernels before it, where it says one number a channel."""
+    *rest, scale = chain
+    if not isinstance(scale, Scale) or scale.offset.any():
+        return chain
+    if (scale.scale == 1).all():
+        return tuple(rest)
+    before = rest[-1] if rest else None
+    if not isinstance(before, Linear | Convolution):
+        return chain
+    axes = before.weight.ndim - 2
+    factor = by_channel(scale.scale, before.weight.shape[0], max(axes, 0))
+    if factor is None:
+        return chain
+    weight = before.weight * factor.reshape(-1, *(1,) * (before.weight.ndim - 1))
+    bias = None if before.bias is None else before.bias * factor
+    return (*rest[:-1], replace(before, weight=weight, bias=bias))
 
 
 def _through(chain: tuple[Node, ...], x: np.ndarray) -> np.ndarray:

@@ -113,8 +113,13 @@ class _Lowering:
             tuple(self.populations.values()),
             tuple(self.projections),
             Schedule(self.steps),
-            provenance=dict(graph.provenance),
+            provenance={**graph.provenance, "inputs": self.inputs, "output": self._output()},
         )
+
+    def _output(self) -> str:
+        """The population whose spikes or potential are the result; the first, if there are more."""
+        name = self.graph.outputs[0]
+        return self.graph.arriving[name][0].source if self._read_directly(name) else name
 
     def _refuse(self, node: str, what: str, remedy: str) -> None:
         violation = Violation(node, what, remedy)
@@ -163,15 +168,13 @@ class _Lowering:
                 "give a threshold above it",
             )
         drive = node.gain * (1 if node.current is None else node.current.gain)
-        gains = np.broadcast_to(drive, shape)
         bias = np.zeros(prod(shape))
-        for paths in self._by_source(name):
-            found = self._map(name, paths, shape)
+        for path in self._paths(name, ()):
+            found = self._synapses(name, path, drive, shape)
             if found is not None:
-                weights, connection = _driven(found, gains)
                 bias += found.bias
-                self._connect(name, paths[0], weights, connection)
-        self.populations[name] = self._population(name, node, shape, bias * gains.ravel())
+                self._connect(name, path, found)
+        self.populations[name] = self._population(name, node, shape, bias)
 
     def _population(self, name: str, node: Neuron, shape: Shape, bias: np.ndarray) -> Population:
         rest = node.reset_value if node.reset is Reset.ZERO_AT_ONCE else ZERO
@@ -204,72 +207,60 @@ class _Lowering:
             Projection(f"{name}.bias", source, name, Compartment.SOMA, bias[:, None].astype(float))
         )
 
-    def _connect(self, name: str, path: Path, weights: np.ndarray, connection: Connection) -> None:
-        scale = self.populations[path.source].scale if path.source in self.populations else 1.0
-        title = f"{path.source}->{name}" + (f" after {path.delay}" if path.delay else "")
-        del scale
+    def _connect(self, name: str, path: Path, found: LinearMap) -> None:
+        title = f"{path.source} to {name}"
+        count = sum(p.name.split(",")[0] == title for p in self.projections)
         self.projections.append(
             Projection(
-                title,
+                f"{title}, {count + 1}" if count else title,
                 path.source,
                 name,
                 Compartment.SOMA,
-                weights,
-                connection=connection,
+                found.weights,
+                connection=found.connection,
                 delay=path.delay,
             )
         )
 
-    def _map(self, name: str, paths: tuple[Path, ...], shape: Shape) -> LinearMap | None:
-        """The sum of all paths from one source with one delay."""
-        found: LinearMap | None = None
-        source = self.graph.shapes[paths[0].source]
-        for path in paths:
-            if self._pooled(name, path):
-                pool = self.graph.nodes[name]
-                assert isinstance(pool, MaxPool)
-                path = replace(path, chain=(*path.chain, _ones(pool)))
-            if any(isinstance(n, Rectifier) for n in path.chain):
-                return None
-            try:
-                here = linear_map(path.chain, source, shape)
-            except TooLargeError:
-                self._refuse(
-                    path.nodes[-1] if path.nodes else name,
-                    f"it connects {prod(source):,} with {prod(shape):,} neurons, which has to be "
-                    f"written out pair by pair, more than {LARGEST:,} of them",
-                    "use a convolution of stride 1 that keeps height and width, or smaller maps",
-                )
-                return None
-            if path.delay and here.bias.any() and self._held(path):
-                self._refuse(
-                    name,
-                    "a bias comes through a delay, so it is missing in the first steps",
-                    "put the bias after the delay",
-                )
-            found = here if found is None else _sum(found, here)
+    def _synapses(self, name: str, path: Path, drive: np.ndarray, shape: Shape) -> LinearMap | None:
+        """What a path becomes, with the gain of the neurons that it ends on; None: refused."""
+        source, chain = self.graph.shapes[path.source], path.chain
+        node = self.graph.nodes[name]
+        if isinstance(node, MaxPool):
+            self._require_spikes(name, path)
+            chain = (*chain, SumPool(node.kernel, node.stride, node.padding))
+        if any(isinstance(n, Rectifier) for n in chain):
+            return None  # said already
+        try:
+            found = linear_map((*chain, Scale(drive, ZERO)), source, shape)
+        except TooLargeError:
+            self._refuse(
+                path.nodes[-1] if path.nodes else name,
+                f"it connects {prod(source):,} with {prod(shape):,} neurons, which has to be "
+                f"written out pair by pair, more than {LARGEST:,} of them",
+                "use a convolution of stride 1 that keeps height and width, or smaller maps",
+            )
+            return None
+        if path.delay and found.bias.any() and self._held(path):
+            self._refuse(
+                name,
+                "a bias comes through a delay, so it is missing in the first steps",
+                "put the bias after the delay",
+            )
         return found
 
     def _held(self, path: Path) -> bool:
         return any(isinstance(self.graph.nodes[n], Delay) for n in path.nodes)
 
-    def _pooled(self, name: str, path: Path) -> bool:
-        """Whether the path leads to a pool of the largest; refused where it does not pool spikes."""
-        if not isinstance(self.graph.nodes[name], MaxPool):
-            return False
-        if not all(isinstance(n, Reshape) for n in path.chain):
+    def _require_spikes(self, name: str, path: Path) -> None:
+        """A pool of the largest is a neuron only where what it pools is spikes."""
+        numbers = isinstance(self.graph.nodes[path.source], Input) and self.inputs != "spikes"
+        if numbers or not all(isinstance(n, Reshape) for n in path.chain):
             self._refuse(
                 name,
                 "it takes the largest of what is no spike",
                 "pool spikes (after the neuron), or take the mean (AvgPool)",
             )
-        return True
-
-    def _by_source(self, name: str) -> list[tuple[Path, ...]]:
-        groups: dict[tuple[str, int], list[Path]] = {}
-        for path in self._paths(name, ()):
-            groups.setdefault((path.source, path.delay), []).append(path)
-        return [tuple(group) for group in groups.values()]
 
     def _paths(self, name: str, through: tuple[str, ...]) -> Iterator[Path]:
         """All ways from what sends to `name`, over nodes without memory."""
@@ -301,7 +292,7 @@ class _Lowering:
             for name, p in self.populations.items():
                 heard = [q.source for q in self.projections if q.target == name and q.delay == 0]
                 if p.neuron is not None and all(h in level for h in heard):
-                    level[name] = 1 + max((level[h] for h in heard), default=0)
+                    level[name] = max((level[h] + 1 for h in heard), default=0)
             if level == before:
                 break
         self.populations = {
@@ -341,34 +332,11 @@ def _delays(
         yield Path(path.source, nodes, (*path.chain, *mask), path.delay + late + int(steps))
 
 
-def _ones(pool: MaxPool) -> Node:
-    return SumPool(pool.kernel, pool.stride, pool.padding)
-
-
 def _threshold(node: Neuron) -> np.ndarray:
     """Counted from the potential that a spike resets to."""
     assert node.threshold is not None
     value = node.reset_value if node.reset is Reset.ZERO_AT_ONCE else ZERO
     return np.asarray(node.threshold - value)
-
-
-def _driven(found: LinearMap, gains: np.ndarray) -> tuple[np.ndarray, Connection]:
-    """Weights times the gain of the neuron that they end on."""
-    each = gains.ravel()
-    if (each == each[0]).all():
-        return found.weights * each[0], found.connection
-    if found.connection is Connection.ALL_TO_ALL:
-        return found.weights * each[:, None], found.connection
-    if found.connection is Connection.ONE_TO_ONE:
-        return found.weights * each, found.connection
-    channels = gains.reshape(gains.shape[0], -1)
-    return found.weights * channels[:, :1, None, None], found.connection
-
-
-def _sum(one: LinearMap, other: LinearMap) -> LinearMap:
-    if one.connection is not other.connection or one.weights.shape != other.weights.shape:
-        raise InputError("two ways of different kinds lead from one layer to another: merge them")
-    return replace(one, weights=one.weights + other.weights, bias=one.bias + other.bias)
 
 
 def _map(shape: Shape) -> tuple[int, int, int] | None:
