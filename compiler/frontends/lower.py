@@ -36,7 +36,6 @@ from compiler.source import (
 )
 from compiler.source.graph import Violation, refuse
 from compiler.source.nodes import Shape
-from compiler.terms import Connection
 
 INPUTS = {
     "intensities": "numbers from 0 to 1, the same in every step, in 8 bits",
