@@ -1,0 +1,170 @@
+"""Estimates of published workloads beside what was measured on silicon: reported, never fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from compiler.energy.band import Band, Line
+from compiler.energy.estimate import Estimate, estimate
+from compiler.energy.silicon import backpropagation
+from compiler.energy.silicon.keyword_spotting import COPIES, keyword_spotting
+from compiler.energy.silicon.lsnn import lsnn
+from compiler.energy.silicon.pilot_net import pilot_net
+from compiler.energy.silicon.workload import ENDS, End, Workload
+from compiler.passes.place import place
+from compiler.targets import NeuromorphicMachine, load_machine, published
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One line of an estimate: its value, and the bounds with the rates at their ends as well."""
+
+    value: float
+    low: float
+    high: float
+    grade: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One published measurement, `unit` J or s, and what we estimate of it.
+
+    `reading` is None where a coefficient that it needs is not published. `independent` is false
+    where a coefficient comes from this very measurement, which then checks nothing.
+    """
+
+    name: str
+    what: str
+    machine: str
+    unit: str
+    measured: float
+    source: str
+    reading: Reading | None
+    independent: bool
+    likely: str  # why it would be outside, on the side on which it is
+    rates: dict[str, Any]
+    assumptions: tuple[str, ...]
+
+    @property
+    def ratio(self) -> float | None:
+        """Estimate over measurement."""
+        return None if self.reading is None else self.reading.value / self.measured
+
+    @property
+    def within(self) -> bool:
+        """Whether the measurement lies in the estimate's band."""
+        r = self.reading
+        return r is not None and r.low <= self.measured <= r.high
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.reading is None:
+            return "no estimate"
+        if not self.independent:
+            return "no check: a coefficient comes from it"
+        return "within" if self.within else f"OUTSIDE: {self.likely}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; keys end in the unit, `_j` or `_s`."""
+        unit, r = self.unit.lower(), self.reading
+        return {
+            "name": self.name,
+            "what": self.what,
+            "machine": self.machine,
+            f"estimate_{unit}": None if r is None else r.value,
+            f"low_{unit}": None if r is None else r.low,
+            f"high_{unit}": None if r is None else r.high,
+            f"measured_{unit}": self.measured,
+            "ratio": self.ratio,
+            "within": self.within,
+            "independent": self.independent,
+            "verdict": self.verdict,
+            "grade": None if r is None else r.grade,
+            "source": self.source,
+            "coefficients": None if r is None else r.source,
+            "rates": self.rates,
+            "assumptions": list(self.assumptions),
+        }
+
+
+Estimates = dict[End, Estimate]
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "smnist-lsnn": lsnn,
+    "kws": keyword_spotting,
+    "pilotnet": pilot_net,
+    "nbp-inference": backpropagation.inference,
+    "nbp-learning": backpropagation.learning,
+}
+
+
+def cases() -> tuple[Case, ...]:
+    """Every measurement of `hw_configs/published.json`, in its order."""
+    built = {name: build() for name, build in WORKLOADS.items()}
+    results = {name: _estimates(w) for name, w in built.items()}
+    built["kws-copies"] = keyword_spotting(COPIES)
+    results["kws-copies"] = _estimates(built["kws-copies"])
+    return tuple(_case(m, built[m["workload"]], results) for m in published()["measurements"])
+
+
+def _estimates(workload: Workload) -> Estimates:
+    machine = load_machine(workload.machine)
+    if not isinstance(machine, NeuromorphicMachine):
+        raise ValueError(f"{workload.name}: {workload.machine} has no cores")
+    placement = place(workload.program, machine)
+    return {end: estimate(workload.events(end), placement, machine) for end in ENDS}
+
+
+def _case(measurement: dict[str, Any], workload: Workload, results: dict[str, Estimates]) -> Case:
+    m = measurement
+    reading = _reading(results[m["workload"]], m["line"])
+    if m["workload"] == "kws-copies":
+        reading = _slope(reading, _reading(results["kws"], m["line"]))
+    above = reading is not None and reading.value > m["value"]
+    return Case(
+        name=m["name"],
+        what=m["what"],
+        machine=workload.machine,
+        unit=m["unit"],
+        measured=m["value"],
+        source=m["source"],
+        reading=reading,
+        independent=reading is not None
+        and not any(name in reading.source for name in m["cited_as"]),
+        likely=m["above"] if above else m["below"],
+        rates={name: vars(rate) for name, rate in workload.rates.items()},
+        assumptions=workload.assumptions,
+    )
+
+
+def _reading(estimates: Estimates, line: str) -> Reading | None:
+    bands = {end: _line(e, line) for end, e in estimates.items()}
+    low, value, high = (bands[end] for end in ENDS)
+    if not isinstance(low, Band) or not isinstance(value, Band) or not isinstance(high, Band):
+        return None
+    return Reading(value.value, low.low, high.high, value.grade, value.source)
+
+
+def _line(estimate: Estimate, line: str) -> Line:
+    """A line, or several with + between, of inference and what learning adds."""
+    parts: list[Line] = []
+    for lines in (estimate.inference, estimate.learning):
+        if lines is not None:
+            parts += [getattr(lines, name) for name in line.split("+")]
+    bands = [part for part in parts if isinstance(part, Band)]
+    return reduce(Band.__add__, bands) if bands else parts[0]
+
+
+def _slope(many: Reading | None, one: Reading | None) -> Reading | None:
+    """What one more copy adds; coefficients are common, so bounds go with bounds."""
+    if many is None or one is None:
+        return None
+    value, low, high = (
+        (getattr(many, name) - getattr(one, name)) / COPIES for name in ("value", "low", "high")
+    )
+    return Reading(value, low, high, many.grade, many.source)
