@@ -15,7 +15,7 @@ is costed without those axons.
 
 from compiler.events.cores import CoreEvents, Deliveries, deliveries, per_core
 from compiler.events.count import count_events
-from compiler.events.neurobench import neurobench
+from compiler.events.neurobench import messages_sent, neurobench
 from compiler.events.records import (
     Events,
     GateEvents,
@@ -34,6 +34,7 @@ __all__ = [
     "Totals",
     "count_events",
     "deliveries",
+    "messages_sent",
     "neurobench",
     "per_core",
 ]
