@@ -23,6 +23,7 @@ COMMANDS = (
     "verify",
     "emit",
     "energy",
+    "energy_check",
     "targets",
     "doctor",
 )

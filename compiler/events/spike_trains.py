@@ -26,13 +26,15 @@ def count_spike_trains(
     *,
     active: Trains | None = None,
     post: Trains | None = None,
+    holding: bool = True,
 ) -> Events:
     """One fixation in which each population spikes as `trains` says, bool (steps, N).
 
     Populations without a train are silent. A synaptic operation is a spike at a nonzero synapse.
     A neuron's update is active from the step on in which the first spike reaches it, since its
-    potential is not zero from then on; `active` (steps, N) says so itself for populations with
-    other inputs, as compartments of one neuron, or whose potential comes from before.
+    potential is not zero from then on; without `holding`, only in steps in which a spike reaches
+    it. `active` (steps, N) says so itself for populations with other inputs, as compartments of one
+    neuron, or whose potential comes from before.
 
     With `post`, projections with a rule learn at each of their `slots`: the engine visits the
     synapses of the neurons that have spiked in the fixation, and changes those of them whose target
@@ -49,7 +51,7 @@ def count_spike_trains(
         _population(
             p,
             spikes[p.name],
-            given[p.name] if p.name in given else _reached(program, p, spikes),
+            given[p.name] if p.name in given else _reached(program, p, spikes, holding),
         )
         for p in program.populations
     )
@@ -75,13 +77,13 @@ def _train(trains: Trains, p: ProgramPopulation, steps: int) -> np.ndarray:
 
 
 def _reached(
-    program: Program, p: ProgramPopulation, spikes: Mapping[str, np.ndarray]
+    program: Program, p: ProgramPopulation, spikes: Mapping[str, np.ndarray], holding: bool
 ) -> np.ndarray:
-    """(steps, N) bool: whether a spike has reached each neuron in this step or before."""
+    """(steps, N) bool: whether a spike reaches each neuron in a step, or has before (`holding`)."""
     arrived = np.zeros((program.timetable.steps, p.size), bool)
     for s in program.arriving[p.name]:
         arrived |= receives(program, s, spikes[s.source])
-    return np.logical_or.accumulate(arrived, axis=0)
+    return np.logical_or.accumulate(arrived, axis=0) if holding else arrived
 
 
 def _population(p: ProgramPopulation, spikes: np.ndarray, active: np.ndarray) -> PopulationEvents:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from compiler.energy.band import Band, Line
+from compiler.energy.band import PREFIXES, SMALL_PREFIXES, Band, Line
 from compiler.energy.estimate import Estimate, estimate
 from compiler.energy.silicon import backpropagation
 from compiler.energy.silicon.keyword_spotting import COPIES, keyword_spotting
 from compiler.energy.silicon.lsnn import lsnn
 from compiler.energy.silicon.pilot_net import pilot_net
-from compiler.energy.silicon.workload import ENDS, End, Workload
+from compiler.energy.silicon.workload import ENDS, End, Rate, Workload
 from compiler.passes.place import place
 from compiler.targets import NeuromorphicMachine, load_machine, published
 
@@ -46,7 +46,8 @@ class Case:
     reading: Reading | None
     independent: bool
     likely: str  # why it would be outside, on the side on which it is
-    rates: dict[str, Any]
+    workload: str
+    rates: Mapping[str, Rate]
     assumptions: tuple[str, ...]
 
     @property
@@ -69,6 +70,17 @@ class Case:
             return "no check: a coefficient comes from it"
         return "within" if self.within else f"OUTSIDE: {self.likely}"
 
+    def row(self) -> tuple[str, ...]:
+        """Cells of a table: what, estimate, band, measured, ratio, verdict, source."""
+        r = self.reading
+        numbers = ("–", "–")
+        if r is not None:
+            low, high = (_quantity(bound, self.unit) for bound in (r.low, r.high))
+            numbers = (_quantity(r.value, self.unit), f"{low} – {high}")
+        measured = _quantity(self.measured, self.unit)
+        ratio = "–" if self.ratio is None else f"{self.ratio:.2f}"
+        return self.what, *numbers, measured, ratio, self.verdict, self.source
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; keys end in the unit, `_j` or `_s`."""
         unit, r = self.unit.lower(), self.reading
@@ -87,9 +99,18 @@ class Case:
             "grade": None if r is None else r.grade,
             "source": self.source,
             "coefficients": None if r is None else r.source,
-            "rates": self.rates,
+            "workload": self.workload,
+            "rates": {name: vars(rate) for name, rate in self.rates.items()},
             "assumptions": list(self.assumptions),
         }
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Three digits with a prefix of the unit."""
+    for scale, prefix in (*PREFIXES, *SMALL_PREFIXES):
+        if value >= scale:
+            return f"{value / scale:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
 
 
 Estimates = dict[End, Estimate]
@@ -137,7 +158,8 @@ def _case(measurement: dict[str, Any], workload: Workload, results: dict[str, Es
         independent=reading is not None
         and not any(name in reading.source for name in m["cited_as"]),
         likely=m["above"] if above else m["below"],
-        rates={name: vars(rate) for name, rate in workload.rates.items()},
+        workload=workload.name,
+        rates=workload.rates,
         assumptions=workload.assumptions,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.energy.silicon.workload import (
+    ACTIVE,
     End,
     Rate,
     Workload,
@@ -64,9 +65,11 @@ def keyword_spotting(copies: int = 0) -> Workload:
             "How the ten layers and eleven matrices of a copy are wired is not in our sources: a "
             "chain that begins and ends in the network.",
             "Inputs spike at the rate of the other neurons.",
+            ACTIVE,
         ),
     )
 
 
 def _count(network: Program, rates: Mapping[str, Rate], end: End) -> Events:
-    return count_spike_trains(network, drawn(network, rates, end, seed=10))
+    trains = drawn(network, rates, end, seed=10)
+    return count_spike_trains(network, trains, holding=end != "low")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from compiler.energy.silicon.workload import (
+    ACTIVE,
     End,
     Rate,
     Workload,
@@ -80,12 +81,14 @@ def lsnn() -> Workload:
             "Where the nonzero weights lie is not published: at random places.",
             "An adaptive neuron's second compartment is updated at every step, and hears its own "
             "neuron without a synapse; outputs do not spike, their potentials are read.",
+            ACTIVE,
         ),
     )
 
 
 def _count(network: Program, rates: Mapping[str, Rate], end: End) -> Events:
     trains = drawn(network, rates, end, seed=840)
-    adaptive = trains["recurrent"][:, LIF:]
-    after = {"after-hyperpolarisation": np.logical_or.accumulate(adaptive, axis=0)}
-    return count_spike_trains(network, trains, active=after)
+    adaptive, holding = trains["recurrent"][:, LIF:], end != "low"
+    after = np.logical_or.accumulate(adaptive, axis=0) if holding else adaptive
+    active = {"after-hyperpolarisation": after}
+    return count_spike_trains(network, trains, active=active, holding=holding)

@@ -18,6 +18,10 @@ from compiler.terms import Compartment
 
 End = Literal["low", "value", "high"]
 ENDS: tuple[End, ...] = ("low", "value", "high")
+ACTIVE = (
+    "The coefficients' sources do not say when an update is active: where the neuron has a "
+    "potential; for the lower bound, where a spike arrives."
+)
 
 
 @dataclass(frozen=True)
