@@ -66,6 +66,7 @@ format: $(INSTALLED)
 bench: setup
 	@$(RUN) benchmarks/engines.py
 	@$(RUN) benchmarks/training.py --quick
+	@$(RUN) benchmarks/precision.py --batch 4
 	@$(RUN) benchmarks/convolution.py
 	@$(RUN) benchmarks/compile.py
 	@$(RUN) benchmarks/scaling.py

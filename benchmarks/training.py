@@ -18,16 +18,9 @@ compute the same ΔW is checked in the same run, in float64.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import platform
-import resource
-import statistics
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -36,6 +29,7 @@ import torch
 from contenders import contender, experiment_of
 from machine import cpu_name
 from torch import Tensor
+from turns import apart, ratios, reporting, take_turns
 
 from clapp_neuro.config import (
     Experiment,
@@ -51,7 +45,6 @@ TOLERANCE = 1e-9
 ROUNDS = 5
 STEPS = {"cpu": 5, "cuda": 100}
 QUICK_STEPS = {"cpu": 3, "cuda": 20}
-WARM_UP = {"cpu": 1, "cuda": 10}
 MEASURES = {
     "cpu": "growth of peak RSS (ru_maxrss) above the RSS after imports and making the weights",
     "cuda": "torch.cuda.max_memory_allocated, weights included",
@@ -95,138 +88,30 @@ def _first_gradients(name: str, experiment: Experiment, device: str) -> dict[str
     return found
 
 
-def _peak(device: str) -> int:
-    """Bytes: on the GPU PyTorch's own peak, on the CPU the process's."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    # a process begins with the peak of the one that started it, so that one must stay small
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _resident() -> int:
-    """Bytes that the process occupies now; where the system does not tell, at most so far."""
-    pages = Path("/proc/self/statm")
-    if pages.exists():
-        return int(pages.read_text().split()[1]) * resource.getpagesize()
-    return _peak("cpu")
-
-
 def _check(link: Connection, experiment: Experiment, device: str) -> None:
     """A process: send the differences."""
-    with _reporting(link):
+    with reporting(link):
         link.send(differences(experiment, device))
-
-
-def _compete(link: Connection, name: str, experiment: Experiment, device: str) -> None:
-    """A process: for each number received, seconds of so many steps; for None, its memory."""
-    with _reporting(link):
-        made = contender(name, experiment, device, torch.float32)
-        start = 0 if device == "cuda" else _resident()
-        step = 0
-        link.send("ready")
-        while (steps := link.recv()) is not None:
-            seconds = []
-            for _ in range(steps):
-                began = time.perf_counter()
-                made.step(step)
-                if device == "cuda":
-                    torch.cuda.synchronize()
-                seconds.append(time.perf_counter() - began)
-                step += 1
-            link.send(seconds)
-        kept = (v for s in made.optimizer.state.values() for v in s.values())
-        link.send(
-            {
-                "peak_bytes": _peak(device) - start,
-                "weights_bytes": sum(w.nbytes for w in made.weights.values()),
-                "moments_bytes": sum(v.nbytes for v in kept if isinstance(v, Tensor)),
-            }
-        )
-
-
-@contextmanager
-def _reporting(link: Connection) -> Iterator[None]:
-    """Send what went wrong to the process that waits."""
-    try:
-        yield
-    except Exception:
-        link.send(RuntimeError(traceback.format_exc()))
-
-
-class Apart:
-    """A function in a process of its own, and the link to it."""
-
-    def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self.link, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=work, args=(theirs, *arguments))
-        self.process.start()
-        theirs.close()
-
-    def get(self) -> Any:
-        """What it sends. Raises RuntimeError with its fault where it failed or died."""
-        try:
-            found = self.link.recv()
-        except EOFError:
-            raise RuntimeError("a contender's process died: was there memory enough?") from None
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def ask(self, steps: int | None) -> Any:
-        """Its answer to a number of steps, or to None, with which it ends."""
-        self.link.send(steps)
-        return self.get()
-
-    def close(self) -> None:
-        """End it, whatever it does."""
-        self.process.terminate()
-        self.process.join()
-
-
-@contextmanager
-def _apart(*calls: tuple[Any, ...]) -> Iterator[list[Apart]]:
-    started: list[Apart] = []
-    try:
-        for call in calls:
-            started.append(Apart(*call))
-        yield started
-    finally:
-        for each in started:
-            each.close()
 
 
 def measure(experiment: Experiment, device: str, steps: int, quick: bool) -> dict[str, Any]:
     """All figures; seconds and bytes unless the name says otherwise."""
     load = os.getloadavg()[0]  # of others, before this run adds its own
-    with _apart((_check, experiment, device)) as (checking,):
+    with apart((_check, experiment, device)) as (checking,):
         found = checking.get()
-    calls = [(_compete, name, experiment, device) for name in NAMES]
     rounds = min(ROUNDS, steps)
-    with _apart(*calls) as running:
-        for each in running:
-            each.get()
-        for each in running:
-            each.ask(WARM_UP[device])
-        turns = [[each.ask(steps // rounds) for each in running] for _ in range(rounds)]
-        memory = [each.ask(None) for each in running]
-    contenders = {
-        name: {**used, **_speed([turn[place] for turn in turns], experiment)}
-        for place, (name, used) in enumerate(zip(NAMES, memory, strict=True))
-    }
-    medians = [[statistics.median(seconds) for seconds in turn] for turn in turns]
-    ratios = {
-        other: _ratios(
-            [turn[place] / turn[0] for turn in medians],
-            memory[0]["peak_bytes"] / memory[place]["peak_bytes"],
-        )
-        for place, other in enumerate(NAMES)
+    entrants = [(name, experiment) for name in NAMES]
+    needed, medians = take_turns(entrants, device, steps, rounds)
+    contenders = dict(zip(NAMES, needed, strict=True))
+    part = {n: needed[0]["peak_bytes"] / c["peak_bytes"] for n, c in contenders.items()}
+    found_ratios = {
+        name: {**ratios(medians, 0, place), "memory": part[name]}
+        for place, name in enumerate(NAMES)
         if place > 0
     }
     return {
         "contenders": contenders,
-        "ratios": ratios,
+        "ratios": found_ratios,
         "speed_goal_on_gpu": SPEED_GOAL,
         "memory_goal_on_gpu": MEMORY_GOAL,
         "differences": found,
@@ -244,21 +129,6 @@ def measure(experiment: Experiment, device: str, steps: int, quick: bool) -> dic
         "load_average": load,
         "python": platform.python_version(),
         "torch": torch.__version__,
-    }
-
-
-def _speed(turns: list[list[float]], experiment: Experiment) -> dict[str, float]:
-    step = statistics.median(second for seconds in turns for second in seconds)
-    return {"step": step, "images_a_second": experiment.train.batch_size / step}
-
-
-def _ratios(speeds: list[float], memory: float) -> dict[str, float]:
-    """How many times faster than the other, and what part of its memory."""
-    return {
-        "speed": statistics.median(speeds),
-        "speed_low": min(speeds),
-        "speed_high": max(speeds),
-        "memory": memory,
     }
 
 

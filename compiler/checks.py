@@ -12,6 +12,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
+from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
 from compiler.passes.place import (
     AXONS_IN,
@@ -27,7 +28,6 @@ from compiler.products import carries, decimations, has_tag, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
-    Figure,
     Limits,
     NeuromorphicMachine,
     Target,
@@ -143,6 +143,8 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             needs.append(
                 (p.name, "graded spikes (counts or intensities as payload)", "graded_spikes")
             )
+        if p.soma is None:
+            needs.append((p.name, "axons that lead to lists of synapses", "axon_lists"))
         if p.post_values:
             needs.append((p.name, "a soma that writes post values", "programmable_soma"))
         if p.averages is not None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
+from compiler.figures import Figure
 from compiler.ir import Network
+from compiler.passes.admit import admit, unexecuted
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place
@@ -16,7 +18,7 @@ from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
-from compiler.targets import Figure, Target
+from compiler.targets import Target
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
 TAG_BITS = 9
@@ -41,6 +43,10 @@ def compile_network(
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
+    admit(network)
+    missing = tuple(unexecuted(network))
+    if missing:
+        raise InputError("\n".join(missing))
     try:
         program, notes = _lowered(network, target, seed, averaged)
     except InputError as error:

@@ -67,3 +67,16 @@ def test_figures(benchmark, tmp_path, capsys):
     assert set(read["ratios"]) == {"blocked", "end_to_end"}
     for ratio in read["ratios"].values():
         assert set(ratio) == {"speed", "speed_low", "speed_high", "memory"}
+
+
+def test_options_of_training_are_timed_side_by_side(benchmark, capsys, monkeypatch):
+    precision = importlib.import_module("precision")
+    monkeypatch.setitem(precision.OPTIONS["float32, compiled"], "compile", False)  # a minute less
+    monkeypatch.setitem(precision.OPTIONS["bfloat16, compiled"], "compile", False)
+    figures = precision.measure(tiny(benchmark), "cpu", 2)
+    precision.show(figures)
+    assert "times as fast as float32" in capsys.readouterr().out
+    options = figures["options"]
+    assert list(options) == list(precision.OPTIONS)
+    assert options["float32"]["against_float32"]["speed"] == 1
+    assert figures["steps"] == figures["rounds"] == 2

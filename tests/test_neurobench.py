@@ -18,6 +18,7 @@ from compiler.energy.silicon.workload import program as build
 from compiler.energy.silicon.workload import projection
 from compiler.events import messages_sent, neurobench
 from compiler.program import Program, ProgramPopulation, Soma
+from compiler.terms import Reset
 from compiler.trace import Stimulus
 
 STEPS, FIXATIONS, SHIFT, DECAY, THRESHOLD = 9, 7, 10, 3686, 61 << 10
@@ -28,7 +29,7 @@ INSTALL = "python -m pip install --no-deps 'neurobench>=2.3'   # or: make setup"
 def network(seed: int = 5) -> Program:
     """Inputs that spike, two layers of leaky neurons, a third of the weights zero."""
     random = np.random.default_rng(seed)
-    soma = Soma(DECAY, THRESHOLD, "subtract", input_shift=SHIFT, latched=False)
+    soma = Soma(DECAY, THRESHOLD, Reset.SUBTRACT, input_shift=SHIFT, latched=False)
     populations = [ProgramPopulation("input", WIDTHS[0], 0, None, spikes=True)]
     synapses = []
     for level, size in enumerate(WIDTHS[1:], 1):

@@ -21,6 +21,7 @@ def by_method(results: Results) -> dict[str, dict[str, Any]]:
                 "accuracy_logistic": [],
                 "seeds": [],
                 "training_seconds": [],
+                "processor_seconds": [],
                 "final": [],
                 "train_images": result["train_images"],
                 "test_images": result["test_images"],
@@ -33,6 +34,7 @@ def by_method(results: Results) -> dict[str, dict[str, Any]]:
         row["accuracy_logistic"].append(result["accuracy"]["logistic"])
         row["seeds"].append(result["seed"])
         row["training_seconds"].append(result["training_seconds"])
+        row["processor_seconds"].append(result.get("processor_seconds"))  # new in 0.1
         row["final"].append(result["final"])
     return methods
 

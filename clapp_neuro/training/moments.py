@@ -18,6 +18,7 @@ from clapp_neuro.encoders.neurons import input_spikes, lif_step
 from clapp_neuro.errors import InputError
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.rules.seen import Moment
+from clapp_neuro.training.compiled_online import CompiledOnlineTrainer, is_compiled
 from clapp_neuro.training.online import BLOCK, OnlineTrainer
 from clapp_neuro.training.state import check_finite
 from clapp_neuro.training.tally import Tally
@@ -30,8 +31,12 @@ def online_trainer(
     resume: Mapping[str, Tensor] | None,
 ) -> OnlineTrainer:
     """What trains an experiment online: step by step where its rule has moments."""
-    timed = find_rule(experiment.train.method).moment is not None
-    return (MomentTrainer if timed else OnlineTrainer)(experiment, images, weights, resume)
+    trainer: type[OnlineTrainer] = OnlineTrainer
+    if find_rule(experiment.train.method).moment is not None:
+        trainer = MomentTrainer
+    elif is_compiled(experiment):
+        trainer = CompiledOnlineTrainer
+    return trainer(experiment, images, weights, resume)
 
 
 class MomentTrainer(OnlineTrainer):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from compiler.connectivity import fan_in, largest_fan_out
+from compiler.events.count import form_of
 from compiler.events.fan_out import fan_out, receives
 from compiler.events.records import Events, PopulationEvents, ProjectionEvents
 from compiler.program import Program, ProgramPopulation, Synapses
@@ -130,6 +131,9 @@ def _projection(
         name=s.name,
         source=s.source,
         target=s.target,
+        connection=s.connection,
+        kernel=s.weights.shape[-1],
+        form=form_of(s),
         fan_in=fan_in(s.connection, s.weights.shape),
         fan_out=largest_fan_out(s.connection, s.weights.shape),
         plastic=learns,

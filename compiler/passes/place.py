@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.figures import Figure
 from compiler.passes.demand import Demand, Part, demands, memory_bytes, outgoing_of
 from compiler.passes.placement import Core, Placement, Slice
 from compiler.passes.split import Grid, best_grid, reached, slices_reached
 from compiler.program import Program
-from compiler.targets import Figure, Limits, NeuromorphicMachine, Target
+from compiler.targets import Limits, NeuromorphicMachine, Target
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
 OPEN_CORES = 32  # first fit looks at so many cores; keeps placing linear

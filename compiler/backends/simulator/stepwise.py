@@ -113,7 +113,8 @@ def presentation(
             rows.append((level, [Op.ENCODE, *place]))
     else:
         assert isinstance(soma, Soma), "no relays beside rules that learn at any step"
-        neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
+        assert soma.plain is not None, "no others beside rules that learn at any step"
+        neuron = [*soma.plain, 1 << soma.input_shift, int(soma.reset == "zero")]
         for tau in range(steps):
             rows.append((level + tau, [Op.STEP, *place, *neuron, tau]))
     for s in program.synapses:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
-from compiler.energy.band import PREFIXES, SMALL_PREFIXES, Band, Line
+from compiler.energy.band import PREFIXES, SMALL_PREFIXES, Band, Line, total
 from compiler.energy.estimate import Estimate, estimate
 from compiler.energy.silicon import backpropagation
 from compiler.energy.silicon.keyword_spotting import COPIES, keyword_spotting
@@ -143,9 +142,11 @@ def _estimates(workload: Workload) -> Estimates:
 
 def _case(measurement: dict[str, Any], workload: Workload, results: dict[str, Estimates]) -> Case:
     m = measurement
-    reading = _reading(results[m["workload"]], m["line"])
+    lines = {end: line_of(e, m["line"]) for end, e in results[m["workload"]].items()}
     if m["workload"] == "kws-copies":
-        reading = _slope(reading, _reading(results["kws"], m["line"]))
+        alone = {end: line_of(e, m["line"]) for end, e in results["kws"].items()}
+        lines = {end: _slope(lines[end], alone[end]) for end in ENDS}
+    reading = _reading(lines)
     above = reading is not None and reading.value > m["value"]
     return Case(
         name=m["name"],
@@ -164,29 +165,22 @@ def _case(measurement: dict[str, Any], workload: Workload, results: dict[str, Es
     )
 
 
-def _reading(estimates: Estimates, line: str) -> Reading | None:
-    bands = {end: _line(e, line) for end, e in estimates.items()}
-    low, value, high = (bands[end] for end in ENDS)
+def line_of(estimate: Estimate, line: str) -> Line:
+    """A line, or the sum of several with + between, of inference and what learning adds."""
+    lines = estimate.inference if estimate.sample is None else estimate.sample
+    return total([getattr(lines, name) for name in line.split("+")])
+
+
+def _slope(many: Line, one: Line) -> Line:
+    """What one more copy adds; errors of the coefficients that both share cancel in each draw."""
+    if not isinstance(many, Band) or not isinstance(one, Band):
+        return total([many, one])
+    value, samples = (many.value - one.value) / COPIES, (many.samples - one.samples) / COPIES
+    return Band(value, samples, many.unit, many.grade, many.source)
+
+
+def _reading(lines: dict[End, Line]) -> Reading | None:
+    low, value, high = (lines[end] for end in ENDS)
     if not isinstance(low, Band) or not isinstance(value, Band) or not isinstance(high, Band):
         return None
     return Reading(value.value, low.low, high.high, value.grade, value.source)
-
-
-def _line(estimate: Estimate, line: str) -> Line:
-    """A line, or several with + between, of inference and what learning adds."""
-    parts: list[Line] = []
-    for lines in (estimate.inference, estimate.learning):
-        if lines is not None:
-            parts += [getattr(lines, name) for name in line.split("+")]
-    bands = [part for part in parts if isinstance(part, Band)]
-    return reduce(Band.__add__, bands) if bands else parts[0]
-
-
-def _slope(many: Reading | None, one: Reading | None) -> Reading | None:
-    """What one more copy adds; coefficients are common, so bounds go with bounds."""
-    if many is None or one is None:
-        return None
-    value, low, high = (
-        (getattr(many, name) - getattr(one, name)) / COPIES for name in ("value", "low", "high")
-    )
-    return Reading(value, low, high, many.grade, many.source)

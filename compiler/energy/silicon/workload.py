@@ -14,7 +14,7 @@ import numpy as np
 
 from compiler.events import Events
 from compiler.program import Program, ProgramPopulation, Soma, Synapses, Timetable
-from compiler.terms import Compartment
+from compiler.terms import Compartment, Reset
 
 End = Literal["low", "value", "high"]
 ENDS: tuple[End, ...] = ("low", "value", "high")
@@ -76,7 +76,7 @@ def drawn(
 
 def population(name: str, size: int, *, level: int = 1, host: bool = False) -> ProgramPopulation:
     """Leaky integrate-and-fire neurons, or with `host` inputs that spike."""
-    soma = None if host else Soma(3686, 64, "subtract", input_shift=0, latched=False)
+    soma = None if host else Soma(3686, 64, Reset.SUBTRACT, input_shift=0, latched=False)
     return ProgramPopulation(name, size, 0 if host else level, soma, spikes=host)
 
 
