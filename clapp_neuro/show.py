@@ -24,9 +24,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
 
 
-def table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], red: Collection[int] = ()
-) -> None:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], red: Collection[int] = ()) -> None:
     """Print a table; cells are plain text, and the rows with the indices `red` are shown in red."""
     if follows():
         return

@@ -170,7 +170,9 @@ def test_without_spike_counts_zeros_are_spread_evenly() -> None:
     sent = messages_sent(program, shown, counts)
     exact, even = (neurobench(program, events, s)["synaptic_operations"] for s in (sent, None))
     assert even["Effective_ACs"] == pytest.approx(exact["Effective_ACs"], rel=0.1)
-    full = tuple(replace(s, weights=np.where(s.weights == 0, 1, s.weights)) for s in program.synapses)
+    full = tuple(
+        replace(s, weights=np.where(s.weights == 0, 1, s.weights)) for s in program.synapses
+    )
     program = replace(program, synapses=full)
     counts, events = infer(program, shown)
     sent = messages_sent(program, shown, counts)

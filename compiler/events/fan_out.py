@@ -1,7 +1,7 @@
-"""Synapses of each source neuron that hold a weight, for every connection, without a loop over them.
+"""How many synapses each source neuron has, for every connection, without a loop over synapses.
 
-An event-driven machine pays for a synapse that exists; a list of a sparse projection holds no
-zeros. So a spike costs as many synaptic operations as its neuron has weights other than zero.
+A spike costs a synaptic operation for each synapse on the list of its neuron. Lists of a sparse
+projection hold no zeros; those of a dense one, and kernels, do.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from compiler.program import Program, Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
 
-def fan_out(program: Program, synapses: Synapses) -> np.ndarray:
-    """(N,) int64: how many nonzero synapses each neuron of the projection's source has."""
+def fan_out(program: Program, synapses: Synapses, zeros: bool = False) -> np.ndarray:
+    """(N,) int64: how many nonzero synapses each neuron of the projection's source has.
+
+    With `zeros`, those with a weight of zero are counted as well.
+    """
+    there = np.ones(synapses.weights.shape, bool) if zeros else synapses.weights != 0
     source = program.population(synapses.source).map
     target = program.population(synapses.target).map
-    connection, weights = synapses.connection, synapses.weights
-    along = window(connection, weights.shape[-1])
+    connection = synapses.connection
+    along = window(connection, there.shape[-1])
     if along is None:
-        return np.count_nonzero(weights, axis=0).astype(np.int64)
+        return np.count_nonzero(there, axis=0).astype(np.int64)
     if connection in (Connection.UNPOOL, Connection.SPREAD):  # each source reaches every weight
         size = source[0] * source[1] * source[2]
-        return np.full(size, np.count_nonzero(weights), np.int64)
+        return np.full(size, np.count_nonzero(there), np.int64)
     if connection is Connection.UNTIED:
-        return _untied(weights, along, source, target)
-    taps = _taps(synapses, source[0])
+        return _untied(there, along, source, target)
+    taps = _taps(there, source[0], connection in CHANNELWISE)
     rows = _reached(along, source[1], target[1])
     columns = _reached(along, source[2], target[2])
     return np.einsum("cab,ar,bq->crq", taps, rows, columns).reshape(-1)
@@ -43,10 +47,9 @@ def receives(program: Program, synapses: Synapses, spikes: np.ndarray) -> np.nda
     return spikes.astype(np.float32) @ there.T > 0
 
 
-def _taps(synapses: Synapses, channels: int) -> np.ndarray:
-    """(C_in, k, k): nonzero weights behind each tap of a kernel."""
-    there = synapses.weights != 0
-    if synapses.connection in CHANNELWISE:
+def _taps(there: np.ndarray, channels: int, channelwise: bool) -> np.ndarray:
+    """(C_in, k, k): synapses behind each tap of a kernel."""
+    if channelwise:
         return np.broadcast_to(there, (channels, *there.shape)).astype(np.int64)
     return there.sum(axis=0, dtype=np.int64)
 
@@ -61,10 +64,10 @@ def _reached(along: Window, sources: int, targets: int) -> np.ndarray:
     return counts
 
 
-def _untied(weights: np.ndarray, along: Window, source: Map, target: Map) -> np.ndarray:
-    """The same where every position has kernels of its own, weights (h * w, C_out, C_in, k, k)."""
-    there = (weights != 0).sum(axis=1, dtype=np.int64)
-    there = there.reshape(target[1], target[2], *there.shape[1:])
+def _untied(there: np.ndarray, along: Window, source: Map, target: Map) -> np.ndarray:
+    """The same where every position has kernels of its own, (h * w, C_out, C_in, k, k)."""
+    taps = there.sum(axis=1, dtype=np.int64)
+    taps = taps.reshape(target[1], target[2], *taps.shape[1:])
     counts = np.zeros(source, np.int64)
     for row in range(along.width):
         for column in range(along.width):
@@ -72,7 +75,7 @@ def _untied(weights: np.ndarray, along: Window, source: Map, target: Map) -> np.
             columns = np.arange(target[2]) * along.stride - along.padding + column
             ys = (rows >= 0) & (rows < source[1])
             xs = (columns >= 0) & (columns < source[2])
-            part = there[np.ix_(ys, xs)][..., row, column]
+            part = taps[np.ix_(ys, xs)][..., row, column]
             place = (slice(None), *np.ix_(rows[ys], columns[xs]))
             counts[place] += part.transpose(2, 0, 1)
     return counts.reshape(-1)

@@ -31,7 +31,8 @@ def count_spike_trains(
 ) -> Events:
     """One fixation in which each population spikes as `trains` says, bool (steps, N).
 
-    Populations without a train are silent. A synaptic operation is a spike at a nonzero synapse.
+    Populations without a train are silent. A synaptic operation is a spike at a synapse of
+    its neuron's list, which a sparse projection keeps without the zeros.
     A neuron's update is active from the step on in which the first spike reaches it, since its
     potential is not zero from then on; without `holding`, only in steps in which a spike reaches
     it. `active` (steps, N) says so itself for populations with other inputs, as compartments of one
@@ -118,7 +119,8 @@ def _population(p: ProgramPopulation, spikes: np.ndarray, active: np.ndarray) ->
 def _projection(
     program: Program, s: Synapses, spikes: np.ndarray, post: np.ndarray | None
 ) -> ProjectionEvents:
-    reached = fan_out(program, s)
+    form = form_of(s)
+    reached = fan_out(program, s, zeros=form != "sparse")
     messages = int(np.count_nonzero(spikes))
     learns = s.rule is not None and post is not None
     visits = updates = 0
@@ -133,7 +135,7 @@ def _projection(
         target=s.target,
         connection=s.connection,
         kernel=s.weights.shape[-1],
-        form=form_of(s),
+        form=form,
         fan_in=fan_in(s.connection, s.weights.shape),
         fan_out=largest_fan_out(s.connection, s.weights.shape),
         plastic=learns,

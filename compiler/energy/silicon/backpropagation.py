@@ -29,7 +29,7 @@ from compiler.program import Product, Program, ProgramPopulation, SumOfProducts,
 
 INPUTS, HIDDEN, OUTPUTS = 400, 400, 10
 FORWARD = 3  # time steps: each layer spikes once
-LEARNING = 12
+SPIKING, LEARNING = 11, 12  # time steps of a sample; the last is the learning epoch
 RULE = SumOfProducts(dw=(Product(-7, ("x1", "y1")),), dt=())
 _ASSUMED = "not in our sources: assumed"
 RATES = {
@@ -68,12 +68,12 @@ def learning() -> Workload:
         population("output error", OUTPUTS, level=3),
         population("hidden error", HIDDEN, level=4),
     ]
-    back = projection(2, "output error", "hidden error", dense(HIDDEN, OUTPUTS), LEARNING)
-    synapses = [_plastic(s) for s in (*_forward(LEARNING), back)]
+    back = projection(2, "output error", "hidden error", dense(HIDDEN, OUTPUTS), SPIKING)
+    synapses = [_plastic(s) for s in (*_forward(SPIKING), back)]
     return Workload(
         name="nbp-learning",
         machine="loihi1",
-        program=program(populations, synapses, LEARNING, machine="loihi1"),
+        program=program(populations, synapses, SPIKING, machine="loihi1", period=LEARNING),
         rates=RATES,
         count=_count_learning,
         assumptions=ASSUMPTIONS,
@@ -96,7 +96,7 @@ def _forward(steps: int) -> list[Synapses]:
 
 
 def _plastic(s: Synapses) -> Synapses:
-    return replace(s, rule=RULE, slots=(LEARNING - 1,))
+    return replace(s, rule=RULE, slots=(SPIKING,))
 
 
 def _once(

@@ -8,6 +8,7 @@ without it: the slope of the measured energy over the number of copies is the co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from compiler.energy.silicon.workload import (
     ACTIVE,
@@ -49,7 +50,7 @@ def keyword_spotting(copies: int = 0) -> Workload:
         layers = [f"copy{copy}.{layer}" for layer in range(1, LAYERS + 1)]
         populations += [population(name, HIDDEN, level=2 + i) for i, name in enumerate(layers)]
         chain = ["hidden1", *layers, "hidden2"]
-        ends += list(zip(chain[:-1], chain[1:], strict=True))
+        ends += pairwise(chain)
     size = {p.name: p.size for p in populations}
     synapses = [
         projection(i, source, target, dense(size[target], size[source]), STEPS)

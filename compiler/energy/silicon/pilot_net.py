@@ -1,7 +1,7 @@
-"""PilotNet on Loihi 2: a convolutional network of LIF neurons that steers a car, a step at a time.
+"""PilotNet on Loihi 2: a convolutional network of LIF neurons that steers a car.
 
-Shrestha, Timcheck, Frady, Campos-Macias, Davies 2024, arXiv 2310.03251. 158,509 neurons on 74 cores,
-the 200 x 66 x 3 pixels of the input among them; 152.8 us a step.
+Shrestha, Timcheck, Frady, Campos-Macias, Davies 2024, arXiv 2310.03251. 158,509 neurons on 74
+cores, the 200 x 66 x 3 pixels of the input among them; 152.8 us a step.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def pilot_net() -> Workload:
     for layer, size in enumerate(DENSE, len(MAPS) + 1):
         below = populations[-1]
         populations.append(population(f"dense{layer}", size, level=layer + 1))
-        synapses.append(
-            projection(layer, below.name, f"dense{layer}", dense(size, below.size), 1)
-        )
+        synapses.append(projection(layer, below.name, f"dense{layer}", dense(size, below.size), 1))
     return Workload(
         name="pilotnet",
         machine="loihi2",
