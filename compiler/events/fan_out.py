@@ -18,11 +18,12 @@ def fan_out(program: Program, synapses: Synapses, zeros: bool = False) -> np.nda
 
     With `zeros`, those with a weight of zero are counted as well.
     """
-    there = np.ones(synapses.weights.shape, bool) if zeros else synapses.weights != 0
+    weights = synapses.weights
+    there = np.ones(weights.shape, bool) if zeros else weights != 0
     source = program.population(synapses.source).map
     target = program.population(synapses.target).map
     connection = synapses.connection
-    along = window(connection, there.shape[-1])
+    along = window(connection, weights.shape[-1])
     if along is None:
         return np.count_nonzero(there, axis=0).astype(np.int64)
     if connection in (Connection.UNPOOL, Connection.SPREAD):  # each source reaches every weight
@@ -76,6 +77,6 @@ def _untied(there: np.ndarray, along: Window, source: Map, target: Map) -> np.nd
             ys = (rows >= 0) & (rows < source[1])
             xs = (columns >= 0) & (columns < source[2])
             part = taps[np.ix_(ys, xs)][..., row, column]
-            place = (slice(None), *np.ix_(rows[ys], columns[xs]))
-            counts[place] += part.transpose(2, 0, 1)
+            read = np.ix_(np.arange(source[0]), rows[ys], columns[xs])
+            counts[read] += part.transpose(2, 0, 1)
     return counts.reshape(-1)

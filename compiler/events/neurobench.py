@@ -28,9 +28,10 @@ def neurobench(
 ) -> dict[str, Any]:
     """Metrics of the forward pass and, under `learning`, ours; operations are per fixation.
 
-    `learned` are the events of a run that learned, where it is not the run of `events`. `sent`, as `messages_sent` makes it, says how often each neuron has sent in the run, so that
-    effective operations leave out the zero weights of those that did; without it, zeros are taken
-    as spread evenly over a projection's neurons. `footprint` is in bytes: weights (shared kernels
+    `learned` are the events of a run that learned, where it is not the run of `events`. `sent`, as
+    `messages_sent` makes it, says how often each neuron has sent in the run, so that effective
+    operations leave out the zero weights of those that did; without it, zeros are taken as spread
+    evenly over a projection's neurons. `footprint` is in bytes: weights (shared kernels
     once), tags, running averages, and the membrane potential and count of each neuron as the
     simulator's integers. Sparsities are shares in 0..1, that of connections of the weights as they
     are stored; with no fixation, or no weights, they are None.

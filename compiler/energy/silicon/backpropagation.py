@@ -124,10 +124,10 @@ def _count_forward(network: Program, rates: Mapping[str, Rate], end: End) -> Eve
 def _count_learning(network: Program, rates: Mapping[str, Rate], end: End) -> Events:
     order = ("input", "hidden", "output", "output error", "hidden error")
     trains = _once(network, rates, end, order)
-    hidden, output = (trains[f"{name} error"].any(axis=0) for name in ("hidden", "output"))
-    post = {
-        "input to hidden": hidden,
-        "hidden to output": output,
-        "output error to hidden error": trains["hidden"].any(axis=0),
+    written = {
+        "input to hidden": "hidden error",
+        "hidden to output": "output error",
+        "output error to hidden error": "hidden",
     }
+    post = {synapses: trains[name].max(axis=0) for synapses, name in written.items()}
     return count_spike_trains(network, trains, active=_all_active(network), post=post)
