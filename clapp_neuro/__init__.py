@@ -26,6 +26,7 @@ _VERBS = {
     "verify": "clapp_neuro.verbs.verify",
     "emit": "clapp_neuro.verbs.emit",
     "energy": "clapp_neuro.verbs.energy",
+    "energy_check": "clapp_neuro.verbs.energy_check",
     "targets": "clapp_neuro.verbs.targets",
     "doctor": "clapp_neuro.verbs.doctor",
     "load_preset": "clapp_neuro.config",

@@ -25,6 +25,7 @@ COMMANDS = (
     "verify",
     "emit",
     "energy",
+    "energy_check",
     "targets",
     "doctor",
 )
