@@ -209,5 +209,9 @@ def _check_weights(weights: dict[str, Tensor], experiment: Experiment, where: st
 
 
 def _detached(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies on the CPU that own no more memory than they show."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    """Copies on the CPU, in row-major order, that own no more memory than they show."""
+    row_major = torch.contiguous_format
+    return {
+        name: tensor.detach().cpu().clone(memory_format=row_major)
+        for name, tensor in tensors.items()
+    }

@@ -25,6 +25,7 @@ ENDS = {
     Connection.POOL: (Compartment.SOMA,),
     Connection.SUM: (Compartment.SOMA,),
     Connection.SPREAD: DENDRITES,
+    Connection.GATHER: (),
     Connection.UNPOOL: (Compartment.INHIBITION,),
 }
 FROM = {

@@ -12,22 +12,26 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
+from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
-from compiler.passes.place import (
+from compiler.passes.place import place_what_fits
+from compiler.passes.usage import (
     AXONS_IN,
     AXONS_OUT,
     FAN_IN,
+    FORMATS,
+    INDEX,
+    KINDS,
     MEMORY,
     NEURONS,
     SMALLER_SOURCES,
     STATE,
-    place_what_fits,
+    THRESHOLDS,
 )
-from compiler.products import carries, decimations, has_tag, post_registers
+from compiler.products import decimations, has_tag, in_slots, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
-    Figure,
     Limits,
     NeuromorphicMachine,
     Target,
@@ -48,6 +52,10 @@ CORE_LIMITS = {
     AXONS_IN: ("axons into its core", "axons"),
     AXONS_OUT: ("axons out of {}", "axons"),
     FAN_IN: ("fan-in", "synapses"),
+    INDEX: ("index of a synapse", "bits"),
+    KINDS: ("kinds of neuron", "entries"),
+    THRESHOLDS: ("thresholds", "entries"),
+    FORMATS: ("formats of synapses on {}", "entries"),
 }
 
 
@@ -100,8 +108,16 @@ def check(
     return tuple(found + sizes)
 
 
+class LimitError(InputError):
+    """A network that a target cannot hold: all `violations`, and what `also` is wrong."""
+
+    def __init__(self, text: str, violations: tuple[Violation, ...], also: str) -> None:
+        super().__init__(text)
+        self.violations, self.also = violations, also
+
+
 def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> None:
-    """InputError that lists all violations, and `also` as a last line; returns where none is."""
+    """LimitError that lists all violations, and `also` as a last line; returns where none is."""
     if not violations:
         return
     missing = len({v.limit for v in violations if v.unit == "capability"})
@@ -113,7 +129,7 @@ def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> No
         counts.append(f"{exceeded} {'limit' if exceeded == 1 else 'limits'} exceeded")
     lines = [f"the network does not fit {target}, {' and '.join(counts)}:"]
     lines += [f"  {v}" for v in violations]
-    raise InputError("\n".join([*lines, f"  {also}"] if also else lines))
+    raise LimitError("\n".join([*lines, f"  {also}"] if also else lines), violations, also)
 
 
 def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:
@@ -144,6 +160,8 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
             needs.append(
                 (p.name, "graded spikes (counts or intensities as payload)", "graded_spikes")
             )
+        if p.soma is None:
+            needs.append((p.name, "axons that lead to lists of synapses", "axon_lists"))
         if p.post_values:
             needs.append((p.name, "a soma that writes post values", "programmable_soma"))
         if p.averages is not None:
@@ -230,7 +248,7 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
             limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
             yield from _over(s.name, limit, k, figure, "log2 steps", remedy)
             # A carry comes every 2^k steps and must fall on the same step of each fixation.
-            if carries(s.rule) and 2**k % period:
+            if in_slots(s) and 2**k % period:
                 remedy = "choose a period that is a power of two and at most 2^k"
                 limit = f"2^{k} steps between carries modulo the period of a fixation,"
                 yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)

@@ -49,7 +49,9 @@ def window(connection: Connection, kernel: int) -> Window | None:
     """The window of a connection with kernels of that side; None where all are connected."""
     return {
         Connection.ALL_TO_ALL: None,
+        Connection.GATHER: None,
         Connection.CONVOLUTION: Window(kernel, 1, kernel // 2),
+        Connection.STRIDED: Window(kernel, 2, 0),
         Connection.UNTIED: Window(kernel, 1, kernel // 2),
         Connection.POOL: Window(NEIGHBOURS, NEIGHBOURS, 0),
         Connection.UNPOOL: Window(1, 1, 0, share=NEIGHBOURS),
@@ -62,6 +64,8 @@ def weights_shape(
     connection: Connection, source: Map, target: Map, kernel: int
 ) -> tuple[int, ...] | None:
     """The weights that connect two maps; None where the connection does not fit them."""
+    if connection is Connection.GATHER:  # of no projection of a program
+        return None
     if connection is Connection.ALL_TO_ALL:
         return prod(target), prod(source)
     if connection in (Connection.POOL, Connection.UNPOOL):
@@ -72,6 +76,12 @@ def weights_shape(
         whole, single = (source, target) if connection is Connection.SUM else (target, source)
         fits = single == (whole[0], 1, 1) and whole[1] == whole[2]
         return whole[1:] if fits else None
+    along = window(connection, kernel)
+    assert along is not None
+    if connection is Connection.STRIDED:
+        last = tuple(along.first(side - 1) for side in target[1:])
+        fits = all(0 <= at < side for at, side in zip(last, source[1:], strict=True))
+        return (target[0], source[0], kernel, kernel) if fits else None
     if kernel % 2 == 0 or source[1:] != target[1:]:
         return None
     kernels = target[0], source[0], kernel, kernel
@@ -89,7 +99,7 @@ def fan_in(connection: Connection, weights: tuple[int, ...]) -> int:
 
 def axon_fan_in(connection: Connection, weights: tuple[int, ...], shared: bool) -> int:
     """Axons that end on one neuron; where kernels are shared, one brings all channels."""
-    if shared and connection is Connection.CONVOLUTION:
+    if shared and connection in (Connection.CONVOLUTION, Connection.STRIDED):
         return prod(weights[-2:])
     return fan_in(connection, weights)
 
@@ -102,6 +112,8 @@ def largest_fan_out(connection: Connection, weights: tuple[int, ...]) -> int:
         return prod(weights)
     if connection is Connection.UNTIED:
         return weights[1] * prod(weights[-2:])
+    if connection is Connection.STRIDED:
+        return weights[0] * prod(-(-side // 2) for side in weights[2:])
     return weights[0] * prod(weights[2:])
 
 

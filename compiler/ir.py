@@ -7,6 +7,11 @@ gate those rules. No pass edits a network in place; each returns a new one.
 Activity is organised in *fixations*: one input is shown for `Schedule.steps` time steps, every
 neuron counts its spikes, and the counts of this fixation and of the one before are what the
 learning rules see (paper Eq. 6 to 8).
+
+A network that only computes, as snnTorch or Norse run it, is shown one fixation of T steps: all
+state begins anew with it and is kept throughout. Time is then each population's own: what a
+neuron of one level sends in its step t arrives at the level above in that level's step t, and what
+it sends to its own level arrives in step t+1. `Projection.delay` says which is meant.
 """
 
 from __future__ import annotations
@@ -24,19 +29,41 @@ from compiler.terms import Compartment as Compartment
 from compiler.terms import Connection as Connection
 from compiler.terms import Map as Map
 from compiler.terms import Quantity as Quantity
+from compiler.terms import Reset as Reset
+from compiler.terms import per_neuron as per_neuron
+
+Values = float | tuple[float, ...]
+"""One number for all neurons, one a channel of the map, or one a neuron (`per_neuron`)."""
 
 
 @dataclass(frozen=True)
 class Neuron:
-    """Leaky integrate-and-fire unit, reset at the start of every fixation.
+    """Leaky integrate-and-fire unit, whose state begins anew with every fixation.
 
-    v <- decay * v + I - threshold * [spiked one step earlier];  spikes where v > threshold.
-    With `reset="zero"` the membrane potential restarts from 0 instead of being reduced.
+    With the sum I of what arrives in a step, and the population's bias b:
+
+        u <- current_decay * u + I                          u = 0 when a fixation begins
+        v <- decay * v + u + b, less what `reset` takes     v = start when a fixation begins
+        spikes where v > threshold
+
+    Without `current_decay` there is no synaptic current, u = I. A `threshold` of None: a leaky
+    integrator, which never spikes and whose potential is what it has to say (no `reset` then).
+    A decay is in 0..1: 1 integrates for ever, 0 forgets at once; both are exact on the chip. A
+    potential to which the neuron leaks, or is reset, other than 0 is for the front end to remove:
+    leaking to v0 is a bias of (1 - decay) * v0, and measuring v from the reset potential changes
+    bias, threshold and start.
     """
 
-    decay: float
-    threshold: float
-    reset: str = "subtract"
+    decay: Values
+    threshold: Values | None
+    reset: Reset | str = Reset.SUBTRACT
+    current_decay: Values | None = None
+    start: Values = 0.0
+
+    @property
+    def spiking(self) -> bool:
+        """Whether it has a threshold."""
+        return self.threshold is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +118,15 @@ class Population:
 
     `neuron=None` marks an input, which sends 8-bit intensities; `scale` is the real value of one
     unit of what it sends. With `spikes` an input turns each intensity i into spikes instead, evenly
-    spread: in step t it spikes where (i * (t + 1) + 128) >> 8 exceeds (i * t + 128) >> 8. `level`
-    counts layers from the input: level l runs l steps behind.
+    spread: in step t it spikes where (i * (t + 1) + 128) >> 8 exceeds (i * t + 128) >> 8. With
+    `sequence` it is given what it sends, an integer for each neuron and step: 0 or 1 where
+    `sequence` is 1, else graded, of magnitude `sequence` at most.
+
+    `level` counts layers from the input: level l runs l steps behind. Whoever hears another in the
+    same step (`Projection.delay` 0) has a higher level; recurrent partners may share one.
     `shape` arranges the neurons of a convolutional layer as channels of a map. `bias` is a
-    constant current of every step of the presentation: one a channel (a neuron where there is no
-    map), or empty. `averages` where a rule needs them.
+    constant current of every step of the presentation, in the unit of v: one a channel or a
+    neuron, or empty. `averages` where a rule needs them.
     """
 
     name: str
@@ -107,11 +138,17 @@ class Population:
     shape: Map | None = None
     bias: tuple[float, ...] = ()
     spikes: bool = False
+    sequence: int = 0
 
     @property
     def graded(self) -> bool:
-        """Whether it drives its targets by a graded message instead of by spikes."""
-        return self.neuron is None and not self.spikes
+        """Whether one graded message drives its targets for a whole fixation."""
+        return self.neuron is None and not self.spikes and not self.sequence
+
+    @property
+    def largest(self) -> int:
+        """The largest magnitude that it sends in a step to the somata that it drives."""
+        return 255 if self.graded else max(1, self.sequence)
 
     @property
     def map(self) -> Map:
@@ -157,6 +194,11 @@ class Projection:
 
     A convolution has stride 1 and as much padding as keeps the map's height and width. `carries`
     is what it brings: spikes or counts, or a quantity that the source has collected itself.
+
+    `delay`, of spikes onto a soma: what the source sends in its step t arrives in step t + delay of
+    the target. A projection that climbs c levels may have any delay of at least 1 - c: 0 to a
+    higher level (one that climbs several skips a layer), 1 or more within a level (recurrent), 2
+    or more to the level below. The first `delay` steps of a fixation hear nothing from it.
     """
 
     name: str
@@ -167,6 +209,7 @@ class Projection:
     rule: LearningRule | SpikeTimingRule | None = None
     connection: Connection = Connection.ALL_TO_ALL
     carries: Quantity = Quantity.COUNT
+    delay: int = 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):

@@ -8,7 +8,10 @@ from math import prod
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
+from compiler.figures import Figure
 from compiler.ir import Network
+from compiler.passes.admit import admit, unexecuted
+from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place
@@ -19,7 +22,7 @@ from compiler.passes.untie import untie
 from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
-from compiler.targets import Figure, Target
+from compiler.targets import Target
 from compiler.turns import in_turn, turns_of
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
@@ -36,19 +39,30 @@ class Compiled:
 
 
 def compile_network(
-    network: Network, target: Target, seed: int = 0, *, averaged: int = 0, sequential: bool = False
+    network: Network,
+    target: Target,
+    seed: int = 0,
+    *,
+    averaged: int = 0,
+    sequential: bool = False,
+    consolidation: Consolidation | None = None,
 ) -> Compiled:
     """Compiles a source network for a target.
 
     averaged: kernels that learn become copies, one a position; after so many fixations the
     management processor averages them (0: never). sequential: there is one set of synapses
     instead, shown one position after the other; after so many fixations (at least 1) the management
-    processor carries what it learned into the shared kernels.
+    processor carries what it learned into the shared kernels. consolidation: how updates reach
+    weights; None for the best that the target's tags allow.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
+    admit(network)
+    missing = tuple(unexecuted(network))
+    if missing:
+        raise InputError("\n".join(missing))
     try:
-        program, notes = _lowered(network, target, seed, averaged, sequential)
+        program, notes = _lowered(network, target, seed, averaged, sequential, consolidation)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -57,17 +71,23 @@ def compile_network(
 
 
 def _lowered(
-    network: Network, target: Target, seed: int, averaged: int, sequential: bool
+    network: Network,
+    target: Target,
+    seed: int,
+    averaged: int,
+    sequential: bool,
+    consolidation: Consolidation | None,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
     weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
+    chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
-    plan = schedule(untied.network)
+    plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(
         untied,
         plan,
@@ -76,8 +96,10 @@ def _lowered(
         weight_max=weight_max,
         tag_max=tag_max,
         averaged=averaged,
+        consolidation=chosen,
     )
-    return program, (*folding, *rounding, *copying, *_timing(plan, program), *lowering)
+    timing = _timing(plan, chosen, program)
+    return program, (*folding, *rounding, *copying, *timing, *lowering)
 
 
 def _largest(bits: Figure, most: int) -> int:
@@ -85,18 +107,20 @@ def _largest(bits: Figure, most: int) -> int:
     return (1 << max(0, min(int(bits.value), most) - 1)) - 1
 
 
-def _timing(plan: Plan, program: Program) -> tuple[Note, ...]:
+def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple[Note, ...]:
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
-    managed_every = {s.averaged for s in program.synapses if managed(s)}
-    if managed_every:
-        text += (
-            f"; the management processor carries tags into weights every {managed_every.pop()} "
-            "fixations"
-        )
+    carried = [s.averaged for s in program.synapses if managed(s)]
+    if carried:
+        text += f"; the management processor carries tags into weights every {carried[0]} fixations"
     elif plan.slots:
-        carries = 2**plan.carry_exponent // timetable.period
-        text += f"; tags are carried into weights every {carries} fixations"
+        every = 2**plan.carry_exponent // timetable.period
+        text += {
+            "carry": f"; tags are carried into weights every {every} fixations",
+            "transfer": f"; tags are rounded into weights every {every} fixations",
+            "direct": "; each update is rounded into the weight, without a tag, which keeps less "
+            "of what is learned (docs/results/on_chip.md)",
+        }[consolidation.kind]
     return (Note("schedule", "fixation", text), *_turns(program))
 
 

@@ -28,6 +28,7 @@ from compiler.program import (
     Synapses,
     Trace,
 )
+from compiler.terms import Connection
 
 PRE = ("x0", "x1", "x2")
 POST = ("y0", *REGISTERS)
@@ -123,7 +124,7 @@ def carries(rule: SumOfProducts) -> bool:
         decimation(carry) is not None
         and rule.dw == (Product(0, (carry, "sgn(t)")),)
         and rule.dt[1] == Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1)
-        and _accumulating(rule.dt[0])
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
     )
 
 
@@ -132,7 +133,7 @@ def accumulates(rule: SumOfProducts) -> bool:
 
     dt = 2^e * x0 * x1 * y, with e as in `carries`.
     """
-    return not rule.dw and not rule.traces and len(rule.dt) == 1 and _accumulating(rule.dt[0])
+    return not rule.dw and direct(SumOfProducts(rule.dt, (), rule.traces))
 
 
 def pairs(rule: SumOfProducts) -> bool:
@@ -145,8 +146,7 @@ def pairs(rule: SumOfProducts) -> bool:
     return (
         rule.dw == (Product(0, ("x0", "sgn(t)")),)
         and len(rule.dt) == 2
-        and not rule.traces
-        and _accumulating(rule.dt[0])
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
         and rule.dt[0].exponent in PAIR_EXPONENTS
         and rule.dt[1] == carry
     )
@@ -159,18 +159,43 @@ def managed(s: Synapses) -> bool:
     return pairs(s.rule) if s.in_turn else accumulates(s.rule)
 
 
+def direct(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the weight: dw = 2^e * x0 * x1 * y, with e from -7 to -3."""
+    if len(rule.dw) != 1 or rule.dt or rule.traces:
+        return False
+    register, exponent = rule.dw[0].factors[-1:], rule.dw[0].exponent
+    learned = Product(exponent, ("x0", "x1", *register))
+    return rule.dw == (learned,) and register[0] in REGISTERS and exponent in EXPONENTS
+
+
+def transfers(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the tag and now and then rounds all of it into the weight.
+
+    dw = 2^-6 * u_k * t, dt = 2^e * x0 * x1 * y - u_k * t, with k and e as in `carries`.
+    """
+    if len(rule.dw) != 1 or len(rule.dt) != 2:
+        return False
+    due = rule.dw[0].factors[0] if rule.dw[0].factors else ""
+    bits = TAG_UNITS.bit_length() - 1
+    return (
+        decimation(due) is not None
+        and rule.dw == (Product(-bits, (due, "t")),)
+        and rule.dt[1] == Product(0, (due, "t"), sign=-1)
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
+    )
+
+
+def in_slots(s: Synapses) -> bool:
+    """Whether synapses learn in their slots only, which the simulator has faster code for."""
+    if s.rule is None:
+        return False
+    simple = s.connection is Connection.ALL_TO_ALL and len(s.slots) > 0
+    return managed(s) or carries(s.rule) or (simple and (direct(s.rule) or transfers(s.rule)))
+
+
 def general(s: Synapses) -> bool:
     """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
     return s.rule is not None and not carries(s.rule) and not managed(s)
-
-
-def _accumulating(product: Product) -> bool:
-    register = product.factors[-1] if product.factors else ""
-    return (
-        product == Product(product.exponent, ("x0", "x1", register))
-        and register in REGISTERS
-        and product.exponent in EXPONENTS
-    )
 
 
 def illegal(rule: SumOfProducts) -> str | None:

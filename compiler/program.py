@@ -26,12 +26,13 @@ from typing import ClassVar
 import numpy as np
 
 from compiler.averages import Averages
-from compiler.terms import Compartment, Connection, Map, Quantity
+from compiler.terms import Compartment, Connection, Integers, Map, Quantity, Reset
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
 REGISTERS = ("y1", "y2", "y3")  # the post values that a synapse sees
 MACHINE = "machine"  # key of a program's provenance: the machine, where it is not one that ships
+DECAY_ONE = 4096  # a decay of 1, in 12 bits
 MEMBRANE_BITS = 23  # and a sign: potentials, accumulators, scores
 MEMBRANE_MAX = (1 << MEMBRANE_BITS) - 1
 LARGEST_WEIGHT = 127  # weights are int8; no target's weight_max is larger
@@ -44,19 +45,39 @@ PRODUCT_SHIFT = 3  # the engine drops these low bits of pre * post (two 7-bit tr
 
 @dataclass(frozen=True)
 class Soma:
-    """Integer LIF: v <- decay(v) + (I << input_shift) + bias - threshold * [spiked], in 24 bits.
+    """Integer LIF, in 24 bits; with the sum I of what arrives in a step:
 
-    decay(v) = sign(v) * (|v| * decay >> 12); v is clipped; spikes where v > threshold. `latched`
-    populations receive their current once, as a graded message at tau = 0, and hold it. `bias`
-    has one value a channel, or is empty.
+        u <- wrap(leak(u, current_decay) + (I << input_shift))     u = 0 at tau = 0
+        v <- clip(leak(v, decay) + u + bias), as `reset` changes it   v = start before tau = 0
+        spikes where v > threshold
+
+    leak(x, decay) = sign(x) * (|x| * decay >> 12);  wrap(x) = ((x + 2^23) mod 2^24) - 2^23;  clip
+    to +-(2^23 - 1), also after a reset. Without `current_decay` there is no synaptic current, and
+    u = I << input_shift is not wrapped. Without `threshold` it never spikes. `compiler.terms.Reset`
+    says what a reset does. `bias` may be empty.
+
+    `latched` populations receive graded messages, once, at tau = 0, and hold that current; they
+    may hear spikes besides.
     """
 
-    decay: int
-    threshold: int
-    reset: str
+    decay: Integers
+    threshold: Integers | None
+    reset: Reset
     input_shift: int
     latched: bool
     bias: tuple[int, ...] = ()
+    current_decay: Integers | None = None
+    start: Integers = 0
+
+    @property
+    def plain(self) -> tuple[int, int] | None:
+        """(decay, threshold) where all neurons have one of each and no more; else None."""
+        more = self.current_decay is not None or self.start != 0
+        if more or self.reset not in (Reset.SUBTRACT, Reset.ZERO):
+            return None
+        if isinstance(self.decay, int) and isinstance(self.threshold, int):
+            return self.decay, self.threshold
+        return None
 
 
 @dataclass(frozen=True)
@@ -215,12 +236,12 @@ class SumOfProducts:
     @property
     def register(self) -> str:
         """The post register that the accumulating product reads."""
-        return next(f for p in self.dt for f in p.factors if f.startswith("y"))
+        return next(f for p in (*self.dt, *self.dw) for f in p.factors if f.startswith("y"))
 
     @property
     def exponent(self) -> int:
         """The exponent of the accumulating product."""
-        return next(p.exponent for p in self.dt if "x1" in p.factors)
+        return next(p.exponent for p in (*self.dt, *self.dw) if "x1" in p.factors)
 
     @property
     def carry_exponent(self) -> int:

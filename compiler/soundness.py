@@ -15,8 +15,9 @@ from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
-from compiler.products import carries, general, illegal, managed, variables
+from compiler.products import decimations, general, illegal, in_slots, variables
 from compiler.program import (
+    DECAY_ONE,
     FINEST,
     MEMBRANE_MAX,
     REGISTERS,
@@ -28,6 +29,7 @@ from compiler.program import (
     Synapses,
     Tally,
 )
+from compiler.terms import Connection, Reset
 from compiler.timing import untimely
 from compiler.widths import overflowing
 
@@ -78,11 +80,17 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
         for side in population.shape:
             yield f"{name}: a side of its map", side, 1, 1 << 24
     if isinstance(soma, Soma):
-        yield f"{name}: decay", soma.decay, 0, 4096
-        yield f"{name}: threshold", soma.threshold, 0, MEMBRANE_MAX
         yield f"{name}: input_shift", soma.input_shift, 0, 23
-        for bias in (min(soma.bias, default=0), max(soma.bias, default=0)):
-            yield f"{name}: a bias", bias, -MEMBRANE_MAX, MEMBRANE_MAX
+        for what, values, low, high in (
+            ("decay", soma.decay, 0, DECAY_ONE),
+            ("threshold", soma.threshold, 0, MEMBRANE_MAX),
+            ("bias", soma.bias, -MEMBRANE_MAX, MEMBRANE_MAX),
+            ("current_decay", soma.current_decay, 0, DECAY_ONE),
+            ("start", soma.start, -MEMBRANE_MAX, MEMBRANE_MAX),
+        ):
+            some = values if isinstance(values, tuple) else () if values is None else (values,)
+            for extreme in (min(some, default=0), max(some, default=0)):
+                yield f"{name}: {what}", extreme, low, high
     if isinstance(soma, Tally):
         yield f"{name}: most", soma.most, 1, 1 << 24
     for message in population.messages:
@@ -173,15 +181,26 @@ def _of_soma(population: ProgramPopulation) -> Iterator[str]:
         yield f"{name} has {population.size} neurons in a map of {population.map}"
     if not isinstance(soma, Soma):
         return
-    if soma.reset not in ("subtract", "zero"):
+    if soma.reset not in tuple(Reset):
         yield f"{name} has the reset '{soma.reset}'"
-    if soma.bias and len(soma.bias) != population.map[0]:
-        yield f"{name} has {len(soma.bias)} biases for {population.map[0]} channels"
+    for what in ("bias", "decay", "threshold", "current_decay", "start"):
+        values = getattr(soma, what)
+        if isinstance(values, tuple) and values:
+            if len(values) not in (1, population.map[0], population.size):
+                channels = population.map[0]
+                yield f"{name} has {len(values)} values of {what} for {channels} channels"
+        elif values == () and what != "bias":
+            yield f"{name} has no {what}"
+    if soma.plain is None or len(soma.bias) not in (0, population.map[0]):
+        yield f"no engine executes the soma of {name} yet"
 
 
 def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterator[str]:
     if s.source not in sizes or s.target not in sizes:
         yield f"{s.name} connects what does not exist"
+        return
+    if s.connection is Connection.STRIDED:
+        yield f"no engine executes {s.name}, a {s.connection.value}: it can be placed and counted"
         return
     source, target = program.population(s.source), program.population(s.target)
     kernel = s.weights.shape[-1] if s.weights.ndim > 2 else 0
@@ -222,14 +241,12 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
     written = {v.register for v in target.post_values}
     for name in sorted((variables(rule) & set(REGISTERS)) - traces - written):
         yield f"{s.name} reads {name} of {s.target}, which nothing writes"
-    if carries(rule):
-        if 2**rule.carry_exponent % program.timetable.period:
+    if in_slots(s):
+        if decimations(rule) and 2**rule.carry_exponent % program.timetable.period:
             yield (
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
-        return
-    if managed(s):
         return
     for name in sorted(traces & written):
         yield f"{s.target} writes {name}, where {s.name} has a trace"

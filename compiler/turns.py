@@ -1,4 +1,4 @@
-"""Kernels that learn in turn: one set of plastic synapses sees one position of the map after another.
+"""Kernels that learn in turn: one set of synapses sees one position of a map after the other.
 
 A shared kernel lies, static, on every core that holds a part of its map. What all positions say
 about it is learned by one set of synapses beside them, from k * k * C_in buffers onto C_out
@@ -8,8 +8,8 @@ learners, one a channel:
                 tau = sent(slot) + row * stride + column
     buffer      (channel, dy, dx), with dy and dx from -(k // 2) to k // 2, hears all neurons of its
                 channel, at most one in a step; it passes on what it heard
-                depth - (dy * stride + dx) time steps ago, and so, when a position has its turn, what
-                the position sees there
+                depth - (dy * stride + dx) time steps ago, and so, when a position has its turn,
+                what the position sees there
     target      a neuron at (row, column) sends its post value at tau = slot + row * stride + column
     learner     hears all neurons of its channel, and writes what it hears into the post register
                 of its synapses, which learn in that step: learned(slot) + row * stride + column
@@ -84,3 +84,37 @@ def in_turn(s: Synapses | Projection) -> bool:
 def turns_of(program: Program, s: Synapses) -> Turns:
     """The turns of the positions of a convolution's target."""
     return Turns(*program.population(s.target).map[1:], s.weights.shape[-1])
+
+
+def buffers_of(s: Synapses) -> str:
+    """The name of the buffers."""
+    return f"{s.name} buffers"
+
+
+def learners_of(s: Synapses) -> str:
+    """The name of the learners."""
+    return f"{s.name} learners"
+
+
+def counts_of(s: Synapses) -> str:
+    """The name of the projection from the source onto the buffers."""
+    return f"{s.name} counts"
+
+
+def post_values_of(s: Synapses) -> str:
+    """The name of the projection from the map onto the learners."""
+    return f"{s.name} post values"
+
+
+def traces_of(s: Synapses) -> str:
+    """The name of the projection from the buffers onto the learners, which learns."""
+    return f"{s.name} traces"
+
+
+def heard_in_turn(program: Program, population: str) -> tuple[tuple[str, str], ...]:
+    """(projection, target) of the buffers and learners that hear a population."""
+    counts = ((counts_of(s), buffers_of(s)) for s in program.leaving[population] if s.in_turn)
+    values = (
+        (post_values_of(s), learners_of(s)) for s in program.arriving[population] if s.in_turn
+    )
+    return (*counts, *values)

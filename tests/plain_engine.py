@@ -17,6 +17,7 @@ from plain_synapses import Listed, listed
 from compiler import rounding
 from compiler.connectivity import on_the_map
 from compiler.ir import Compartment, Connection, Quantity
+from compiler.products import carries
 from compiler.program import (
     MEMBRANE_MAX,
     PostValue,
@@ -27,7 +28,6 @@ from compiler.program import (
     Synapses,
     Tally,
 )
-from compiler.products import carries
 from compiler.trace import FixationTrace, Stimulus
 from compiler.turns import in_turn
 

@@ -54,9 +54,7 @@ def with_kernels(source: Network, side: int) -> Network:
     return replace(source, projections=tuple(map(of_projection, source.projections)))
 
 
-def program(
-    averaged: int = 0, sequential: bool = False, kernel: int = 3, **how: object
-) -> Program:
+def program(averaged: int = 0, sequential: bool = False, kernel: int = 3, **how: object) -> Program:
     """The same as a program: weights to +-127, tags to +-255."""
     source = network(**how)
     quantized, _ = quantize(source if kernel == 3 else with_kernels(source, kernel), 127)

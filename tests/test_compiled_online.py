@@ -73,3 +73,13 @@ def test_a_resumed_run_equals_a_whole_one(tmp_path):
     ]
     for name, weight in kept[0].items():
         assert torch.equal(weight, kept[1][name])
+
+
+def test_its_changes_are_those_that_the_chip_is_verified_against(tmp_path):
+    start = clapp_neuro.with_training(experiment(sgd_rate=2**-10), steps=0)
+    clapp_neuro.train(start, tmp_path / "start.pt")
+    clapp_neuro.compile(tmp_path / "start.pt")
+    found = clapp_neuro.verify(
+        tmp_path / "start.clapp", against="reference", learn=True, fixations=200
+    )
+    assert found.equal

@@ -236,13 +236,13 @@ def with_population(index: int, **changes: object) -> Program:
         ),
         ("a pool ends on layer1.pool", lambda: with_population(2, soma=None)),
         (
-            "biases for 2 channels",
+            "values of bias for 2 channels",
             lambda: with_population(
-                1, soma=replace(whole_program().populations[1].soma, bias=(1,))
+                1, soma=replace(whole_program().populations[1].soma, bias=(1, 2, 3))
             ),
         ),
         (
-            "a bias is",
+            ": bias is",
             lambda: with_population(
                 1, soma=replace(whole_program().populations[1].soma, bias=(1 << 30, 0))
             ),

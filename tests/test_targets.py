@@ -8,11 +8,14 @@ from importlib import resources
 import pytest
 from pydantic import BaseModel
 
+import clapp_neuro
 from clapp_neuro.errors import InputError
+from compiler.figures import Derived, Measure, whole_of
+from compiler.limits import Limits
 from compiler.targets import (
     Figure,
-    Limits,
     NeuromorphicMachine,
+    board_names,
     load_machine,
     load_target,
     machine_names,
@@ -28,6 +31,8 @@ def figures(part: BaseModel) -> list[Figure]:
             found.append(value)
         elif isinstance(value, BaseModel):
             found += figures(value)
+        elif isinstance(value, dict):
+            found += value.values()
     return found
 
 
@@ -41,7 +46,7 @@ def test_a_target_is_a_machine_and_a_backend():
     assert (target.name, target.machine.name, target.backend) == ("loihi2-lava", "loihi2", "lava")
 
 
-@pytest.mark.parametrize("name", machine_names())
+@pytest.mark.parametrize("name", [*machine_names(), *board_names()])
 def test_every_figure_has_its_band_unit_grade_and_a_source_in_words(name):
     found = figures(load_machine(name))
     assert found
@@ -49,13 +54,18 @@ def test_every_figure_has_its_band_unit_grade_and_a_source_in_words(name):
         assert figure.low <= figure.value <= figure.high
         assert figure.unit and figure.grade in "ABC"
         assert len(figure.source) > 12, "the key of a source instead of its text"
+        if isinstance(figure, Measure):
+            assert len(figure.conditions) > 12, "the key of conditions instead of their text"
 
 
 def test_loihi_2_energy_is_an_assumption_with_a_wide_band():
-    energy = load_target("loihi2-sim").machine.energy
-    for figure in figures(energy):
-        assert figure.grade == "C"
-        assert figure.low <= figure.value / 5
+    machine = load_target("loihi2-sim").machine
+    for name in type(machine.energy).model_fields:
+        coefficient = getattr(machine.energy, name)
+        assert isinstance(coefficient, Derived) and coefficient.like.startswith("loihi1.")
+        factor = machine.factors[coefficient.factor]
+        assert factor.grade == "C" and factor.low <= factor.value / 5
+        assert "no per-operation energy is published" in coefficient.source
 
 
 def test_limits_that_are_not_public_say_so():
@@ -182,3 +192,132 @@ def test_a_missing_machine_file_is_named(tmp_path):
 def test_a_band_that_does_not_hold_its_value_is_refused():
     with pytest.raises(ValueError, match="low <= value <= high"):
         Figure(value=3, low=4, high=5, unit="J", grade="A", source="nobody")
+
+
+def own(tmp_path, **content):
+    """A machine file of one's own."""
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_a_file_may_extend_a_machine_and_say_only_what_differs(tmp_path):
+    path = own(
+        tmp_path,
+        extends="loihi2",
+        limits={
+            "fan_in_per_neuron": 16384,
+            "chips": {"value": 2, "high": 4, "source": "our board"},
+            "weight_bits": {"low": 8},
+        },
+        capabilities={"all_plastic_or_none": True},
+    )
+    target, base = load_target(path), load_machine("loihi2")
+    machine = target.machine
+    assert (target.name, machine.title) == ("mine-sim", base.title)
+    fan_in, chips = machine.limits.fan_in_per_neuron, machine.limits.chips
+    assert (fan_in.low, fan_in.value, fan_in.high) == (16384, 16384, 16384)
+    assert (fan_in.unit, fan_in.grade, fan_in.public) == ("synapses", "C", False)
+    assert path in fan_in.source
+    assert (chips.low, chips.value, chips.high, chips.source) == (2, 2, 4, "our board")
+    assert machine.limits.weight_bits.low == 8
+    assert machine.limits.weight_bits.source == base.limits.weight_bits.source
+    assert machine.capabilities.all_plastic_or_none.value
+    same = set(Limits.model_fields) - {"fan_in_per_neuron", "chips", "weight_bits"}
+    assert all(getattr(machine.limits, k) == getattr(base.limits, k) for k in same)
+    assert machine.energy == base.energy
+
+
+def test_what_a_file_extends_may_itself_extend_another(tmp_path):
+    machine = load_target(own(tmp_path, extends="kapoho-point", name="half")).machine
+    assert (machine.name, machine.limits.chips.value) == ("half", 8)
+    assert machine.limits.neurons_per_core == load_machine("loihi2").limits.neurons_per_core
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"extends": "loihi3"}, "did you mean 'loihi"),
+        ({"extends": 3}, "'extends' is the name of a machine"),
+        (
+            {"extends": "loihi2", "limits": {"neuron_per_core": 5}},
+            r"limits\.neuron_per_core: there is no such key, did you mean 'neurons_per_core'\?",
+        ),
+        ({"extends": "loihi2", "limit": {}}, "limit: there is no such key, did you mean 'limits'"),
+        (
+            {"extends": "loihi2", "limits": {"chips": {"value": 2, "hihg": 3}}},
+            r"limits\.chips\.hihg: there is no such key, did you mean 'high'",
+        ),
+        (
+            {
+                "extends": "loihi2",
+                "limits": {"synaptic_bytes_per_core": {"value": 1, "unit": "KB"}},
+            },
+            r"synaptic_bytes_per_core: the unit 'KB' is not possible, give the value in bytes",
+        ),
+        (
+            {"extends": "loihi2", "energy": {"axon_in": {"value": 1, "unit": "pJ"}}},
+            r"energy\.axon_in: the unit 'pJ' is not possible, use 'J'",
+        ),
+        ({"extends": "loihi2", "energy": {"axon_in": -1}}, "0 <= low must hold"),
+        (
+            {"extends": "loihi2", "limits": {"chips": {"value": 2, "low": 3}}},
+            r"limits\.chips: low <= value <= high must hold, not 3, 2, 2",
+        ),
+        ({"extends": "loihi2", "limits": {"chips": "two"}}, "limits.chips"),
+        ({"extends": "loihi2", "limits": 5}, "limits: "),
+        (
+            {"extends": "loihi2", "limits": {"usable_cores_per_chip": 300}},
+            "<= cores_per_chip <= columns .* must hold, not 300, 128, 128",
+        ),
+        ({"extends": "loihi2", "capabilities": {"learning": 2}}, "capabilities.learning"),
+        ({"extends": "cpu", "limits": {"chips": 2}}, "there is no such key"),
+        ({"extends": "cpu"}, "has no cores"),
+    ],
+)
+def test_what_is_wrong_with_ones_own_file_is_said_with_its_place(tmp_path, content, message):
+    path = own(tmp_path, **content)
+    with pytest.raises(InputError, match=message) as caught:
+        load_target(path)
+    assert "\n" not in str(caught.value) and path in str(caught.value)
+
+
+def test_boards_are_machines_with_so_many_chips():
+    chips = {name: load_target(f"{name}-sim").machine.limits.chips.value for name in board_names()}
+    assert chips == {
+        "nahuku": 32,
+        "pohoiki-springs": 768,
+        "oheo-gulch": 1,
+        "kapoho-point": 8,
+        "hala-point": 1152,
+        "generic": 16384,
+    }
+    hala = load_machine("hala-point").limits
+    assert hala.usable_cores_per_chip.value * hala.chips.value == pytest.approx(140_544)
+
+
+@pytest.mark.parametrize("name", [*machine_names(), *board_names()])
+def test_no_limit_that_ships_is_without_what_it_counts(name):
+    limits = getattr(load_machine(name), "limits", None)
+    for key in Limits.model_fields if limits is not None else ():
+        whole = whole_of(Limits, key)
+        assert whole is not None and whole.what and whole.units
+
+
+def test_the_generic_machine_binds_no_more_than_loihi_2():
+    generic, loihi2 = load_machine("generic").limits, load_machine("loihi2").limits
+    for key in Limits.model_fields:
+        if key not in ("threshold_shift", "smallest_weight_exponent", "block_overhead_bits"):
+            assert getattr(generic, key).value >= getattr(loihi2, key).value, key
+
+
+def test_limits_are_shown_with_their_source():
+    (row,) = clapp_neuro.targets("loihi1-sim")
+    limits = {key: cells for key, *cells in row.limits()}
+    assert set(limits) == set(Limits.model_fields)
+    assert limits["threshold_configurations"][1] == "8 [8 – 16] entries"
+    assert limits["state_bytes_per_core"][1] == "not limited"
+    assert limits["tag_bits"][2] == "C, not public"
+    assert {c[0] for c in row.capabilities()} >= {"graded_spikes", "axon_lists"}
+    with pytest.raises(InputError, match="did you mean"):
+        clapp_neuro.targets("loihi1")

@@ -18,7 +18,7 @@ from varied_maps import with_numbers
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
-from compiler.events import per_core
+from compiler.energy.ledger import ledgers
 from compiler.ir import Compartment, Network, Population, Projection, Schedule
 from compiler.passes.place import place
 from compiler.program import MEMBRANE_MAX, Product, Program, SumOfProducts, Synapses
@@ -26,7 +26,16 @@ from compiler.real_rule import change
 from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.terms import Connection, Quantity
-from compiler.turns import Turns, in_turn, turns_of
+from compiler.turns import (
+    Turns,
+    buffers_of,
+    counts_of,
+    in_turn,
+    learners_of,
+    post_values_of,
+    traces_of,
+    turns_of,
+)
 
 TARGET = load_target("loihi2-sim")
 
@@ -84,7 +93,9 @@ def exactly_rounded(program: Program) -> Program:
         replace(
             p,
             post_values=tuple(
-                replace(v, granularity=16, shift=v.shift + 5) if v.register == registers.get(p.name) else v
+                replace(v, granularity=16, shift=v.shift + 5)
+                if v.register == registers.get(p.name)
+                else v
                 for v in p.post_values
             ),
         )
@@ -245,21 +256,34 @@ def test_events_are_those_of_buffers_and_learners(seed: int, fixations: int, poo
             kept[s.name] += int((now[s.source] != 0).sum() + (before[s.source] != 0).sum())
             post[s.name] += int((t.post[s.target] != 0).sum())
         before = now
-    events = result.events
-    period = program.timetable.period
-    for turn, s in zip(events.turns, filter(in_turn, program.synapses), strict=True):
+    events, period = result.events, program.timetable.period
+    populations = {p.name: p for p in events.populations}
+    projections = {s.name: s for s in events.projections}
+    for s in filter(in_turn, program.synapses):
         out, channels = s.weights.shape[:2]
-        assert (turn.buffers, turn.learners) == (channels * 9, out)
-        assert (turn.kept, turn.post_values) == (kept[s.name], post[s.name])
-        assert turn.passed_on == 9 * turn.kept <= 9 * turn.heard
-        assert turn.learning_visits == turn.passed_on * out >= turn.plastic_updates
-        for neurons, active, idle in (
-            (turn.buffers, turn.buffer_active, turn.buffer_idle),
-            (turn.learners, turn.learner_active, turn.learner_idle),
-        ):
-            assert active > 0 and idle > 0
-            assert active + idle == fixations * period * neurons
-    shares = per_core(events, place(program, TARGET))
+        buffers, learners = populations[buffers_of(s)], populations[learners_of(s)]
+        assert (buffers.neurons, learners.neurons) == (channels * 9, out)
+        counts, values = projections[counts_of(s)], projections[post_values_of(s)]
+        assert counts.delivered_operations == 9 * kept[s.name] == buffers.graded_messages
+        assert counts.synaptic_operations == 9 * counts.messages
+        assert values.delivered_operations == post[s.name] and values.fan_out == 1
+        traces, forward = projections[traces_of(s)], projections[s.name]
+        assert traces.trace_writes == traces.messages == buffers.graded_messages
+        assert traces.learning_visits == traces.messages * out >= traces.plastic_updates
+        assert forward.learning_visits == forward.plastic_updates == forward.trace_writes == 0
+        # what is sent in turn travels along the kernels' axons, too, and is ignored there
+        assert forward.messages == counts.messages
+        for p in (buffers, learners):
+            assert p.phase_active_updates > 0 and p.phase_idle_updates > 0
+            updates = p.phase_active_updates + p.phase_idle_updates
+            assert updates == fixations * period * p.neurons
+    placement = place(program, TARGET)
+    _, learned = ledgers(events, placement, TARGET.machine.routing)
     total = events.learning
-    for what in ("plastic_updates", "active_updates", "idle_updates", "learning_visits"):
-        assert sum(c.learning[what] for c in shares) == pytest.approx(getattr(total, what))
+    assert learned.counts.get("plastic_update", 0) == pytest.approx(total.plastic_updates)
+    assert learned.counts["neuron_update_active"] == pytest.approx(total.active_updates)
+    averaged = {s.name: s.averaged for s in events.projections}
+    carried = fixations // 3  # and written into the kernels of the one core
+    assert averaged["layer1.forward"] == carried * program.synapses[0].weights.size
+    again = sum(averaged[s.name] for s in program.synapses if in_turn(s))
+    assert learned.counts.get("averaged_synapse", 0) == sum(averaged.values()) + again

@@ -57,7 +57,7 @@ class Layer:
 
 
 class CompiledOnlineTrainer(OnlineTrainer):
-    """As its parent, for what `is_compiled`. `weights` are written when `state` is asked for."""
+    """As its parent, for what `is_compiled`. `weights` become views of its transposed matrices."""
 
     def __init__(
         self,
@@ -98,26 +98,25 @@ class CompiledOnlineTrainer(OnlineTrainer):
                 )
                 check_loss(loss, layer, step, "sgd_rate", self.experiment.train.sgd_rate)
             tally.add(number, loss, float(opened), float(own.z.mean()))
-            own.before_x[:] = x
+            own.before_x[:], own.before_z[:] = x, own.z
             x, spikes = own.z, own.fired
-        for own in self.memory:  # not before the layer above has seen it
-            own.before_z[:] = own.z
         self.seen_any = True
 
     def state(self) -> dict[str, Tensor]:
-        """What each layer keeps of the last fixation, and the weights in their tensors."""
+        """What each layer keeps of the last fixation."""
         for layer, own in zip(self.layers, self.memory, strict=True):
-            for role in MATRICES:
-                self.own[layer][role].copy_(torch.from_numpy(getattr(own, role)).T)
             if self.seen_any:
                 x, z = (torch.tensor(a)[None] for a in (own.before_x, own.before_z))
                 self.before[layer] = Answer(x, z, z, spike_surrogate(z))
         return super().state()
 
     def _memory(self, layer: int) -> Layer:
-        matrices = {
-            role: np.ascontiguousarray(self.own[layer][role].numpy().T) for role in MATRICES
-        }
+        matrices = {}
+        for role in MATRICES:
+            weight = self.own[layer][role]
+            matrices[role] = np.ascontiguousarray(weight.numpy().T)
+            rows = torch.from_numpy(matrices[role])
+            weight.set_(rows.untyped_storage(), 0, weight.shape, (1, rows.shape[1]))
         inputs, neurons = matrices["forward"].shape
         dtype = matrices["forward"].dtype
         before = self.before.get(layer)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
+from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
-from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.passes.consolidation import Consolidation
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
@@ -52,13 +52,20 @@ def compile(
     static: bool = False,
     kernels: str = "untied",
     average_every: int = AVERAGED_EVERY,
+    consolidation: str | None = None,
+    consolidate_every: int | None = None,
+    reading: Reading | None = None,
 ) -> CompileResult:
-    """Compile a checkpoint and write the program to `out` (default: beside it, as .clapp).
+    """Compile a model and write the program to `out` (default: beside it, as .clapp).
 
+    model: a checkpoint, or a NIR file, read as `reading` says.
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. Or one set of synapses learns from one position after the
     other, "sequential", and what it learned is carried into the shared kernels as often.
+    consolidation: how updates reach the weights: "carry", "transfer" or "direct"
+    (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
+    after every `consolidate_every` fixations.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -74,18 +81,37 @@ def compile(
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
-    network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
+    source = read_source(model, reading, static=static)
+    network = source.network
     averaged = 0 if kernels == "untied" else average_every
+    consolidated = _consolidation(consolidation, consolidate_every)
     compiled = compile_network(
-        network, chosen, seed, averaged=averaged, sequential=kernels == "sequential"
+        network,
+        chosen,
+        seed,
+        averaged=averaged,
+        sequential=kernels == "sequential",
+        consolidation=consolidated,
     )
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)
         compiled = replace(compiled, program=program)
+    if source.graph is not None:
+        told = tuple(Note("read", source.kind, text) for text in source.graph.notes)
+        compiled = replace(compiled, notes=(*told, *compiled.notes))
     unshown = too_large(compiled.program)
     if unshown:
         note = Note("example", "network", unshown)
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))
+
+
+def _consolidation(kind: str | None, every: int | None) -> Consolidation | None:
+    """What was asked for; None leaves the choice to the compiler."""
+    if kind is None and every is None:
+        return None
+    if kind == "direct" and every is not None:
+        raise InputError("--consolidation direct rounds every update: leave the interval out")
+    return Consolidation(kind or "carry", every)

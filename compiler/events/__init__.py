@@ -13,29 +13,30 @@ and what spikes cost on the axons that exist only because the network learns. A 
 is costed without those axons.
 """
 
-from compiler.events.cores import CoreEvents, Deliveries, deliveries, per_core
+from compiler.events.cores import CORE_KINDS, CoreEvents, per_core
 from compiler.events.count import count_events
-from compiler.events.neurobench import neurobench
+from compiler.events.mesh import Traffic, traffic
+from compiler.events.neurobench import messages_sent, neurobench
 from compiler.events.records import (
     Events,
     GateEvents,
     PopulationEvents,
     ProjectionEvents,
     Totals,
-    TurnEvents,
 )
 
 __all__ = [
+    "CORE_KINDS",
     "CoreEvents",
-    "Deliveries",
     "Events",
     "GateEvents",
     "PopulationEvents",
     "ProjectionEvents",
     "Totals",
-    "TurnEvents",
+    "Traffic",
     "count_events",
-    "deliveries",
+    "messages_sent",
     "neurobench",
     "per_core",
+    "traffic",
 ]

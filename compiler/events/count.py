@@ -10,19 +10,19 @@ from compiler.connectivity import fan_in, largest_fan_out
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import (
     Events,
+    Form,
     GateEvents,
     PopulationEvents,
     ProjectionEvents,
-    TurnEvents,
 )
+from compiler.events.turns import populations_in_turn, projections_in_turn
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
-from compiler.products import general
+from compiler.products import in_slots
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
 from compiler.timing import DOWNWARD, arrival, carried
-from compiler.turns import in_turn, turns_of
+from compiler.turns import turns_of
 
-WRITES = PopulationCount.POST_WRITES
 BORDERED = (Connection.CONVOLUTION, Connection.UNTIED, Connection.POOL)
 """Connections whose neurons reach fewer others at the border of a map."""
 
@@ -55,11 +55,7 @@ def count_events(
     run = _Run(program, fixations, learn)
     sent: dict[str, _Sent] = {}
     whole = _whole_messages(program, synapse_counters) if learn else {}
-    told = {
-        s.target: int(population_counters[program.population_row[s.target]][WRITES])
-        for s in filter(in_turn, program.synapses)
-        if learn
-    }
+    told = {s.target for s in program.synapses if s.in_turn and learn}
     populations = []
     for row, population in zip(population_counters, program.populations, strict=False):
         counts = {c: int(row[c]) for c in PopulationCount}
@@ -73,7 +69,7 @@ def count_events(
             spikes=counts[PopulationCount.SPIKES],
             nonzero=by_quantity,
             scores=counts[PopulationCount.SCORE_MESSAGES],
-            told=told.get(population.name, 0),
+            told=counts[PopulationCount.POST_WRITES] if population.name in told else 0,
         )
         updates, phases = run.updates(population, counts[PopulationCount.ACTIVE_UPDATES])
         populations.append(
@@ -103,11 +99,19 @@ def count_events(
     for row, synapses in zip(synapse_counters, program.synapses, strict=False):
         counts_of = {c.name: int(row[c]) for c in SynapseCount}
         projections.append(run.projection(synapses, sent[synapses.source], counts_of))
-    turns = []
     for row, synapses in zip(synapse_counters, program.synapses, strict=False):
-        if learn and in_turn(synapses):
-            counts_of = {c.name: int(row[c]) for c in SynapseCount}
-            turns.append(run.turns(synapses, sent, counts_of))
+        if synapses.in_turn and learn:
+            kept = run.kept_in_turn(synapses, sent[synapses.source])
+            populations += populations_in_turn(program, synapses, fixations, kept)
+            projections += projections_in_turn(
+                program,
+                synapses,
+                heard=sent[synapses.source].everything,
+                kept=kept,
+                told=sent[synapses.target].everything,
+                values=sent[synapses.target].told,
+                rows=int(row[SynapseCount.ROWS_LEARNED]),
+            )
     gates = []
     for row, gate in zip(gate_counters, program.gates if learn else (), strict=False):
         counts_of = {c.name: int(row[c]) for c in GateCount}
@@ -120,8 +124,15 @@ def count_events(
         populations=tuple(populations),
         projections=tuple(projections),
         gates=tuple(gates),
-        turns=tuple(turns),
     )
+
+
+def form_of(synapses: Synapses) -> Form:
+    """How a core keeps them: without the zeros where most weights are zero and none can learn."""
+    if synapses.connection is not Connection.ALL_TO_ALL:
+        return "convolution"
+    sparse = 2 * np.count_nonzero(synapses.weights) < synapses.weights.size
+    return "sparse" if sparse and synapses.rule is None else "dense"
 
 
 def _whole_messages(
@@ -142,9 +153,10 @@ def _whole_messages(
 class _Sent:
     """Messages of one population: binary spikes, graded ones by step, scores, and post values.
 
-    Of post values those that learners are told.
+    Of post values those that learners are told in turn.
     """
 
+    neurons: int
     spikes: int
     graded: dict[int, int]
     scores: int
@@ -152,7 +164,7 @@ class _Sent:
 
     @property
     def everything(self) -> int:
-        """All of them, each of which travels along all axons."""
+        """All of them: each travels along all axons."""
         return self.spikes + sum(self.graded.values()) + self.scores + self.told
 
     def total(self, steps: set[int]) -> int:
@@ -185,7 +197,13 @@ class _Run:
         if self.learn:
             allowed = allowed | self.phase_steps(population)
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
-        return _Sent(spikes, graded, scores if self.learn else 0, told)
+        return _Sent(population.size, spikes, graded, scores if self.learn else 0, told)
+
+    def kept_in_turn(self, s: Synapses, sent: _Sent) -> int:
+        """The messages of the source that are meant for the buffers."""
+        turns = turns_of(self.program, s)
+        climbs = self.program.population(s.target).level - self.program.population(s.source).level
+        return sent.total({turns.sent(slot, climbs) for slot in s.slots})
 
     def modulators(self, population: ProgramPopulation) -> tuple[str, ...]:
         """The modulators that the population's neurons hear directly."""
@@ -243,7 +261,7 @@ class _Run:
         phases = period - self.steps
         active = len({step % period for step in busy if step % period >= self.steps})
         # each neuron tells its post values at a step of its own
-        active += sum(len(s.slots) for s in self.program.arriving[population.name] if in_turn(s))
+        active += sum(len(s.slots) for s in self.program.arriving[population.name] if s.in_turn)
         each = self.fixations * population.size
         return active * each, (phases - active) * each
 
@@ -252,20 +270,24 @@ class _Run:
     ) -> ProjectionEvents:
         target = self.program.population(synapses.target)
         fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
-        plastic = synapses.rule is not None and self.learn and not in_turn(synapses)
+        plastic = synapses.rule is not None and self.learn and not synapses.in_turn
         soma = synapses.compartment is Compartment.SOMA
         forward = soma and not isinstance(target.soma, Tally)
         listens = set(synapses.listens)
         graded = sent.total(listens)
         spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
         heard = graded + spikes if forward or self.learn else 0
+        form = form_of(synapses)
+        stored = np.count_nonzero(synapses.weights) if form == "sparse" else fan_out * sent.neurons
+        each = stored / sent.neurons  # operations that a message causes; of a sparse row the mean
         # at the border of a map a neuron reaches fewer positions: the simulator counts those
-        operations = counts["OPERATIONS"] if synapses.connection in BORDERED else heard * fan_out
+        bordered = synapses.connection in BORDERED
+        operations = counts["OPERATIONS"] if bordered else round(heard * each)
         everything = sent.everything
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
-        if general(synapses):
+        if synapses.rule is not None and not in_slots(synapses):
             visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
         untied = synapses.connection is Connection.UNTIED
         row = synapses.weights.shape[1] if untied else fan_out  # a row for each position
@@ -273,6 +295,9 @@ class _Run:
             name=synapses.name,
             source=synapses.source,
             target=synapses.target,
+            connection=synapses.connection,
+            kernel=synapses.weights.shape[-1],
+            form=form,
             fan_in=fan_in(synapses.connection, synapses.weights.shape),
             fan_out=fan_out,
             plastic=plastic,
@@ -281,52 +306,18 @@ class _Run:
             forward_operations=operations if forward else 0,
             graded_operations=operations if forward and graded else 0,
             delivered_operations=0 if forward else operations,
-            ignored_operations=(everything - heard) * fan_out,
+            ignored_operations=round((everything - heard) * each),
             trace_writes=everything if plastic else 0,
             learning_visits=visits,
-            plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"] if plastic else 0,
+            plastic_updates=0
+            if synapses.in_turn
+            else counts["ROWS_LEARNED"] * row + counts["VISITED"],
             learning_slots=counts["EPOCHS"],
             carry_visits=counts["CARRY_VISITS"],
             carries=counts["CARRIED"],
-            averaged=counts["AVERAGED"],
+            averaged=counts["AVERAGED"] if self.learn else 0,
             tag_clipped=counts["TAG_CLIPPED"],
             weight_clipped=counts["WEIGHT_CLIPPED"],
-        )
-
-    def turns(
-        self, synapses: Synapses, sent: dict[str, _Sent], counts: dict[str, int]
-    ) -> TurnEvents:
-        source, target = self.program.population(synapses.source), synapses.target
-        out, channels, kernel, _ = synapses.weights.shape
-        turns, window = turns_of(self.program, synapses), kernel**2
-        heard, told = sent[source.name].everything, sent[target].everything
-        climbs = self.program.population(target).level - source.level
-        kept = sent[source.name].total({turns.sent(slot, climbs) for slot in synapses.slots})
-        post_values = sent[target].told
-        slots, time = len(synapses.slots), self.fixations * self.program.timetable.period
-        buffering = self.fixations * slots * (turns.span + 2 * turns.depth)
-        learning = self.fixations * slots * turns.span
-        return TurnEvents(
-            name=synapses.name,
-            source=source.name,
-            target=target,
-            buffers=channels * window,
-            learners=out,
-            heard=heard,
-            kept=kept,
-            passed_on=kept * window,
-            told=told,
-            post_values=post_values,
-            buffer_operations=heard * window,
-            buffer_ignored=(heard - kept) * window,
-            learner_operations=told,
-            learner_ignored=told - post_values,
-            buffer_active=buffering * channels * window,
-            buffer_idle=(time - buffering) * channels * window,
-            learner_active=learning * out,
-            learner_idle=(time - learning) * out,
-            learning_visits=kept * window * out,
-            plastic_updates=counts["ROWS_LEARNED"] * out,
         )
 
     def gate(self, gate: Gate, sent: _Sent, counts: dict[str, int]) -> GateEvents:

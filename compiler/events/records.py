@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
+
+from compiler.terms import Connection
+
+Form = Literal["dense", "sparse", "convolution"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,18 @@ class ProjectionEvents:
     `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
     row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
     `averaged` are synapses that the management processor read and wrote. What kernels learn in turn
-    is in `TurnEvents`, since their synapses that learn are elsewhere.
+    is that of a projection of its own, from buffers onto learners (`compiler.events.turns`).
+
+    `form` is how a core keeps the synapses: "dense" lists, "sparse" ones without the zeros, or a
+    "convolution" (all connections between maps). `kernel` is the side of its kernels.
     """
 
     name: str
     source: str
     target: str
+    connection: Connection
+    kernel: int
+    form: Form
     fan_in: int
     fan_out: int
     plastic: bool
@@ -107,39 +117,6 @@ class GateEvents:
 
 
 @dataclass(frozen=True)
-class TurnEvents:
-    """Buffers and learners of kernels that learn in turn (`compiler.turns`), sums as above.
-
-    Of the messages that reach the buffers along the axons of the source, `heard`, they keep `kept`,
-    and each passes each of these on: `passed_on`, each a trace of the learners. Of those of the map
-    that reach the learners, `told`, `post_values` are meant for them (an upper bound where the map
-    writes post values for others, too). Buffers count as active from the first message of a slot
-    until they have passed on the last, learners as long as positions have their turns.
-    """
-
-    name: str
-    source: str
-    target: str
-    buffers: int
-    learners: int
-    heard: int
-    kept: int
-    passed_on: int
-    told: int
-    post_values: int
-    buffer_operations: int  # of these, `buffer_ignored` are of no use
-    buffer_ignored: int
-    learner_operations: int
-    learner_ignored: int
-    buffer_active: int
-    buffer_idle: int
-    learner_active: int
-    learner_idle: int
-    learning_visits: int
-    plastic_updates: int
-
-
-@dataclass(frozen=True)
 class Totals:
     """What an energy model multiplies by a coefficient; the unit of each is one event."""
 
@@ -173,15 +150,14 @@ class Events:
     populations: tuple[PopulationEvents, ...]
     projections: tuple[ProjectionEvents, ...]
     gates: tuple[GateEvents, ...]
-    turns: tuple[TurnEvents, ...] = ()
 
     @property
     def inference(self) -> Totals:
         """What the forward pass needs."""
         return Totals(
             time_steps=self.fixations * self.steps,
-            messages=sum(p.spikes for p in self.populations),
-            host_messages=sum(p.forward_messages for p in self.populations),
+            messages=sum(p.spikes + p.forward_messages for p in self.populations if not p.host),
+            host_messages=sum(p.spikes + p.forward_messages for p in self.populations if p.host),
             synaptic_operations=sum(p.forward_operations for p in self.projections),
             ignored_synaptic_operations=0,
             active_updates=sum(p.active_updates for p in self.populations),
@@ -195,34 +171,27 @@ class Events:
         somata = [p for p in self.populations if not p.host]
         ignored = sum(s.ignored_operations for s in self.projections)
         ignored += sum(g.ignored_operations for g in self.gates)
-        ignored += sum(t.buffer_ignored + t.learner_ignored for t in self.turns)
         delivered = sum(s.delivered_operations for s in self.projections)
-        in_turn = sum(t.buffer_operations + t.learner_operations for t in self.turns)
-        in_turn -= sum(t.buffer_ignored + t.learner_ignored for t in self.turns)
         gates = sum(g.score_operations + g.broadcast_operations for g in self.gates)
         labels = sum(g.label_messages for g in self.gates)
         heard = sum(p.signal_messages * p.neurons for p in self.populations)
         return Totals(
             time_steps=self.time_steps - self.fixations * self.steps,
             messages=sum(p.graded_messages + p.score_messages for p in somata)
-            + sum(g.broadcasts for g in self.gates)
-            + sum(t.passed_on for t in self.turns),
+            + sum(g.broadcasts for g in self.gates),
             host_messages=sum(p.graded_messages for p in self.populations if p.host)
             + sum(p.signal_messages for p in self.populations)
             + labels,
-            synaptic_operations=ignored + delivered + in_turn + gates + labels + heard,
+            synaptic_operations=ignored + delivered + gates + labels + heard,
             ignored_synaptic_operations=ignored,
             active_updates=sum(p.phase_active_updates for p in self.populations)
-            + sum(g.active_updates for g in self.gates)
-            + sum(t.buffer_active + t.learner_active for t in self.turns),
+            + sum(g.active_updates for g in self.gates),
             idle_updates=sum(p.phase_idle_updates for p in self.populations)
-            + sum(g.idle_updates for g in self.gates)
-            + sum(t.buffer_idle + t.learner_idle for t in self.turns),
-            trace_writes=sum(s.trace_writes for s in self.projections)
-            + sum(t.passed_on for t in self.turns),
+            + sum(g.idle_updates for g in self.gates),
+            trace_writes=sum(s.trace_writes for s in self.projections),
             post_writes=sum(p.post_writes for p in self.populations),
-            learning_visits=sum(s.learning_visits for s in (*self.projections, *self.turns)),
-            plastic_updates=sum(s.plastic_updates for s in (*self.projections, *self.turns)),
+            learning_visits=sum(s.learning_visits for s in self.projections),
+            plastic_updates=sum(s.plastic_updates for s in self.projections),
             carry_visits=sum(s.carry_visits for s in self.projections),
             carries=sum(s.carries for s in self.projections),
             averaged=sum(s.averaged for s in self.projections),

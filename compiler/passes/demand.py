@@ -1,287 +1,86 @@
 """What populations and comparators ask of cores: neurons, state, synaptic memory and axons.
 
-A list of n synapses takes, in blocks of at most `synapses_per_block`,
-
-    sum over blocks of ceil(n * (weight + delay + tag bits) + overhead bits, word bits)
-
-(nengo-loihi's formula; the targets of a list follow a fixed pattern, so it needs no index bits,
-and static synapses need no tag). A source neuron has one list on each core that it reaches, and
-one axon leads to it. Where a machine shares kernels, a core stores each kernel once, one list for
-each channel of the source, and one axon leads to all channels of a position: the spike says which
-(population spikes, as in nengo-loihi). What stays within a channel has one list for all channels.
-Untied kernels are shared by nobody: a core stores those of its own positions. Kernels that learn
-in turn have buffers and learners beside them (`compiler.turns`), and are static themselves.
+Kernels that learn in turn are static; `compiler.passes.demand_in_turn` says what lies beside them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-
-import numpy as np
-
-from compiler.connectivity import Window, window
-from compiler.ir import Connection, Map
+from compiler.connectivity import window
+from compiler.ir import Compartment, Connection
+from compiler.passes.demand_in_turn import demands_in_turn
+from compiler.passes.needs import Demand, Incoming, Outgoing
+from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
-from compiler.targets import Limits, NeuromorphicMachine
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
-from compiler.turns import in_turn, turns_of
-
-BUFFERS, LEARNERS = " buffers", " learners"  # what their names end with, after the projection's
-COUNTS_A_WORD = 4  # payloads of 8 bits that a buffer keeps in a word of its state
-
-
-@dataclass(frozen=True)
-class Part:
-    """Neurons of one population on one core: some of its channels on some of its rows.
-
-    A population without a map has one channel a neuron, and one row.
-    """
-
-    first_channel: int
-    channels: int
-    first_row: int
-    rows: int
-    width: int
-
-    @property
-    def neurons(self) -> int:
-        """How many they are."""
-        return self.channels * self.rows * self.width
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """Synapses that end on a population; `source` is the map of the neurons that they come from."""
-
-    name: str
-    source: Map
-    connection: Connection
-    kernel: int
-    synapse_bits: int
-    plastic: bool
-
-    @property
-    def along(self) -> Window | None:
-        """What a neuron reads along rows and columns; None: everything."""
-        return window(self.connection, self.kernel)
-
-    @property
-    def fan_in(self) -> int:
-        """Synapses of a neuron, away from the border."""
-        along, (channels, height, width) = self.along, self.source
-        if along is None:
-            return channels * height * width
-        return along.width**2 * (1 if self.channelwise else channels)
-
-    @property
-    def channelwise(self) -> bool:
-        """Whether it stays within a channel."""
-        return self.connection in CHANNELWISE
-
-    def shares(self, machine_does: bool) -> bool:
-        """Whether a core stores its kernels once, where the machine can."""
-        return machine_does and self.along is not None and self.connection is not Connection.UNTIED
-
-    def axon_fan_in(self, shared: bool) -> int:
-        """Axons that end on a neuron; where kernels are shared, one brings all channels."""
-        along = self.along
-        return along.width**2 if along is not None and self.shares(shared) else self.fan_in
-
-    def axons_in(self, part: Part, shared: bool) -> int:
-        """Axons that a core with these neurons receives."""
-        along, (channels, height, width) = self.along, self.source
-        if along is None:
-            return channels * height * width
-        first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
-        left, right = along.reads(0, part.width, width)
-        positions = (stop - first) * (right - left)
-        if self.shares(shared):
-            return positions
-        return positions * (part.channels if self.channelwise else channels)
-
-    def synapses(self, part: Part) -> int:
-        """Synapses of these neurons; at the border of a map there are fewer."""
-        along = self.along
-        if along is None:
-            return part.neurons * prod(self.source)
-        rows, columns = self._readers(part, along)
-        pairs = 1 if self.channelwise else self.source[0]
-        return part.channels * pairs * int(rows.sum()) * int(columns.sum())
-
-    def stored(self, part: Part, shared: bool) -> int:
-        """Weights that a core with these neurons stores."""
-        if self.shares(shared) and not self.channelwise:
-            return self.kernel**2 * self.source[0] * part.channels
-        return self.synapses(part)
-
-    def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
-        """Synaptic memory on a core with these neurons."""
-        along, bits = self.along, self.synapse_bits
-        if along is None:
-            return prod(self.source) * list_bytes(part.neurons, bits, limits)
-        readers = self._readers(part, along)
-        if self.shares(shared):
-            if not self.channelwise:
-                return self.source[0] * list_bytes(along.width**2 * part.channels, bits, limits)
-            # a kernel is one list for each place that a neuron reads, of all that read it
-            length = int(readers[0].max(initial=0) * readers[1].max(initial=0))
-            return along.width**2 * list_bytes(length, bits, limits)
-        total = 0
-        rows, columns = (np.unique(r, return_counts=True) for r in readers)
-        for tall, many in zip(*rows, strict=True):
-            for wide, often in zip(*columns, strict=True):
-                length = int(tall * wide) * (1 if self.channelwise else part.channels)
-                total += int(many * often) * list_bytes(length, bits, limits)
-        return total * (part.channels if self.channelwise else self.source[0])
-
-    def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
-        """How many of the part's rows read each source row, and the same of columns."""
-        rows = along.readers(self.source[1], part.first_row, part.first_row + part.rows)
-        return rows, along.readers(self.source[2], 0, part.width)
-
-
-@dataclass(frozen=True)
-class Gathered(Incoming):
-    """All neurons of a channel end on each neuron of that channel."""
-
-    @property
-    def along(self) -> None:
-        """Everything."""
-        return None
-
-    @property
-    def fan_in(self) -> int:
-        """Synapses of a neuron: all positions."""
-        return self.source[1] * self.source[2]
-
-    def axons_in(self, part: Part, shared: bool) -> int:
-        """Axons that a core with these neurons receives."""
-        return part.channels * self.fan_in
-
-    def synapses(self, part: Part) -> int:
-        """Synapses of these neurons."""
-        return part.neurons * self.fan_in
-
-    def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
-        """Synaptic memory on a core with these neurons."""
-        each = list_bytes(part.rows * part.width, self.synapse_bits, limits)
-        return part.channels * self.fan_in * each
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A projection or comparator that a population's neurons send to.
-
-    along: what a target reads along rows and columns; None: everything.
-    """
-
-    target: str
-    along: Window | None
-    channelwise: bool
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What one population (or comparator) asks of cores."""
-
-    name: str
-    map: Map
-    state_words: int
-    incoming: tuple[Incoming, ...]
-    outgoing: tuple[Outgoing, ...]
-
-    @property
-    def neurons(self) -> int:
-        """How many there are."""
-        return prod(self.map)
-
-    @property
-    def fan_in(self) -> int:
-        """Synapses a neuron."""
-        return sum(i.fan_in for i in self.incoming)
-
-    @property
-    def plastic(self) -> bool:
-        """Whether any of its synapses learns."""
-        return any(i.plastic for i in self.incoming)
+from compiler.turns import buffers_of, heard_in_turn, learners_of
 
 
 def demands(program: Program) -> tuple[Demand, ...]:
     """What the populations on the chip and the comparators ask for, in the program's order."""
     weight_bits = program.weight_max.bit_length() + 1
-    tag_bits = program.tag_max.bit_length() + 1
-    everything = Connection.ALL_TO_ALL
+    kinds, rules = kinds_of_neuron(program), _rules(program)
     asked = []
     for p in program.populations:
         if p.soma is None:
             continue
-        incoming = [
-            Incoming(
-                s.name,
-                program.population(s.source).map,
-                s.connection,
-                s.weights.shape[-1],
-                weight_bits + (tag_bits if _tagged(s) else 0),
-                s.rule is not None and not in_turn(s),
-            )
-            for s in program.arriving[p.name]
-        ]
+        incoming = [_incoming(program, s, rules) for s in program.arriving[p.name]]
         own_gates = [g for g in program.gates if g.population == p.name]
         heard = dict.fromkeys([*(g.name for g in own_gates), *p.signals])
-        incoming += [
-            Incoming(f"{name} broadcast", (1, 1, 1), everything, 0, weight_bits, False)
-            for name in heard
-        ]
-        outgoing = outgoing_of(program, p.name)
-        words = _state_words(program, p.name)
-        asked.append(Demand(p.name, p.map, words, tuple(incoming), outgoing))
+        incoming += [_signal(f"{name} broadcast", 1, weight_bits) for name in heard]
+        asked.append(
+            Demand(
+                name=p.name,
+                map=p.map,
+                state_words=_state_words(program, p.name),
+                incoming=tuple(incoming),
+                outgoing=outgoing_of(program, p.name),
+                kinds=kinds[p.name],
+                thresholds=thresholds(p),
+            )
+        )
     for g in program.gates:
         size = program.population(g.population).size
         # Scores arrive from every neuron, the label from the modulator.
-        scores = Incoming(f"{g.name} scores", (size + 1, 1, 1), everything, 0, weight_bits, False)
+        scores = _signal(f"{g.name} scores", size + 1, weight_bits)
         words = max(1, g.classes) + g.sums  # its sums, and the label
         back = tuple(Outgoing(name, None, False) for name in listeners(program, g))
-        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back))
-    for s in filter(in_turn, program.synapses):
-        asked += _in_turn(program, s, weight_bits, tag_bits)
+        own = kinds[g.name], Settings(None)
+        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back, *own))
+    for s in program.synapses:
+        if s.in_turn:
+            own = kinds[learners_of(s)], kinds[buffers_of(s)]
+            asked += demands_in_turn(program, s, rules[repr(s.rule)], own)
     return tuple(asked)
 
 
-def _tagged(s: Synapses) -> bool:
-    """Whether the synapses on the core of their target have tags."""
-    return s.rule is not None and has_tag(s.rule) and not in_turn(s)
-
-
-def _in_turn(
-    program: Program, s: Synapses, weight_bits: int, tag_bits: int
-) -> tuple[Demand, Demand]:
-    """Learners of a kernel, and the buffers that tell them what positions see."""
-    source, target = program.population(s.source).map, program.population(s.target).map
-    out, channels, kernel, _ = s.weights.shape
-    learners, window = learners_of(s), (channels, kernel, kernel)
-    everything, gathered = Connection.ALL_TO_ALL, Connection.SUM
-    traces = Incoming(
-        f"{s.name} traces", window, everything, 0, weight_bits + tag_bits, plastic=True
-    )
-    told = Gathered(f"{s.name} post values", target, gathered, 0, weight_bits, plastic=False)
-    heard = Gathered(f"{s.name} counts", source, gathered, 0, weight_bits, plastic=False)
-    words = 1 + -(-turns_of(program, s).kept // COUNTS_A_WORD)  # what it passes on, what it keeps
-    return (
-        Demand(learners, (out, 1, 1), 1, (traces, told), ()),
-        Demand(buffers_of(s), window, words, (heard,), (Outgoing(learners, None, False),)),
+def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
+    soma = program.population(s.target).soma
+    driving = s.compartment is Compartment.SOMA and isinstance(soma, Soma)
+    plastic = s.rule is not None and not s.in_turn
+    tagged = s.rule is not None and plastic and has_tag(s.rule)
+    tag_bits = program.tag_max.bit_length() + 1
+    return Incoming(
+        name=s.name,
+        source=program.population(s.source).map,
+        connection=s.connection,
+        kernel=s.weights.shape[-1],
+        synapse_bits=program.weight_max.bit_length() + 1 + (tag_bits if tagged else 0),
+        plastic=plastic,
+        rule=rules.get(repr(s.rule), 0) if plastic else 0,
+        exponent=soma.input_shift if driving and isinstance(soma, Soma) else 0,
     )
 
 
-def learners_of(s: Synapses) -> str:
-    """The name of the learners of kernels that learn in turn."""
-    return s.name + LEARNERS
+def _signal(name: str, sources: int, weight_bits: int) -> Incoming:
+    """Synapses of scores or of a broadcast, which bring a message from each source."""
+    return Incoming(name, (sources, 1, 1), Connection.ALL_TO_ALL, 0, weight_bits, False)
 
 
-def buffers_of(s: Synapses) -> str:
-    """The name of the buffers of kernels that learn in turn."""
-    return s.name + BUFFERS
+def _rules(program: Program) -> dict[str, int]:
+    """The program's learning rules, numbered from 1; the same rule has one number."""
+    found = dict.fromkeys(repr(s.rule) for s in program.synapses if s.rule is not None)
+    return {rule: number for number, rule in enumerate(found, 1)}
 
 
 def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
@@ -292,7 +91,7 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 
 
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
-    """What a population sends to: its projections, buffers and learners, then its comparators."""
+    """What a population sends to: projections, then buffers and learners, then comparators."""
     sent = [
         Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
         for s in program.leaving[population]
@@ -300,50 +99,24 @@ def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     gates = [g.name for g in program.gates if g.population == population]
     return (
         *sent,
-        *(Outgoing(name, None, True) for name in heard_in_turn(program, population)),
+        *(Outgoing(name, None, True) for _, name in heard_in_turn(program, population)),
         *(Outgoing(name, None, False) for name in gates),
     )
-
-
-def heard_in_turn(program: Program, population: str) -> tuple[str, ...]:
-    """The buffers and learners that hear a population."""
-    buffers = (buffers_of(s) for s in program.leaving[population] if in_turn(s))
-    learners = (learners_of(s) for s in program.arriving[population] if in_turn(s))
-    return (*buffers, *learners)
-
-
-def list_bytes(synapses: int, synapse_bits: int, limits: Limits) -> int:
-    """Synaptic memory of one axon list in bytes."""
-    if synapses == 0:
-        return 0
-    bits = synapse_bits + int(limits.delay_bits.value)
-    block, word = int(limits.synapses_per_block.value), int(limits.word_bits.value)
-    overhead = int(limits.block_overhead_bits.value)
-
-    def padded(n: int) -> int:
-        return -(-(n * bits + overhead) // word) * word
-
-    full, rest = divmod(synapses, block)
-    return (full * padded(block) + (padded(rest) if rest else 0)) // 8
-
-
-def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> int:
-    """Synaptic memory of these neurons of the population on one core."""
-    shared = machine.capabilities.shared_kernels.value
-    return sum(i.memory_bytes(part, shared, machine.limits) for i in demand.incoming)
 
 
 def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each dendrite, post values, bias, both averages. A mean
-    has no membrane, and its counts fill a word each.
+    Membrane, both counts in one, one for each dendrite, post values, bias, synaptic current, both
+    averages. A mean has no membrane, and its counts fill a word each.
     """
     population = program.population(name)
     compartments = {
         s.compartment for s in program.arriving[name] if s.compartment in COMPARTMENT_OF.values()
     }
-    biased = isinstance(population.soma, Soma) and bool(population.soma.bias)
+    soma = population.soma
+    biased = isinstance(soma, Soma) and bool(soma.bias)
+    current = isinstance(soma, Soma) and soma.current_decay is not None
     averages = 0 if population.averages is None else 2
-    own = int(bool(population.post_values)) + int(biased)
+    own = int(bool(population.post_values)) + int(biased) + int(current)
     return 2 + len(compartments) + own + averages

@@ -30,12 +30,12 @@ from compiler.ir import (
     Quantity,
     Term,
 )
+from compiler.passes.consolidation import CARRY, Consolidation
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan, spread_at
-from compiler.products import PAIR_EXPONENTS
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
@@ -47,6 +47,7 @@ from compiler.passes.units import (
     term_unit,
     trace_lift,
 )
+from compiler.products import PAIR_EXPONENTS, accumulates
 from compiler.program import (
     EXPONENTS,
     FINEST,
@@ -81,12 +82,14 @@ def lower_learning(
     weight_max: int,
     tag_max: int,
     averaged: int = 0,
+    consolidation: Consolidation = CARRY,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The integer program of a quantised network; static networks pass through without rules.
 
     averaged: after how many fixations the copies of untied kernels are averaged, 0 for never. Where
     kernels learn in turn: after how many the management processor carries all tags into weights.
-    Raises InputError where it never would.
+    consolidation: of rules that learn once a fixation. Raises InputError where what learns in turn
+    would never be carried.
     """
     network = quantized.network
     managed = any(in_turn(p) for p in network.projections)
@@ -103,10 +106,10 @@ def lower_learning(
             post_values[projection.target] += _streamed(values, post_values)
         elif projection.rule is not None:
             slots = plan.slots[projection.name]
-            rule, values, fine = _lower_rule(quantized, plan, projection, notes)
             register = _free_register(projection, post_values[projection.target])
-            rule = _with_register(rule, register)
-            values = [replace(value, register=register) for value in values]
+            rule, values, fine = _lower_rule(
+                quantized, plan, projection, notes, consolidation, register
+            )
             post_values[projection.target] += _streamed(values, post_values)
         lowered = _synapses(quantized, plan, projection, index, rule, slots, fine)
         if projection.connection is Connection.UNTIED or (managed and rule is not None):
@@ -149,10 +152,22 @@ def _streamed(values: list[PostValue], others: dict[str, list[PostValue]]) -> li
 
 
 def _lower_rule(
-    quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
+    quantized: Quantized,
+    plan: Plan,
+    projection: Projection,
+    notes: list[Note],
+    consolidation: Consolidation,
+    register: str,
 ) -> tuple[SumOfProducts, list[PostValue], int]:
     """The rule, the post values that it reads, and how fine it counts (`Synapses.fine`)."""
     assert isinstance(projection.rule, LearningRule)
+    kernels = projection.connection in (Connection.UNTIED, Connection.CONVOLUTION)
+    if kernels and consolidation.kind != "carry":
+        raise InputError(
+            f"projection {projection.name}: kernels learn by a carry only, not by "
+            f"consolidation '{consolidation.kind}': use a machine with tags of "
+            f"{TAG_UNITS.bit_length() + 1} bits, or compile with learning left out (--static)"
+        )
     if projection.connection in CHANNELWISE:
         raise InputError(
             f"projection {projection.name}: a {projection.connection.value} has no synapses of "
@@ -168,7 +183,7 @@ def _lower_rule(
         _require_known(term, projection)
         pre = pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
         post = term_unit(quantized, projection.target, term)
-        gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
+        gains.append(term.coefficient * pre * post * consolidation.units / unit)
         peaks.append(term_peak(quantized, projection.target, term))
         seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
@@ -181,7 +196,7 @@ def _lower_rule(
     excess = needed * 2 ** (PRODUCT_SHIFT - exponents[-1]) / TRACE_MAX
     if excess > 1:
         raise InputError(
-            f"projection {projection.name}: the learning rate is too large for the tag; "
+            f"projection {projection.name}: the learning rate is too large for a learning step; "
             f"lower it by a factor of {excess:.1f}"
         )
     exponent = next(
@@ -194,7 +209,7 @@ def _lower_rule(
         values.append(
             PostValue(
                 tau,
-                "",
+                register,
                 term.post,
                 term.gate,
                 multiplier,
@@ -205,7 +220,8 @@ def _lower_rule(
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
-        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / (TAG_UNITS << fine)
+        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift)
+        smallest /= consolidation.units << fine
         trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
@@ -213,12 +229,24 @@ def _lower_rule(
             f"smallest step {smallest:.2g} of a weight unit"
         )
         notes.append(Note("learning", projection.name, text, error))
-    accumulate = Product(exponent, ("x0", "x1", "y1"))
-    if not in_turn(projection) and any(in_turn(p) for p in quantized.network.projections):
-        return SumOfProducts(dw=(), dt=(accumulate,)), values, fine
-    due = "x0" if in_turn(projection) else f"u{plan.carry_exponent}"
-    carry = Product(int(math.log2(TAG_UNITS)), (due, "sgn(t)"), sign=-1)
-    return SumOfProducts((Product(0, (due, "sgn(t)")),), (accumulate, carry)), values, fine
+    if any(in_turn(p) for p in quantized.network.projections):
+        return _carried_elsewhere(exponent, register, in_turn(projection)), values, fine
+    return consolidation.rule(exponent, register, plan.carry_exponent), values, fine
+
+
+def _carried_elsewhere(exponent: int, register: str, pair: bool) -> SumOfProducts:
+    """Nothing reaches the weight that is used: that is left to the management processor.
+
+    As a `pair`, the synapse adds up in a weight of its own, too (`products.pairs`).
+    """
+    learned = Product(exponent, ("x0", "x1", register))
+    if not pair:
+        return SumOfProducts(dw=(), dt=(learned,))
+    bits = TAG_UNITS.bit_length() - 1
+    return SumOfProducts(
+        dw=(Product(0, ("x0", "sgn(t)")),),
+        dt=(learned, Product(bits, ("x0", "sgn(t)"), sign=-1)),
+    )
 
 
 def _finest(gains: list[float], peaks: list[float]) -> int:
@@ -262,11 +290,6 @@ def _free_register(projection: Projection, values: list[PostValue]) -> str:
     return free[0]
 
 
-def _with_register(rule: SumOfProducts, register: str) -> SumOfProducts:
-    accumulate, *rest = rule.dt
-    return replace(rule, dt=(replace(accumulate, factors=("x0", "x1", register)), *rest))
-
-
 def _synapses(
     quantized: Quantized,
     plan: Plan,
@@ -278,7 +301,10 @@ def _synapses(
 ) -> Synapses:
     integers = quantized.integers[projection.name]
     tags = integers.tags
-    if rule is not None and rule.traces and not any("sgn(t)" in p.factors for p in rule.dw):
+    carried = rule is not None and (
+        accumulates(rule) or any(p.factors[1:] in (("sgn(t)",), ("t",)) for p in rule.dw)
+    )
+    if rule is not None and not carried:
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
     if tags is not None:
         tags = tags << fine

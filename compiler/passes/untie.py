@@ -17,7 +17,8 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map
 from compiler.ir import Connection, LearningRule, Projection
-from compiler.passes.quantize import IntegerWeights, Quantized
+from compiler.passes.integer_weights import IntegerWeights
+from compiler.passes.quantize import Quantized
 from compiler.report import Note
 
 AVERAGED_EVERY = 32  # fixations; as often as tags are carried into weights

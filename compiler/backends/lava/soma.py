@@ -22,7 +22,7 @@ from compiler.program import (
     Trace,
 )
 from compiler.rounding import round_stochastically, words
-from compiler.terms import Quantity
+from compiler.terms import Quantity, per_neuron
 
 DECAY_BITS = 12
 
@@ -63,9 +63,9 @@ ARRAYS = (
 
 def biases(population: ProgramPopulation) -> np.ndarray:
     """The constant current of each neuron, int64 (N,)."""
-    soma, (channels, height, width) = population.soma, population.map
-    values = soma.bias if isinstance(soma, Soma) and soma.bias else (0,) * channels
-    return np.repeat(np.array(values, np.int64), height * width)
+    soma = population.soma
+    values = soma.bias if isinstance(soma, Soma) and soma.bias else 0
+    return per_neuron(values, population.map)
 
 
 @dataclass

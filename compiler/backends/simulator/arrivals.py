@@ -38,7 +38,8 @@ def presentation(
     if isinstance(soma, Relay | Tally):
         counting = Op.RELAY if isinstance(soma, Relay) else Op.TALLY
         return [*rows, (time, [counting, index, *place])]
-    neuron = [soma.decay, soma.threshold, 1 << soma.input_shift, int(soma.reset == "zero")]
+    assert soma.plain is not None, "others are refused"
+    neuron = [*soma.plain, 1 << soma.input_shift, int(soma.reset == "zero")]
     return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
 
 

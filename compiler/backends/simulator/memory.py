@@ -25,7 +25,7 @@ from compiler.backends.simulator.operations import (
 )
 from compiler.backends.simulator.order import places
 from compiler.connectivity import synapse_count
-from compiler.products import general, managed
+from compiler.products import direct, in_slots, managed, transfers
 from compiler.program import Program, ProgramPopulation, Synapses, Tally
 from compiler.terms import Connection, Quantity
 from compiler.turns import Turns, in_turn, turns_of
@@ -60,8 +60,9 @@ def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout
     """Assigns offsets and writes the operation table.
 
     With `each_step` positions that learn in turn have operations of their own, for those who look
-    at weights in between. Without `learn` the operations that only serve learning are left out (scores, predictions,
-    spatial means, plasticity), so inference costs what the forward pass costs.
+    at weights in between. Without `learn` the operations that only serve learning are left out
+    (scores, predictions, spatial means, plasticity), so inference costs what the forward pass
+    costs.
     """
     offsets = _starts([(p.name, p.size) for p in program.populations])
     starts = _starts([(s.name, s.weights.size) for s in program.synapses])
@@ -69,7 +70,7 @@ def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout
         name: i for i, name in enumerate((*program.modulators, *(g.name for g in program.gates)))
     }
     table: list[tuple[float, list[int]]] = []
-    by_step = learn and any(general(s) for s in program.synapses)
+    by_step = learn and any(stepwise.by_step(s) for s in program.synapses)
     present = stepwise.presentation if by_step else presentation
     for population in program.populations:
         if isinstance(population.soma, Tally) and not learn:
@@ -181,7 +182,7 @@ def _plasticity(
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, s in enumerate(program.synapses):
-        if s.rule is None or general(s):
+        if s.rule is None or not in_slots(s):
             continue
         source, target = program.population(s.source), program.population(s.target)
         for slot in s.slots:
@@ -203,17 +204,22 @@ def _plasticity(
                 learn += source.map[1:]
             else:
                 learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
+                learn.append(int(direct(s.rule)))
             rows.append((target.level + slot + 0.4, learn))
         if managed(s):
             size = [s.weights.size, s.averaged, s.tag_units, program.largest_tag(s)]
             row = [Op.CARRY_OVER, i, starts[s.name], *size]
             rows.append((program.timetable.period - 1 + 0.95, row))
             continue
+        if direct(s.rule):
+            continue
         tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
         real = synapse_count(s.connection, s.weights.shape, source.map, target.map)
         size = [s.weights.size, real]
         carry = [Op.CARRY, i, starts[s.name], *size, mask, 1 + target.level + tau]
+        if transfers(s.rule):
+            carry += [target.size, s.index]
         rows.append((target.level + tau + 0.5, carry))
         if s.averaged:
             where = [i, starts[s.name], *_window(s), *source.map[1:], real, s.averaged]
@@ -230,7 +236,7 @@ def _window(s: Synapses) -> list[int]:
 def _in_turn(
     turns: Turns, slot: float, head: list[int], each_step: bool
 ) -> list[tuple[float, list[int]]]:
-    """The epochs of all positions: nothing that they read changes until the last has had its turn."""
+    """The epochs of all positions: what they read does not change before the last turn is over."""
     positions = turns.height * turns.width
     if not each_step:
         return [(slot + 0.4, [*head, 0, positions])]

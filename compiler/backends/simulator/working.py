@@ -12,14 +12,19 @@ from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.order import weight_rows
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.program import Program, Soma
+from compiler.terms import per_neuron
 
 
 class Clock(NamedTuple):
-    """What the time step and the random numbers of an operation are made from."""
+    """What the time step and the random numbers of an operation are made from.
+
+    shared: one random number serves all synapses of a learning epoch.
+    """
 
     period: int
     steps: int
     seed: int
+    shared: bool
 
 
 class Learners(NamedTuple):
@@ -147,9 +152,9 @@ def _flat(
 
 
 def _biases(program: Program, layout: Layout) -> np.ndarray:
-    """The constant current of every neuron, each channel's at all its positions."""
+    """The constant current of every neuron."""
     bias = np.zeros(layout.neurons, np.int32)
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:
-            bias[layout.places[p.name]] = np.repeat(p.soma.bias, p.map[1] * p.map[2])
+            bias[layout.places[p.name]] = per_neuron(p.soma.bias, p.map)
     return bias

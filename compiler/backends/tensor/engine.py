@@ -9,15 +9,16 @@ import numpy as np
 import torch
 
 from clapp_neuro.errors import InputError
+from compiler.backends.tensor.agenda import forward, run
 from compiler.backends.tensor.machine import Machine, on_device
+from compiler.connectivity import fan_in
 from compiler.events import Events
-from compiler.products import general
-from compiler.program import Program
+from compiler.program import Program, Tally
 from compiler.terms import Connection
 from compiler.trace import Stimulus
 
 AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number ...
-CURRENTS = 1 << 26  # ... nor with the network: at most so many currents of one population
+CURRENTS = 1 << 26  # ... nor with the network: at most so many numbers of one population
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,24 @@ class Outcome:
 def infer(
     program: Program, stimulus: Stimulus, *, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], Events]:
-    """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events."""
-    require_whole_presentations(program)
-    parts: dict[str, list[np.ndarray]] = {p.name: [] for p in program.populations if p.soma}
+    """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events.
+
+    Spatial means, which serve learning only, have none.
+    """
+    parts: dict[str, list[np.ndarray]] = {
+        p.name: []
+        for p in program.populations
+        if p.soma is not None and not isinstance(p.soma, Tally)
+    }
     events = None
-    widest = max(p.size for p in program.populations)
-    at_once = max(1, min(AT_ONCE, CURRENTS // (widest * program.timetable.steps)))
+    at_once = max(1, min(AT_ONCE, CURRENTS // (_widest(program) * program.timetable.steps)))
     for start in range(0, max(stimulus.fixations, 1), at_once):
         shown = stimulus.part(start, start + at_once)
         machine = Machine([program], torch.device(device), learn=False, rows=shown.fixations)
         machine.show(
             {name: on_device(values, device) for name, values in shown.intensities.items()}
         )
-        machine.forward()
+        forward(machine)
         for name, counts in parts.items():
             counts.append(machine.state[name]["count"].to(torch.uint8).cpu().numpy())
         found = machine.counters.totals()
@@ -65,7 +71,7 @@ def simulate(
     """Every fixation in order with scores, gates and on-chip learning, of all networks at once.
 
     The programs differ in nothing but weights, tags, averages and seeds. Raises InputError where
-    they do, where stimuli are not equally long, or where a rule is not made for this engine.
+    they do, or where stimuli are not equally long.
     """
     _require_alike(programs, stimuli)
     machine = Machine(programs, torch.device(device), learn=True, rows=len(programs))
@@ -84,7 +90,7 @@ def simulate(
     for fixation in range(fixations):
         machine.show({name: values[fixation] for name, values in shown.items()})
         machine.signals |= {name: values[fixation] for name, values in signals.items()}
-        machine.fixation(fixation)
+        run(machine, fixation)
         for number, gate in enumerate(program.gates):
             scores[fixation, :, number] = machine.scores[gate.name]
             gates[fixation, :, number] = machine.signals[gate.name]
@@ -101,28 +107,14 @@ def simulate(
     ]
 
 
-def require_whole_presentations(program: Program) -> None:
-    """InputError where something learns from spike times, or kernels learn."""
-    untied = [s.name for s in program.synapses if s.connection is Connection.UNTIED]
-    if untied:
-        raise InputError(
-            f"projection {untied[0]}: each position has a kernel of its own, which the engine on "
-            "tensors does not know; run this network on the simulator"
-        )
-    in_turn = [s.name for s in program.synapses if s.in_turn]
-    if in_turn:
-        raise InputError(
-            f"projection {in_turn[0]} learns from one position after the other, which the engine "
-            "on tensors does not know; run this network on the simulator"
-        )
-    timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
-    timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
-    timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]
-    if timed:
-        raise InputError(
-            f"{timed[0]}: the engine on tensors goes through whole presentations; run this network "
-            "on the simulator"
-        )
+def _widest(program: Program) -> int:
+    """The most numbers that one step of one population takes: currents, or what kernels see."""
+    kernels = (
+        len(s.weights) * fan_in(s.connection, s.weights.shape)
+        for s in program.forward
+        if s.connection is Connection.UNTIED
+    )
+    return max([*(p.size for p in program.populations), *kernels])
 
 
 def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
@@ -130,7 +122,6 @@ def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> 
         raise InputError(f"{len(programs)} programs and {len(stimuli)} stimuli: give one for each")
     if len({s.fixations for s in stimuli}) > 1:
         raise InputError("stimuli of networks that run side by side must be equally long")
-    require_whole_presentations(programs[0])
     first = _bare(programs[0])
     for number, program in enumerate(programs):
         if _bare(program) != first:

@@ -1,0 +1,170 @@
+"""Real neurons to the integers of a soma: one unit for potentials, currents, thresholds, biases.
+
+A unit of the potential is unit / 2^shift, with the unit of the weights. The shift is as large as
+leaves room for what may be summed up; what it does not leave room for is counted when it happens.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.connectivity import fan_in
+from compiler.ir import Compartment, Network, Neuron, Population, Projection, Values
+from compiler.passes.admit import plain
+from compiler.passes.deviation import deviation, largest_current, largest_magnitudes
+from compiler.passes.integer_weights import IntegerWeights
+from compiler.program import DECAY_ONE, MEMBRANE_BITS, MEMBRANE_MAX, Soma
+from compiler.report import Note
+from compiler.terms import Integers, Reset, per_neuron
+
+INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Integers and, of what was rounded, the relative or absolute error and what was clipped."""
+
+    values: Integers
+    error: float
+    clipped: int = 0
+
+
+def round_soma(
+    network: Network,
+    population: Population,
+    integers: dict[str, IntegerWeights],
+    unit: float,
+    weight_max: int,
+) -> tuple[Soma, Note]:
+    """The soma of a population of LIF neurons, and what it lost."""
+    neuron = population.neuron
+    assert isinstance(neuron, Neuron)
+    driving = [p for p in network.arriving[population.name] if p.compartment is Compartment.SOMA]
+    if plain(neuron):
+        shift, full = _room_for_any_weights(network, population, driving, unit, weight_max)
+    else:
+        shift, full = _room(network, population, integers, unit)
+    scale = 2**shift / unit
+    decay = _rounded_decay(neuron.decay)
+    threshold = None if neuron.threshold is None else _rounded(neuron.threshold, scale)
+    bias = _rounded(population.bias, scale)
+    current = None if neuron.current_decay is None else _rounded_decay(neuron.current_decay)
+    start = _rounded(neuron.start, scale)
+    soma = Soma(
+        decay=decay.values,
+        threshold=None if threshold is None else threshold.values,
+        reset=Reset(neuron.reset),
+        input_shift=shift,
+        latched=any(network.population(p.source).graded for p in driving),
+        bias=bias.values if isinstance(bias.values, tuple) else (),
+        current_decay=None if current is None else current.values,
+        start=start.values,
+    )
+    text = f"decay {_shown(decay)}/4096 (error {decay.error:.1e}), current << {shift}"
+    if threshold is not None:
+        text = f"threshold {_shown(threshold)} (error {threshold.error:.1e}), {text}"
+    if current is not None:
+        text += f", decay of the current {_shown(current)}/4096 (error {current.error:.1e})"
+    if population.bias:
+        text += f", bias (error {bias.error:.1e} of the norm, {bias.clipped} clipped)"
+    if start.clipped or start.error:
+        text += f", start (error {start.error:.1e} of the norm, {start.clipped} clipped)"
+    if full:
+        kind = "clipped" if current is None else "wrapped, potentials clipped,"
+        text += f"; currents beyond 2^{MEMBRANE_BITS} are {kind} and counted"
+    if not any(p.rule for p in driving):
+        text += _bound(network, population, integers, soma, unit)
+    cost = decay.error if threshold is None else threshold.error
+    return soma, Note("quantize", population.name, text, cost)
+
+
+def _room_for_any_weights(
+    network: Network,
+    population: Population,
+    driving: list[Projection],
+    unit: float,
+    weight_max: int,
+) -> tuple[int, bool]:
+    """The shift, and whether currents may be clipped, whatever the weights learn to be."""
+    peak = sum(
+        fan_in(p.connection, p.weights.shape) * weight_max * network.population(p.source).largest
+        for p in driving
+    )
+    room = MEMBRANE_BITS - max(1, peak).bit_length()
+    return _shift(population, unit, room), room < 0
+
+
+def _room(
+    network: Network,
+    population: Population,
+    integers: dict[str, IntegerWeights],
+    unit: float,
+) -> tuple[int, bool]:
+    """The same by the largest current and potential of the weights that there are."""
+    weights = {name: own.weights for name, own in integers.items()}
+    arriving = largest_current(network, population, weights)
+    current, potential = largest_magnitudes(population, arriving, network.schedule.steps, unit)
+    neuron = population.neuron
+    assert isinstance(neuron, Neuron)
+    # a spiking neuron is reset long before its potential is as large as it might get
+    peak = max(current, 0.0 if neuron.spiking else potential)
+    room = MEMBRANE_BITS - max(1, math.ceil(peak)).bit_length()
+    return _shift(population, unit, room), max(current, potential) >= MEMBRANE_MAX
+
+
+def _shift(population: Population, unit: float, room: int) -> int:
+    """At most `room`, and as much as lets threshold, bias and start fit 24 bits."""
+    neuron = population.neuron
+    assert isinstance(neuron, Neuron)
+    given = [neuron.start, population.bias or 0.0]
+    given += [] if neuron.threshold is None else [neuron.threshold]
+    largest = max(float(np.abs(values).max()) for values in given) / unit
+    spare = math.floor(math.log2(MEMBRANE_MAX / largest)) if largest else INPUT_SHIFT_MAX
+    return int(np.clip(min(room, spare), 0, INPUT_SHIFT_MAX))
+
+
+def _rounded(values: Values, scale: float) -> Rounded:
+    """In units of the potential, clipped to 24 bits; the error is relative to the norm."""
+    exact = np.asarray(values, np.float64) * scale
+    kept = np.clip(np.rint(exact), -MEMBRANE_MAX, MEMBRANE_MAX)
+    norm = float(np.linalg.norm(exact))
+    error = float(np.linalg.norm(exact - kept)) / norm if norm else 0.0
+    return Rounded(_integers(kept), error, int((np.abs(np.rint(exact)) > MEMBRANE_MAX).sum()))
+
+
+def _rounded_decay(values: Values) -> Rounded:
+    """In 12 bits; the error is the largest one."""
+    exact = np.clip(np.asarray(values, np.float64), 0.0, 1.0)
+    kept = np.rint(exact * DECAY_ONE)
+    return Rounded(_integers(kept), float(np.abs(kept / DECAY_ONE - np.asarray(values)).max()))
+
+
+def _integers(values: np.ndarray) -> Integers:
+    return int(values) if values.ndim == 0 else tuple(int(v) for v in values)
+
+
+def _shown(rounded: Rounded) -> str:
+    """One number, or from which to which."""
+    values = rounded.values
+    return str(values) if isinstance(values, int) else f"{min(values)} to {max(values)}"
+
+
+def _bound(
+    network: Network,
+    population: Population,
+    integers: dict[str, IntegerWeights],
+    soma: Soma,
+    unit: float,
+) -> str:
+    """How far a potential may be from the source's, in words."""
+    neuron = population.neuron
+    assert isinstance(neuron, Neuron)
+    most = float(deviation(network, population, integers, soma, unit).max())
+    if neuron.threshold is None:
+        return f"; potential within {most:.3g} of the source's while the same spikes arrive"
+    high = float(per_neuron(neuron.threshold, population.map).min())
+    share = f" ({most / high:.1%} of the threshold)" if high > 0 else ""
+    return f"; potential within {most:.3g}{share} of the source's while all spikes are the same"
