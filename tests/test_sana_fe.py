@@ -184,7 +184,6 @@ def test_time_step_by_step_is_theirs_within_five_percent(run: Run) -> None:
     assert together <= seconds * (1 + 1e-9)  # the busiest in all is not the busiest at each step
 
 
-
 def test_our_coefficients_of_loihi_are_those_that_sana_fe_ships() -> None:
     spec = importlib.util.find_spec("sanafe")
     assert spec is not None and spec.submodule_search_locations, sana_fe.missing()
