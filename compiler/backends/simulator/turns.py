@@ -29,7 +29,7 @@ def learn_in_turn(w, op, fixation, clock):
         w.rows[n] = i
         n += x1[i] != 0
     list_positions(w.rows, n, channels, begins, height * width)
-    when = (clock.seed, stream, fixation * clock.period + delay)
+    when = (clock.seed, stream, fixation * clock.period + delay, clock.shared)
     noise = w.noise[: (n_post + 3) // 4]
     window = (channels, height, width, kernel)
     rows, clipped = turns.learn_in_turn(

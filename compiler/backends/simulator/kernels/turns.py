@@ -11,7 +11,7 @@ import numpy as np
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.maps import run_of
 from compiler.backends.simulator.kernels.plasticity import learn_row
-from compiler.backends.simulator.kernels.random import key
+from compiler.backends.simulator.kernels.random import draw_once, key
 
 
 @compiled
@@ -21,11 +21,12 @@ def learn_in_turn(
     """`plasticity.learn` for the positions first .. stop-1, one after the other.
 
     rows: the neurons with a trace x1, listed by `begins`; y (h * w * n_post,). when: seed, stream
-    and time step of the first position; `compiler.turns` says when the others learn. window:
-    (C_in, h, w, k). Returns (rows touched, clipped tags).
+    and time step of the first position, and whether all synapses of an epoch share a random number;
+    `compiler.turns` says when the others learn. window: (C_in, h, w, k). Returns (rows touched,
+    clipped tags).
     """
     channels, height, width, kernel = window
-    seed, stream, began = when
+    seed, stream, began, shared = when
     stride = width + kernel // 2
     learned, clipped = 0, 0
     for p in range(first, stop):
@@ -33,6 +34,8 @@ def learn_in_turn(
         if not np.any(post):
             continue
         k = key(seed, stream, began + p // width * stride + p % width)
+        if shared:
+            draw_once(noise, k)
         for dy in range(kernel):
             begin, n, shift = run_of(
                 begins, p // width, p % width, dy, height, width, kernel, channels
@@ -41,7 +44,7 @@ def learn_in_turn(
             for s in range(begin, begin + n):
                 i = rows[s]
                 clipped += learn_row(
-                    tags, start, i + shift, n_post, x1[i], post, exponent, k, tag_max, noise
+                    tags, start, i + shift, n_post, x1[i], post, exponent, k, tag_max, noise, shared
                 )
     return learned, clipped
 
