@@ -24,7 +24,7 @@ from compiler.passes.place import (
     STATE,
     place_what_fits,
 )
-from compiler.products import carries, decimations, has_tag, post_registers
+from compiler.products import decimations, has_tag, in_slots, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
@@ -226,7 +226,7 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
             limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
             yield from _over(s.name, limit, k, figure, "log2 steps", remedy)
             # A carry comes every 2^k steps and must fall on the same step of each fixation.
-            if carries(s.rule) and 2**k % period:
+            if in_slots(s) and 2**k % period:
                 remedy = "choose a period that is a power of two and at most 2^k"
                 limit = f"2^{k} steps between carries modulo the period of a fixation,"
                 yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)

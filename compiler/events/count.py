@@ -17,7 +17,7 @@ from compiler.events.records import (
 )
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
-from compiler.products import general
+from compiler.products import in_slots
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
 from compiler.timing import DOWNWARD, arrival, carried
 
@@ -251,7 +251,7 @@ class _Run:
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
-        if general(synapses):
+        if synapses.rule is not None and not in_slots(synapses):
             visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
         untied = synapses.connection is Connection.UNTIED
         row = synapses.weights.shape[1] if untied else fan_out  # a row for each position
