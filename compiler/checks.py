@@ -14,15 +14,19 @@ from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
 from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
-from compiler.passes.place import (
+from compiler.passes.place import place_what_fits
+from compiler.passes.usage import (
     AXONS_IN,
     AXONS_OUT,
     FAN_IN,
+    FORMATS,
+    INDEX,
+    KINDS,
     MEMORY,
     NEURONS,
     SMALLER_SOURCES,
     STATE,
-    place_what_fits,
+    THRESHOLDS,
 )
 from compiler.products import decimations, has_tag, in_slots, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
@@ -47,6 +51,10 @@ CORE_LIMITS = {
     AXONS_IN: ("axons into its core", "axons"),
     AXONS_OUT: ("axons out of {}", "axons"),
     FAN_IN: ("fan-in", "synapses"),
+    INDEX: ("index of a synapse", "bits"),
+    KINDS: ("kinds of neuron", "entries"),
+    THRESHOLDS: ("thresholds", "entries"),
+    FORMATS: ("formats of synapses on {}", "entries"),
 }
 
 

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from clapp_neuro.errors import InputError, unknown
 
@@ -49,6 +49,18 @@ class NeuromorphicMachine(Part):
     power: Power
     time: EventTime
     routing: Routing
+
+    @model_validator(mode="after")
+    def _on_the_mesh(self) -> NeuromorphicMachine:
+        mesh = self.routing
+        room = mesh.columns.value * mesh.rows.value * mesh.cores_per_router.value
+        cores, usable = self.limits.cores_per_chip.value, self.limits.usable_cores_per_chip.value
+        if not usable <= cores <= room:
+            raise ValueError(
+                "usable_cores_per_chip <= cores_per_chip <= columns * rows * cores_per_router of "
+                f"its routing must hold, not {usable:g}, {cores:g}, {room:g}"
+            )
+        return self
 
 
 class ConventionalMachine(Part):

@@ -266,6 +266,10 @@ def test_what_a_file_extends_may_itself_extend_another(tmp_path):
         ),
         ({"extends": "loihi2", "limits": {"chips": "two"}}, "limits.chips"),
         ({"extends": "loihi2", "limits": 5}, "limits: "),
+        (
+            {"extends": "loihi2", "limits": {"usable_cores_per_chip": 300}},
+            "<= cores_per_chip <= columns .* must hold, not 300, 128, 128",
+        ),
         ({"extends": "loihi2", "capabilities": {"learning": 2}}, "capabilities.learning"),
         ({"extends": "cpu", "limits": {"chips": 2}}, "there is no such key"),
         ({"extends": "cpu"}, "has no cores"),

@@ -15,8 +15,9 @@ import numpy as np
 from compiler.connectivity import window
 from compiler.events.records import Events, ProjectionEvents
 from compiler.machine_costs import Routing
+from compiler.passes.part import Part
 from compiler.passes.placement import Placement, Slice
-from compiler.terms import CHANNELWISE, Connection
+from compiler.terms import CHANNELWISE
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Traffic:
 
 
 class _Place(NamedTuple):
-    """A slice with its core; the host's is core -1."""
+    """What lies on a core; the host is core -1."""
 
     core: int
-    part: Slice
+    part: Slice | Part
 
 
 class _Flow(NamedTuple):
@@ -93,17 +94,10 @@ def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Tra
 
 def _coordinates(placement: Placement, routing: Routing) -> tuple[np.ndarray, np.ndarray]:
     """(cores + 1, 2) columns and rows of routers and of chips; the last is the host's."""
-    columns, rows = int(routing.columns.value), int(routing.rows.value)
-    at_router, across = int(routing.cores_per_router.value), int(routing.chips_across.value)
-    spots = np.zeros((len(placement.cores) + 1, 2), np.int64)
-    chips = np.zeros_like(spots)
-    first: dict[int, int] = {}
-    for row, core in enumerate(placement.cores):
-        chip = np.array([core.chip % across, core.chip // across])
-        router = (core.index - first.setdefault(core.chip, core.index)) // at_router
-        chips[row] = chip
-        spots[row] = chip * (columns, rows) + (router % columns, router // columns)
-    return spots, chips
+    across = int(routing.chips_across.value)
+    spots = [(core.column, core.row) for core in placement.cores]
+    chips = [(core.chip % across, core.chip // across) for core in placement.cores]
+    return np.array([*spots, (0, 0)], np.int64), np.array([*chips, (0, 0)], np.int64)
 
 
 def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
@@ -114,8 +108,8 @@ def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
             places.setdefault(part.population, []).append(_Place(row, part))
     for s in events.projections:
         targets = places[s.target]
-        sources = places.get(s.source) or _host(s.source, targets)
-        reach = _reach(s, [p.part for p in sources], [p.part for p in targets])
+        sources = places.get(s.source) or _host(targets)
+        reach = _reach(s, sources, targets)
         mean = float(np.average(reach.sum(1), weights=[p.part.neurons for p in sources]))
         if mean > 0:  # neurons at a border that nobody reads send to fewer than their slice does
             reach = reach * (placement.receiving[s.name] / mean)
@@ -124,11 +118,11 @@ def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
     for p in events.populations:
         if p.signal_messages:
             targets = places[p.name]
-            yield _to_all(_host("signal", targets), targets, p.signal_messages)
+            yield _to_all(_host(targets), targets, p.signal_messages)
     for g in events.gates:
         gate = places[g.name]
         yield _to_all(places[g.population], gate, g.score_operations + g.ignored_operations)
-        yield _to_all(_host("label", gate), gate, g.label_messages)
+        yield _to_all(_host(gate), gate, g.label_messages)
         listening = [place for name in g.listeners for place in places[name]]
         yield _to_all(gate, listening, g.broadcasts)
 
@@ -137,28 +131,48 @@ def _to_all(sources: list[_Place], targets: list[_Place], messages: float) -> _F
     return _Flow(sources, targets, np.ones((len(sources), len(targets))), 0.0, messages)
 
 
-def _host(name: str, targets: list[_Place]) -> list[_Place]:
-    """The host as one slice that holds all channels and rows its targets may read."""
-    channels = max(t.part.first_channel + t.part.channels for t in targets)
-    rows = max(t.part.first_row + t.part.rows for t in targets)
-    whole = Slice(name, 0, channels, 0, rows, 1, 0, 0, 0, 0, 0, 0, 0, False)
-    return [_Place(-1, whole)]
+def _host(targets: list[_Place]) -> list[_Place]:
+    """The host, as if it held all channels and positions that its targets may read."""
+    boxes = [t.part for t in targets]
+    channels = max(b.first_channel + b.channels for b in boxes)
+    rows = max(b.first_row + b.rows for b in boxes)
+    columns = max(b.first_column + b.columns for b in boxes)
+    return [_Place(-1, Part(0, channels, 0, rows, 0, columns))]
 
 
-def _reach(s: ProjectionEvents, sources: list[Slice], targets: list[Slice]) -> np.ndarray:
+def _reach(s: ProjectionEvents, sources: list[_Place], targets: list[_Place]) -> np.ndarray:
     """(sources, targets) share of the messages of each source slice that a target slice reads."""
     along = window(s.connection, s.kernel)
     reach = np.ones((len(sources), len(targets)))
-    if along is None or s.connection is Connection.SPREAD:
+    if along is None:
         return reach
-    height = max(a.first_row + a.rows for a in sources)
-    for i, a in enumerate(sources):
-        for j, b in enumerate(targets):
-            low, high = along.reads(b.first_row, b.first_row + b.rows, height)
-            shared = min(high, a.first_row + a.rows) - max(low, a.first_row)
-            reach[i, j] = max(shared, 0) / a.rows
-            if s.connection in CHANNELWISE:
-                stop = min(a.first_channel + a.channels, b.first_channel + b.channels)
-                common = stop - max(a.first_channel, b.first_channel)
-                reach[i, j] *= max(common, 0) / a.channels
+    heard = _ranges(sources)
+    read = _ranges(targets)
+    for axis in (1, 2):
+        side = int(heard[axis, :, 1].max())
+        ends = [along.reads(first, stop, side) for first, stop in read[axis]]
+        reach *= _share(heard[axis], np.array(ends))
+    if s.connection in CHANNELWISE:
+        reach *= _share(heard[0], read[0])
     return reach
+
+
+def _ranges(places: list[_Place]) -> np.ndarray:
+    """(3, slices, 2): where the channels, rows and columns of each slice begin and end."""
+    found = [
+        (
+            (p.first_channel, p.first_channel + p.channels),
+            (p.first_row, p.first_row + p.rows),
+            (p.first_column, p.first_column + p.columns),
+        )
+        for p in (place.part for place in places)
+    ]
+    return np.array(found).transpose(1, 0, 2)
+
+
+def _share(of: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """(sources, targets): the share of each range (first, stop) that another one covers."""
+    stop = np.minimum(of[:, None, 1], read[None, :, 1])
+    common = stop - np.maximum(of[:, None, 0], read[None, :, 0])
+    share: np.ndarray = np.maximum(common, 0) / (of[:, 1] - of[:, 0])[:, None]
+    return share
