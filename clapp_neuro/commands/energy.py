@@ -9,13 +9,16 @@ import typer
 
 import clapp_neuro
 from clapp_neuro.commands.app import Data, Json, Seed, command, place
+from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
 
 
 @command("clapp-neuro energy model.clapp --compare all")
 def energy(
-    bundle: Annotated[Path, typer.Argument(help="a compiled program, model.clapp")],
+    bundle: Annotated[
+        Path | None, typer.Argument(help="a compiled program, model.clapp; none with --sweep")
+    ] = None,
     compare: Annotated[
         str | None, typer.Option(help="all, or machines and machine files with commas")
     ] = None,
@@ -29,11 +32,25 @@ def energy(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="write the lines as CSV", callback=place)] = None,
     plot: Annotated[Path | None, typer.Option(help="write a figure, PNG", callback=place)] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="accuracy against energy of many small networks")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="a sweep of minutes, not hours")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="results of the sweep, also those it goes on from")
+    ] = None,
     data: Data = None,
     seed: Seed = 0,
     json: Json = None,
 ) -> None:
     """Energy of a program on its machine and on others, each figure with its band and grade."""
+    if sweep != (bundle is None):
+        raise InputError("give either a compiled program, model.clapp, or --sweep")
+    if sweep:
+        show_sweep(quick, out or Path("energy-sweep.json"), plot, data, json)
+        return
+    if quick or out is not None:
+        raise InputError("--quick and --out are for --sweep")
     with track("energy") as report:
         result = clapp_neuro.energy(
             bundle,
@@ -72,6 +89,26 @@ def energy(
     lines(*result.here.sentences())
     if result.conclusion is not None:
         lines(result.conclusion)
+
+
+def show_sweep(
+    quick: bool, out: Path, plot: Path | None, data: str | None, json: Path | None
+) -> None:
+    """Run or go on with a sweep, and show its points."""
+    from clapp_neuro.verbs import energy_sweep
+
+    with track("sweep") as report:
+        grid = energy_sweep.QUICK if quick else energy_sweep.Grid()
+        result = energy_sweep.sweep(out, grid, data=data, report=report)
+    dump(json, result)
+    if plot is not None:
+        from clapp_neuro.verbs.energy_sweep_figure import plot_sweep
+
+        plot_sweep(result, plot)
+    lines(f"{result.machine} (assumed coefficients), images from {result.source}; all: {out}")
+    show(result.rows())
+    lines("* on the Pareto front: no other setting is more accurate for at most this energy")
+    lines(*(f"{name}: {reason}" for name, reason in result.failed.items()))
 
 
 def show(rows: list[tuple[str, ...]]) -> None:
