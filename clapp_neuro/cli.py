@@ -20,9 +20,11 @@ COMMANDS = (
     "probe",
     "compile",
     "run",
+    "adapt",
     "verify",
     "emit",
     "energy",
+    "energy_check",
     "targets",
     "doctor",
 )

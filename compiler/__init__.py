@@ -1,8 +1,8 @@
 """From a trained network to a program for a chip, and everything that is known about the program.
 
     import compiler
-    network = compiler.from_snntorch(net, sample)
-    compiled = compiler.compile_network(network, compiler.load_target("loihi2-sim"))
+    graph = compiler.from_snntorch(net, sample)
+    compiled = compiler.compile_network(graph, "loihi2-sim", steps=32, inputs="intensities")
 
 They are loaded when first used, so that importing the package needs neither PyTorch nor Lava.
 """
@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import Any
 
 _FUNCTIONS = {
+    "compile_network": "compiler.frontends.compile_source",
     "from_snntorch": "compiler.frontends.snntorch_networks",
     "from_norse": "compiler.frontends.norse_networks",
+    "from_nir": "compiler.frontends.nir",
     "from_torch": "compiler.frontends.torch_networks",
 }
 

@@ -18,7 +18,7 @@ from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_o
 from compiler import energy as costs
 from compiler.backends.simulator import infer, simulate
 from compiler.bundle import read_bundle
-from compiler.events import neurobench
+from compiler.events import messages_sent, neurobench
 from compiler.passes.place import place
 from compiler.program import Program
 
@@ -113,12 +113,9 @@ def energy(
     positions = experiment_of(program).data.positions
     seen = images_of(program, data)
     stimulus = gaze(program, seen, images * positions, seed)
+    counts, forward = infer(program, stimulus)
     # without plastic synapses there is nothing to learn, and no such line
-    events = (
-        simulate(program, stimulus).events
-        if program.plastic
-        else infer(program, stimulus, keep=())[1]
-    )
+    events = simulate(program, stimulus).events if program.plastic else forward
     names = tuple(n.strip() for n in compare.split(",")) if compare not in (None, "all") else None
     comparison = None
     if compare is not None:
@@ -137,7 +134,7 @@ def energy(
         if reach is None
         else learn_until(program, seen, reach, seed, names, readout_images, report),
         here=measure_here(program, stimulus, images),
-        metrics=neurobench(program, events),
+        metrics=neurobench(program, forward, messages_sent(program, stimulus, counts), events),
     )
 
 

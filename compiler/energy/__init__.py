@@ -4,7 +4,7 @@ A run's events become a `Ledger`, a machine's file its `Coefficients`; each figu
 carries its draws. `estimate` gives four lines for one machine (neuron cores dynamic, neuron cores
 static, management and input/output, total), inference apart from learning; `compare` the same
 network and images on several machines; `measure` what the CPU or GPU at hand draws;
-`against_published` how the coefficients stand beside measurements on silicon.
+`compiler.energy.silicon` how estimates stand beside measurements on silicon.
 """
 
 from compiler.energy.band import Band, Line, NotPublished, Within
@@ -15,11 +15,9 @@ from compiler.energy.estimate import Estimate, Item, Lines, estimate
 from compiler.energy.ledger import Ledger, ledgers
 from compiler.energy.measured import Measured, measure
 from compiler.energy.meters import NotMeasured, open_nvml, open_rapl
-from compiler.energy.validation import Check, against_published
 
 __all__ = [
     "Band",
-    "Check",
     "Coefficients",
     "Comparison",
     "Estimate",
@@ -31,7 +29,6 @@ __all__ = [
     "NotMeasured",
     "NotPublished",
     "Within",
-    "against_published",
     "compare",
     "conclude",
     "estimate",

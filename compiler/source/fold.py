@@ -37,8 +37,8 @@ def _after(graph: Graph, name: str, scale: Scale) -> Graph | None:
         return None
     axes = node.axes if isinstance(node, Convolution) else 0
     channels = node.weight.shape[0]
-    factor = _by_channel(scale.scale, channels, axes)
-    offset = _by_channel(scale.offset, channels, axes)
+    factor = by_channel(scale.scale, channels, axes)
+    offset = by_channel(scale.offset, channels, axes)
     if factor is None or offset is None:
         return None
     bias = factor * (0 if node.bias is None else node.bias) + offset
@@ -66,7 +66,7 @@ def _before(graph: Graph, name: str, scale: Scale) -> Graph | None:
         if isinstance(node, Convolution) and node.groups != 1 and scale.scale.size != 1:
             return None
         axes = node.axes if isinstance(node, Convolution) else 0
-        factor = _by_channel(scale.scale, node.weight.shape[1], axes)
+        factor = by_channel(scale.scale, node.weight.shape[1], axes)
         if factor is None:
             return None
         weight = node.weight * factor.reshape(1, -1, *(1,) * axes)
@@ -88,10 +88,11 @@ def _without(graph: Graph, name: str, changed: dict[str, Node], edges: tuple[Edg
     return replace(graph, nodes=nodes, edges=edges, notes=notes)
 
 
-def _by_channel(array: np.ndarray, channels: int, axes: int) -> np.ndarray | None:
+def by_channel(array: np.ndarray, channels: int, axes: int) -> np.ndarray | None:
     """The array as (channels,), where it says the same at each position; else None."""
     if array.size == 1:
         return np.full(channels, float(array.ravel()[0]))
-    if array.ndim == axes + 1 and array.shape == (channels, *(1,) * axes):
-        return array.reshape(channels)
+    if array.ndim == axes + 1 and array.shape[0] == channels:
+        flat = array.reshape(channels, -1)
+        return flat[:, 0] if (flat == flat[:, :1]).all() else None
     return None
