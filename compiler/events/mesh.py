@@ -111,7 +111,7 @@ def _packets(flows: list[_Flow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             (flow.inference + flow.learning, everything),
         ):
             packets = messages * share * flow.reach
-            np.maximum.at(most, (slice(None), ends), packets)
+            np.maximum.at(most.T, ends, packets.T)
     return np.array([s.core for s in sources]), cores, np.stack([forward, everything - forward])
 
 
