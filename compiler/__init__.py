@@ -20,6 +20,8 @@ _FUNCTIONS = {
     "from_nir": "compiler.frontends.nir",
     "from_onnx": "compiler.frontends.onnx",
     "from_torch": "compiler.frontends.torch_networks",
+    "to_nir": "compiler.exports.nir",
+    "write_nir": "compiler.exports.nir",
     "rate_coded": "compiler.frontends.rate_coding",
     "stimulus": "compiler.frontends.compile_source",
 }
