@@ -53,9 +53,14 @@ class NirExport:
     notes: tuple[str, ...] = field(default=())
 
 
-def write_nir(path: str | os.PathLike[str], graph: Graph, dt: float | None = None) -> NirExport:
-    """Write a graph as a .nir file, whole or not at all; errors as those of `to_nir`."""
-    made = to_nir(graph, dt)
+def write_nir(
+    path: str | os.PathLike[str],
+    graph: Graph,
+    dt: float | None = None,
+    metadata: dict[str, str] | None = None,
+) -> NirExport:
+    """Write a graph as a .nir file, whole or not at all; arguments and errors as of `to_nir`."""
+    made = to_nir(graph, dt, metadata)
     content = BytesIO()
     nir.write(content, made.graph)
     write_whole(Path(path), lambda file: file.write(content.getbuffer()))
