@@ -23,8 +23,7 @@ from compiler.bundle import VERSION
 
 COMMANDS = (
     "train", "probe", "reproduce", "check", "compile", "run", "adapt", "verify", "emit", "export",
-    "energy",
-    "energy-check", "targets", "doctor",
+    "energy", "energy-check", "targets", "doctor",
 )  # fmt: skip
 VERIFY_KEYS = {
     "equal", "mismatches", "fixations", "time_steps", "weights_compared", "first_difference",
