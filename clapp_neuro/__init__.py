@@ -19,6 +19,7 @@ _VERBS = {
     "train": "clapp_neuro.training.run",
     "probe": "clapp_neuro.readout",
     "reproduce": "clapp_neuro.reproduce.run",
+    "check": "clapp_neuro.verbs.check",
     "compile": "clapp_neuro.verbs.compile",
     "run": "clapp_neuro.verbs.run",
     "adapt": "clapp_neuro.verbs.adapt",

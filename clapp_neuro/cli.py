@@ -18,6 +18,7 @@ COMMANDS = (
     "train",
     "reproduce",
     "probe",
+    "check",
     "compile",
     "run",
     "adapt",

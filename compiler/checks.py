@@ -82,8 +82,30 @@ def check(
     return farthest_first([*found, *sizes])
 
 
-def refuse(violations: tuple[Violation, ...], target: str, *also: str) -> None:
-    """InputError that lists all violations, and `also` as last lines; returns where none is."""
+class LimitError(InputError):
+    """A network that a target cannot hold: all `violations`, and what `also` is wrong.
+
+    `suggested` are sentences about what was assumed and what would fit.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        violations: tuple[Violation, ...],
+        also: str,
+        suggested: tuple[str, ...],
+    ) -> None:
+        super().__init__(text)
+        self.violations, self.also, self.suggested = violations, also, suggested
+
+
+def refuse(
+    violations: tuple[Violation, ...],
+    target: str,
+    also: str = "",
+    suggested: tuple[str, ...] = (),
+) -> None:
+    """LimitError that lists all violations, `also` and `suggested`; returns where none is."""
     if not violations:
         return
     missing = len({v.limit for v in violations if v.unit == "capability"})
@@ -95,7 +117,8 @@ def refuse(violations: tuple[Violation, ...], target: str, *also: str) -> None:
         counts.append(f"{exceeded} {'limit' if exceeded == 1 else 'limits'} exceeded")
     lines = [f"the network does not fit {target}, {' and '.join(counts)}:"]
     lines += [f"  {v}" for v in violations]
-    raise InputError("\n".join([*lines, *(f"  {line}" for line in also)]))
+    lines += [f"  {line}" for line in (also, *suggested) if line]
+    raise LimitError("\n".join(lines), violations, also, suggested)
 
 
 def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:
@@ -104,7 +127,10 @@ def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -
     able = []
     for name in machine_names():
         other = load_machine(name)
-        if isinstance(other, NeuromorphicMachine) and getattr(other.capabilities, key).value:
+        if not isinstance(other, NeuromorphicMachine):
+            continue
+        # without lists of synapses a machine takes no program with inputs, whatever else it can do
+        if getattr(other.capabilities, key).value and other.capabilities.axon_lists.value:
             able += [f"{name}-{backend}" for backend in other.backends]
     where = f"compile for {' or '.join(able)}" if able else "no target that ships has it"
     return Violation(node, limit, 1, 0, "capability", where)

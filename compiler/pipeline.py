@@ -58,12 +58,13 @@ def compile_network(
     try:
         program, notes = _lowered(network, target, seed, averaged, consolidation)
     except InputError as error:
-        refuse(check(network, target), target.name, str(error))
+        refuse(check(network, target), target.name, also=str(error))
         raise
     placed = place_what_fits(program, target)
     violations = check(program, target, placed)
     if violations:
-        refuse(violations, target.name, *suggestions(program, target.machine, violations))
+        suggested = suggestions(program, target.machine, violations)
+        refuse(violations, target.name, suggested=suggested)
     return Compiled(program, placed[0], notes)
 
 

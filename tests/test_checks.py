@@ -147,7 +147,7 @@ def test_the_headline_counts_limits_and_capabilities_apart():
 def test_a_refusal_that_stops_the_lowering_too_says_both():
     violation = check(compiled(), loihi2_with(weight_bits=4))[0]
     with pytest.raises(InputError, match="1 limit exceeded") as caught:
-        refuse((violation,), "mine", "it cannot be lowered")
+        refuse((violation,), "mine", also="it cannot be lowered")
     assert str(caught.value).endswith("\n  it cannot be lowered")
 
 
