@@ -31,6 +31,7 @@ from compiler.ir import (
     Term,
 )
 from compiler.passes.consolidation import CARRY, Consolidation
+from compiler.passes.learning_warnings import stalls, wanders
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
@@ -42,6 +43,7 @@ from compiler.passes.units import (
     post_scale,
     pre_unit,
     term_bound,
+    term_expected,
     term_peak,
     term_seen,
     term_unit,
@@ -226,9 +228,13 @@ def _lower_rule(
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
             f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
-            f"smallest step {smallest:.2g} of a weight unit"
+            f"smallest step {smallest:.2g} of a weight unit, largest expected y "
+            f"{_expected(quantized, projection, term, exact) * granularity:.2g} of {TRACE_MAX}"
         )
         notes.append(Note("learning", projection.name, text, error))
+        steps = _expected(quantized, projection, term, exact)
+        notes += stalls(projection.name, str(term), steps, granularity)
+    notes += wanders(projection.name, quantized.integers[projection.name].weights, consolidation)
     if any(in_turn(p) for p in quantized.network.projections):
         return _carried_elsewhere(exponent, register, in_turn(projection)), values, fine
     return consolidation.rule(exponent, register, plan.carry_exponent), values, fine
@@ -257,6 +263,11 @@ def _finest(gains: list[float], peaks: list[float]) -> int:
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     room = TRACE_MAX * 2.0 ** (PAIR_EXPONENTS[-1] - PRODUCT_SHIFT)
     return next((f for f in range(FINEST, 0, -1) if largest * 2**f <= room), 0)
+
+
+def _expected(quantized: Quantized, projection: Projection, term: Term, exact: float) -> float:
+    """The largest expected post value of a term, in steps of its granularity."""
+    return abs(exact) * term_expected(quantized, projection.target, term)
 
 
 def _require_known(term: Term, projection: Projection) -> None:
