@@ -17,8 +17,9 @@ from varied_maps import driven_by_spikes
 from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map
 from compiler.ir import PRE_QUANTITIES, Network, Quantity
+from compiler.passes.consolidation import KINDS, Consolidation
 from compiler.pipeline import compile_network
-from compiler.products import carries
+from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import fault
 from compiler.targets import load_target
@@ -27,6 +28,7 @@ from fuzz.drawn import SEEDS, Draw
 
 TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]
+CONSOLIDATIONS = st.sampled_from([None, None, *(Consolidation(kind) for kind in KINDS)])
 
 
 @st.composite
@@ -40,7 +42,11 @@ def programs(
     network: Network = draw(sources)
     try:
         averaged = draw(st.sampled_from([0, 1, 2, 3]))
-        program = compile_network(network, TARGET, draw(SEEDS), averaged=averaged).program
+        copied = any(p.rule and p.connection is Connection.CONVOLUTION for p in network.projections)
+        how = None if copied else draw(CONSOLIDATIONS)  # copies learn in tags that are carried
+        program = compile_network(
+            network, TARGET, draw(SEEDS), averaged=averaged, consolidation=how
+        ).program
     except InputError as error:
         refused(str(error))
         return None
@@ -58,7 +64,7 @@ def carrying_often(draw: Draw, program: Program) -> Program:
     every = draw(st.integers(whole, max(whole, 9)))
 
     def often(s: Synapses) -> Synapses:
-        if s.rule is None or not carries(s.rule):
+        if s.rule is None or not (carries(s.rule) or transfers(s.rule)):
             return s
         old = f"u{s.rule.carry_exponent}"
         products = (
