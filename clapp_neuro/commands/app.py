@@ -51,4 +51,12 @@ Json = Annotated[
 Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
 Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
 Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
+Dt = Annotated[float | None, typer.Option("--dt", help="NIR: seconds that a time step stands for")]
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", help="NIR: time steps a sample (default: the file's, or 32)"),
+]
+Inputs = Annotated[
+    str | None, typer.Option("--inputs", help="NIR: spikes (default), intensities or graded")
+]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]

@@ -16,7 +16,7 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, machine_of
 from compiler import energy as costs
 from compiler.backends.simulator import infer, simulate
 from compiler.bundle import read_bundle
-from compiler.events import neurobench
+from compiler.events import messages_sent, neurobench
 from compiler.passes.place import place
 from compiler.program import Program
 from compiler.trace import Stimulus
@@ -65,12 +65,9 @@ def energy(
     positions = experiment_of(program).data.positions
     seen = images_of(program, data)
     stimulus = gaze(program, seen, images * positions, seed)
+    counts, forward = infer(program, stimulus)
     # without plastic synapses there is nothing to learn, and no such line
-    events = (
-        simulate(program, stimulus).events
-        if program.plastic
-        else infer(program, stimulus, keep=())[1]
-    )
+    events = simulate(program, stimulus).events if program.plastic else forward
     estimate = costs.estimate(
         events, place(program, machine), machine, fixations_per_image=positions
     )
@@ -81,7 +78,8 @@ def energy(
             events, program, names, fixations_per_image=positions, reference=machine.name
         )
     measured = costs.measure_cpu(lambda: _float_forward(program, stimulus))
-    metrics = neurobench(program, events)
+    sent = messages_sent(program, stimulus, counts)
+    metrics = neurobench(program, forward, sent, events)
     return EnergyResult(seen.source, images, estimate, comparison, measured, metrics)
 
 

@@ -2,7 +2,7 @@
 
 `estimate` gives four lines for one machine (neuron cores dynamic, neuron cores static, management
 and input/output, total), inference apart from learning; `compare` the same network and images on
-several machines; `measure_cpu` what the CPU at hand draws; `against_published` how the coefficients
+several machines; `measure_cpu` what the CPU at hand draws; `compiler.energy.silicon` how estimates
 stand beside measurements on silicon. A run's events become a `Ledger`, the machine's file
 `Coefficients`; each figure is a `Band` that carries its draws.
 """
@@ -13,11 +13,9 @@ from compiler.energy.compare import Comparison, compare
 from compiler.energy.estimate import Estimate, Item, Lines, estimate
 from compiler.energy.ledger import Ledger, ledgers
 from compiler.energy.rapl import Measured, NotMeasured, measure_cpu
-from compiler.energy.validation import Check, against_published
 
 __all__ = [
     "Band",
-    "Check",
     "Coefficients",
     "Comparison",
     "Estimate",
@@ -29,7 +27,6 @@ __all__ = [
     "NotMeasured",
     "NotPublished",
     "Within",
-    "against_published",
     "compare",
     "estimate",
     "ledgers",

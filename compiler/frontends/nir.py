@@ -127,7 +127,7 @@ class _Reading:
     def graph(self, version: str) -> Graph:
         """The graph; InputError with everything that is not taken."""
         read, violations = self._nodes()
-        refuse(f"'{self.path}'", tuple(violations))
+        self._refuse(*violations)
         nodes = {name: found.node for name, found in read.items() if found.node is not None}
         edges = self._edges(set(nodes))
         edges = tuple(_cut(nodes, edges))
@@ -140,8 +140,12 @@ class _Reading:
             int(steps) if steps is not None and np.size(steps) == 1 and steps > 0 else None,
             {"source": f"'{self.path}'", "version.nir": version, "dt": f"{self.dt:g}"},
         )
-        refuse(f"'{self.path}'", tuple(self._shapes(graph, read)))
+        self._refuse(*self._shapes(graph, read))
         return fold_scales(graph)
+
+    def _refuse(self, *violations: Violation) -> None:
+        kinds = {name: str(table.get("type")) for name, table in self.tables.items()}
+        refuse(f"'{self.path}'", violations, kinds)
 
     def _nodes(self) -> tuple[dict[str, NirNode], list[Violation]]:
         read: dict[str, NirNode] = {}
@@ -240,7 +244,7 @@ class _Reading:
                 try:
                     nodes[name] = found.finish(before)
                 except UnfitError as error:
-                    refuse(f"'{self.path}'", (Violation(name, error.what, error.remedy),))
+                    self._refuse(Violation(name, error.what, error.remedy))
         return nodes
 
     def _shapes(self, graph: Graph, read: dict[str, NirNode]) -> Iterator[Violation]:
