@@ -5,8 +5,9 @@ hold nothing but facts: a placed network, and the machine's coefficients.
 
 Facts about it that the files rely on, found by running it: tiles of a mesh of width W and height H
 are numbered column by column; a message that is sent in a step is processed in the same step, and
-its current reaches the soma in the next; a soma without a current and with a potential of zero is
-accessed only, any other is updated; inputs are somata of a model of their own, one neuron each.
+its current reaches the soma in the next; a soma that no message has reached, with a potential of
+zero, is accessed only, any other is updated; inputs are somata of a model of their own, one neuron
+each; a population's neurons name the unit that their synapses use.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from compiler.events.count import form_of
 from compiler.passes.placement import Placement
 from compiler.program import Program, Soma
 
-INSTALL = "python -m pip install 'clapp-neuro[energy-check]'   # or: make energy-check"
+INSTALL = "python -m pip install 'sanafe>=2.2'   # or, in a clone: make setup"
 HOST_CORE = 4  # of the first tile, beside its four: where inputs come from
 RUN = """
 import json, sys, sanafe
@@ -76,7 +79,7 @@ def run(
 ) -> SanaFe:
     """Runs the placed program for so many steps; `inputs` are trains bool (steps, N).
 
-    All-to-all projections between populations of one chip, somata without leak or bias only.
+    One all-to-all projection onto each population, all on one chip; somata without leak or bias.
     """
     (folder / "machine.yaml").write_text(json.dumps(_machine(costs, program, mesh)))
     (folder / "network.yaml").write_text(_network(program, placement, inputs, mesh))
@@ -169,11 +172,17 @@ def _host(costs: Costs, program: Program) -> dict:
 
 def _core(name: str, somata: list[dict], out: dict, costs: Costs) -> dict:
     e, t = costs.energy, costs.time
-    synapse = {
-        "model": "current_based",
-        "energy_process_spike": e["synaptic_operation_dense"],
-        "latency_process_spike": t["synaptic_operation_dense"],
-    }
+    synapses = [
+        {
+            "name": form,
+            "attributes": {
+                "model": "current_based",
+                "energy_process_spike": e[f"synaptic_operation_{form}"],
+                "latency_process_spike": t[f"synaptic_operation_{form}"],
+            },
+        }
+        for form in ("dense", "sparse")
+    ]
     axon = {"energy_message_in": e["axon_in"], "latency_message_in": t["axon_in"]}
     dendrite = {"model": "accumulator", "energy_update": 0.0, "latency_update": 0.0}
     return {
@@ -184,7 +193,7 @@ def _core(name: str, somata: list[dict], out: dict, costs: Costs) -> dict:
             "max_neurons_supported": 4096,
         },
         "axon_in": [{"name": "axon_in", "attributes": axon}],
-        "synapse": [{"name": "synapse", "attributes": synapse}],
+        "synapse": synapses,
         "dendrite": [{"name": "dendrite", "attributes": dendrite}],
         "soma": somata,
         "axon_out": [{"name": "axon_out", "attributes": out}],
@@ -198,7 +207,9 @@ def _network(
     mapped = []
     unit = 0
     for p in program.populations:
-        lines += [f"    - name: {p.name}", "      attributes: [log_spikes: true]", "      neurons:"]
+        forms = "".join(f", synapse_hw_name: {form_of(s)}" for s in program.arriving[p.name])
+        lines += [f"    - name: {p.name}", f"      attributes: [log_spikes: true{forms}]"]
+        lines.append("      neurons:")
         if p.soma is None:
             for j in range(p.size):
                 train = [int(x) for x in inputs[p.name][:, j]]
@@ -209,8 +220,11 @@ def _network(
         assert isinstance(p.soma, Soma)
         soma = f"{{threshold: {p.soma.threshold}, reset_mode: soft, leak_decay: 1.0}}"
         lines += [f"        - {j}: [soma: {soma}]" for j in range(p.size)]
+    placed: Counter[int] = Counter()
     for core in placement.cores:
-        tile, offset = _spot(core.index, mesh)
+        tile = core.column * mesh[1] + core.row
+        offset = placed[tile]
+        placed[tile] += 1
         for part in core.slices:
             first = part.first_channel
             for j in range(first, first + part.channels):
@@ -218,15 +232,8 @@ def _network(
     lines.append("  edges:")
     for s in program.synapses:
         shift = program.population(s.target).soma.input_shift  # type: ignore[union-attr]
-        for i, j in np.argwhere(s.weights.T != 0):
+        dense = form_of(s) == "dense"
+        for i, j in np.argwhere((s.weights.T != 0) | dense):
             weight = int(s.weights[j, i]) << shift
             lines.append(f"    - {s.source}.{i} -> {s.target}.{j}: [weight: {weight}]")
     return "\n".join([*lines, "mappings:", *mapped, ""])
-
-
-def _spot(core: int, mesh: tuple[int, int]) -> tuple[int, int]:
-    """(tile, core in it); cores fill tiles row by row, SANA-FE numbers them column by column."""
-    width, height = mesh
-    router, offset = divmod(core, 4)
-    row, column = divmod(router, width)
-    return column * height + row, offset

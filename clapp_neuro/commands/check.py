@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Dt, Inputs, Json, Steps, command
+from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, command
 from clapp_neuro.show import dump, lines, table
 from clapp_neuro.verbs.source import Reading
 
 
 @command("clapp-neuro check model.nir --target loihi2-sim --dt 1e-3")
 def check(
-    model: Annotated[Path, typer.Argument(help="any file: a checkpoint, a NIR graph, …")],
+    model: Annotated[Path, typer.Argument(help="any file: a checkpoint, a NIR or ONNX file, …")],
     target: Annotated[
         str | None, typer.Option(help="machine-backend, or a machine file (default: none)")
     ] = None,
@@ -24,11 +24,12 @@ def check(
     dt: Dt = None,
     steps: Steps = None,
     inputs: Inputs = None,
+    calibration: Calibration = None,
     json: Json = None,
 ) -> None:
     """Say what of a model is supported, which limits it breaks, and what would mend it."""
     result = clapp_neuro.check(
-        model, target, static=static, reading=Reading(dt=dt, steps=steps, inputs=inputs)
+        model, target, static=static, reading=Reading(dt, steps, inputs, calibration)
     )
     dump(json, result)
     rows = [

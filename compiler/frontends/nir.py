@@ -23,7 +23,8 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.frontends.nir_file import Table, read_tables
-from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode, UnfitError
+from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Edge, Graph, Input, Neuron, Node, Reset
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, infer_shapes, ordered, refuse
@@ -172,7 +173,7 @@ class _Reading:
             if found.needs <= given.keys() <= names:
                 try:
                     read[name] = found.read(given, self.dt)
-                except UnfitError as error:
+                except UnsupportedError as error:
                     violations.append(Violation(name, error.what, error.remedy))
                 else:
                     self._own(name, table, read, violations)
@@ -243,7 +244,7 @@ class _Reading:
             if before is not None:
                 try:
                     nodes[name] = found.finish(before)
-                except UnfitError as error:
+                except UnsupportedError as error:
                     self._refuse(Violation(name, error.what, error.remedy))
         return nodes
 

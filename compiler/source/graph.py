@@ -277,5 +277,8 @@ def _of_convolution(name: str, node: Convolution) -> Iterator[Violation]:
         )
     if min((*node.stride, *node.dilation, *node.weight.shape), default=1) < 1:
         yield Violation(name, "stride, dilation or kernel is below 1", "give at least 1")
+    if {len(node.stride), len(node.dilation), len(node.padding)} != {node.axes}:
+        remedy = f"give {node.axes} numbers for each"
+        yield Violation(name, "stride, padding or dilation has other axes than weight", remedy)
     if any(p < 0 for pair in node.padding for p in pair):
         yield Violation(name, "padding is negative", "give 0 or more")
