@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clapp_neuro.errors import InputError
 from compiler.backends.tensor import rounding, somata
 from compiler.backends.tensor.counters import Counters
 from compiler.backends.tensor.exact import number_type
@@ -42,8 +41,6 @@ class Machine:
         logs: bool = False,
     ) -> None:
         self.programs, self.program = programs, programs[0]
-        if learn:
-            _require_executed(self.program)
         self.device, self.learn, self.rows, self.logs = device, learn, rows, logs
         self.steps = self.program.timetable.steps
         self.by_step = learn and any(_at_any_step(s) for s in self.program.synapses)
@@ -177,13 +174,3 @@ def _is_mean(population: ProgramPopulation) -> bool:
 def on_device(values: np.ndarray, device: torch.device | str) -> Tensor:
     """A copy on the device."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(device)
-
-
-def _require_executed(program: Program) -> None:
-    """InputError where kernels learn in turn."""
-    in_turn = [s.name for s in program.synapses if s.in_turn]
-    if in_turn:
-        raise InputError(
-            f"projection {in_turn[0]} learns from one position after the other, which the engine "
-            "on tensors does not know; run this network on the simulator"
-        )
