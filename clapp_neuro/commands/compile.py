@@ -52,8 +52,13 @@ def compile(
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)
-    header, *rows = result.compiled.placement.rows()
+    placement = result.compiled.placement
+    header, *rows = placement.rows()
     table(header, rows)
+    lines(
+        f"a message of every neuron to each core that hears it: {placement.hops:,} hops on the "
+        f"mesh, {placement.hops_in_a_row:,} if the cores lay in a row"
+    )
     if result.examples:
         y, draws = result.examples[0].label, result.examples[0].draws
         lines(f"worked example: two fixations, y = {y:+d}, mean of {draws} seeds of rounding")
