@@ -140,7 +140,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def _estimates(workload: Workload, name: str) -> Estimates:
-    """On a processor, of the dense network."""
+    """One for each end of the rates' ranges; on a processor, of the dense network."""
     machine, program = load_machine(name), workload.program
     if isinstance(machine, NeuromorphicMachine):
         placement = place(program, machine)
