@@ -34,6 +34,10 @@ def compile(
     steps: Steps = None,
     inputs: Inputs = None,
     calibration: Calibration = None,
+    percentile: Annotated[
+        float,
+        typer.Option(help="of weights, which the largest integer stands for; 100: the largest"),
+    ] = 100.0,
     json: Json = None,
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
@@ -47,6 +51,7 @@ def compile(
         average_every=average_every,
         consolidation=consolidation,
         consolidate_every=consolidate_every,
+        percentile=percentile,
         reading=Reading(dt, steps, inputs, calibration),
     )
     dump(json, result)
