@@ -118,6 +118,46 @@ def test_a_network_of_slow_synapses_still_spikes(tmp_path: Path) -> None:
     assert abs(found.sum() - wanted.sum()) < 0.1 * wanted.sum()
 
 
+def test_kernels_keep_their_orientation_and_channels_their_order() -> None:
+    conv, dense = nn.Conv2d(2, 3, 3, padding=1, bias=False), nn.Linear(27, 5, bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(torch.arange(54.0).view(3, 2, 3, 3) - 27)
+        dense.weight.copy_(torch.arange(135.0).view(5, 27) % 127 - 60)
+    net = nn.Sequential(conv, nn.Flatten(), dense, hidden("Leaky", threshold=900.5))
+    graph = compiler.from_snntorch(net, torch.rand(1, 2, 3, 3))
+    x = np.zeros((2, 18, 2, 3, 3))
+    x[0, np.arange(18)] = np.eye(18).reshape(18, 2, 3, 3)  # each position of each channel alone
+    found, wanted = run(graph, x)
+    assert 0 < wanted.sum() < wanted.size
+    assert np.mean(found != wanted) < 0.02
+    only = nn.Sequential(conv, hidden("Leaky", threshold=10.5))
+    found, wanted = run(compiler.from_snntorch(only, torch.rand(1, 2, 3, 3)), x)
+    assert np.array_equal(found, wanted)  # whole numbers of at most 7 bits lose nothing
+
+
+def test_weights_that_are_all_zero() -> None:
+    net = nn.Sequential(nn.Linear(3, 4, bias=False), hidden("Leaky"))
+    with torch.no_grad():
+        net[0].weight.zero_()
+    found, _ = run(graph := compiler.from_snntorch(net, torch.rand(1, 3)), spikes(graph))
+    assert not found.any()
+
+
+def test_a_small_classifier_keeps_its_classes() -> None:
+    torch.manual_seed(10)
+    net = nn.Sequential(
+        nn.Linear(4, 8), hidden("Synaptic", alpha=0.5, threshold=0.5),
+        nn.Linear(8, 3), hidden("Leaky", threshold=0.5),
+    )  # fmt: skip
+    graph = compiler.from_snntorch(net, torch.rand(1, 4))
+    found, wanted = run(graph, spikes(graph, 30))
+    counts, expected = found.sum(0), wanted.sum(0)
+    clear = np.sort(expected, 1)[:, -1] > np.sort(expected, 1)[:, -2]
+    assert clear.sum() >= 10
+    assert np.mean(counts.argmax(1)[clear] == expected.argmax(1)[clear]) >= 0.9
+    assert np.abs(counts - expected).max() <= 2
+
+
 def test_the_whole_path_of_a_nir_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(7)
     net = nn.Sequential(nn.Linear(6, 8), hidden("Leaky", threshold=0.4))
