@@ -21,7 +21,6 @@ COMMANDS = (
     "check",
     "compile",
     "run",
-    "answer",
     "adapt",
     "verify",
     "emit",
