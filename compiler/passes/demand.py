@@ -24,7 +24,7 @@ from compiler.ir import Connection, Map
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma
 from compiler.targets import Limits, NeuromorphicMachine
-from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,12 @@ class Incoming:
     @property
     def channelwise(self) -> bool:
         """Whether it stays within a channel."""
-        return self.connection in CHANNELWISE
+        return self.connection in WITHIN_CHANNELS
 
     def shares(self, machine_does: bool) -> bool:
         """Whether a core stores its kernels once, where the machine can."""
-        return machine_does and self.along is not None and self.connection is not Connection.UNTIED
+        own = (Connection.UNTIED, Connection.ONE_TO_ONE)
+        return machine_does and self.along is not None and self.connection not in own
 
     def axon_fan_in(self, shared: bool) -> int:
         """Axons that end on a neuron; where kernels are shared, one brings all channels."""
@@ -215,7 +216,9 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: its projections, then its comparators."""
     sent = [
-        Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
+        Outgoing(
+            s.target, window(s.connection, s.weights.shape[-1]), s.connection in WITHIN_CHANNELS
+        )
         for s in program.leaving[population]
     ]
     gates = [g.name for g in program.gates if g.population == population]
@@ -246,14 +249,18 @@ def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> in
 def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each dendrite, post values, bias, both averages. A mean
-    has no membrane, and its counts fill a word each.
+    Membrane, both counts in one, one for each dendrite, post values, bias, both averages, the
+    synaptic current, and each parameter that is not the same for all. A mean has no membrane, and
+    its counts fill a word each.
     """
     population = program.population(name)
     compartments = {
         s.compartment for s in program.arriving[name] if s.compartment in COMPARTMENT_OF.values()
     }
-    biased = isinstance(population.soma, Soma) and bool(population.soma.bias)
     averages = 0 if population.averages is None else 2
-    own = int(bool(population.post_values)) + int(biased)
+    own = int(bool(population.post_values))
+    if isinstance(soma := population.soma, Soma):
+        own += int(bool(soma.bias)) + int(soma.current_decay is not None)
+        parameters = (soma.decay, soma.threshold, soma.current_decay)
+        own += sum(isinstance(values, tuple) for values in parameters)
     return 2 + len(compartments) + own + averages

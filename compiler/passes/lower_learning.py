@@ -57,7 +57,6 @@ from compiler.program import (
     Product,
     Program,
     ProgramPopulation,
-    Soma,
     SumOfProducts,
     Synapses,
 )
@@ -114,6 +113,7 @@ def lower_learning(
             averages=lower_averages(p, network.schedule.steps, notes),
             shape=p.shape,
             spikes=p.spikes,
+            sequence=p.sequence,
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
@@ -271,6 +271,7 @@ def _synapses(
         rule=rule,
         slots=slots,
         connection=projection.connection,
+        delay=projection.delay,
     )
 
 
@@ -280,9 +281,8 @@ def _listens(
     """The source's tau whose message is for the target, and what its payload was lifted by."""
     timetable = plan.timetable
     if projection.compartment is Compartment.SOMA:
-        soma = quantized.somas[projection.target]
-        latched = isinstance(soma, Soma) and soma.latched
-        return (0,) if latched else tuple(range(timetable.steps)), 0
+        graded = quantized.network.population(projection.source).graded
+        return (0,) if graded else tuple(range(timetable.steps)), 0
     if projection.carries not in PRE_QUANTITIES:
         return (spread_at(timetable.steps, plan.feedback)[projection.carries],), 0
     apical = projection.compartment is Compartment.APICAL

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.backends.simulator.arrivals import inhibited
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
+from compiler.backends.simulator.interpreter import show
 from compiler.backends.simulator.operations import Field
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.products import general
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import FixationTrace, Stimulus
@@ -17,11 +19,10 @@ from compiler.trace import FixationTrace, Stimulus
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
     machine = Machine(program, learn=learn)
-    intensities, labels = stimulus_arrays(program, stimulus)
-    inputs = machine.inputs
-    for f in range(len(intensities)):
-        machine.working.state[Field.COUNT, inputs] = intensities[f]
-        machine.working.signals[: labels.shape[1]] = labels[f]
+    shown = stimulus_arrays(program, machine.layout, stimulus)
+    for f in range(shown.fixations):
+        show(machine.working, shown.intensities[f], machine.inputs, shown.sequences[f])
+        machine.working.signals[: shown.labels.shape[1]] = shown.labels[f]
         yield _one_fixation(machine)
         machine.fixation += 1
 
