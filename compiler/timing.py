@@ -123,11 +123,9 @@ def delayed(s: Synapses, source: ProgramPopulation) -> bool:
 
 def _of_delay(program: Program, s: Synapses) -> Iterator[str]:
     """Nothing arrives before it was sent, and somata that wait for one another all are neurons."""
-    held, steps = held_back(program, s), program.timetable.steps
+    held = held_back(program, s)
     if held < 0:
         yield f"{s.name} brings spikes {-held} steps before they can arrive"
-    if held > steps:
-        yield f"{s.name} holds spikes back for {held} steps, longer than {steps} of presentation"
     low, high = program.population(s.target).level, program.population(s.source).level
     if low > high:
         return

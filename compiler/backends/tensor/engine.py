@@ -109,6 +109,9 @@ def require_whole_presentations(program: Program) -> None:
             f"projection {untied[0]}: each position has a kernel of its own, which the engine on "
             "tensors does not know; run this network on the simulator"
         )
+    other = next(beyond(program), None)
+    if other is not None:
+        raise InputError(f"{other}; run this network on the simulator")
     timed = [f"projection {s.name} learns at any time step" for s in program.synapses if general(s)]
     timed += [f"input {p.name} sends spikes" for p in program.populations if p.spikes]
     timed += [f"gate {g.name} rewards" for g in program.gates if g.classes]
@@ -117,6 +120,24 @@ def require_whole_presentations(program: Program) -> None:
             f"{timed[0]}: the engine on tensors goes through whole presentations; run this network "
             "on the simulator"
         )
+
+
+def beyond(program: Program) -> Iterator[str]:
+    """What of any neurons, recurrence and sequences this engine does not execute yet, in words."""
+    for p in program.populations:
+        soma = p.soma
+        alike = soma.plain is not None and len(soma.bias) in (0, p.map[0]) if soma else True
+        if isinstance(soma, Soma) and not alike:
+            yield f"population {p.name}: the engine on tensors has neurons that are all alike"
+        if p.sequence:
+            yield f"input {p.name}: the engine on tensors is given nothing step by step"
+    for s in program.synapses:
+        source, target = program.population(s.source), program.population(s.target)
+        soma = s.compartment is Compartment.SOMA and source.spiking
+        if s.connection is Connection.ONE_TO_ONE or s.delay or (soma and s.delay):
+            yield f"projection {s.name}: the engine on tensors has no recurrence and no delays"
+        if soma and (target.level - source.level != 1 or target.latched):
+            yield f"projection {s.name}: the engine on tensors has spikes of the level below only"
 
 
 def _require_alike(programs: Sequence[Program], stimuli: Sequence[Stimulus]) -> None:
