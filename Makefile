@@ -22,7 +22,7 @@ ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
 
-.PHONY: help setup demo test slow fuzz lint format bench clean distclean
+.PHONY: help setup demo test slow fuzz lint format bench on-chip clean distclean
 
 help:
 	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
@@ -32,6 +32,7 @@ help:
 	@echo 'make lint       linter, formatter check, type checker'
 	@echo 'make format     let the formatter rewrite the sources'
 	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
+	@echo 'make on-chip    learning on the chip beside float: docs/results/on_chip.md; goes on when repeated'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
 	@echo
@@ -62,6 +63,11 @@ lint: $(INSTALLED)
 
 format: $(INSTALLED)
 	@$(RUN) -m ruff format .
+
+# short: what two cores measure in about two hours; full: every seed, rate and way, about a day.
+SCALE := short
+on-chip: setup
+	@OMP_NUM_THREADS=1 $(RUN) benchmarks/on_chip --scale $(SCALE) --workers 2
 
 bench: setup
 	@$(RUN) benchmarks/engines.py

@@ -21,6 +21,7 @@ _VERBS = {
     "reproduce": "clapp_neuro.reproduce.run",
     "compile": "clapp_neuro.verbs.compile",
     "run": "clapp_neuro.verbs.run",
+    "adapt": "clapp_neuro.verbs.adapt",
     "verify": "clapp_neuro.verbs.verify",
     "emit": "clapp_neuro.verbs.emit",
     "energy": "clapp_neuro.verbs.energy",

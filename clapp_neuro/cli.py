@@ -20,6 +20,7 @@ COMMANDS = (
     "probe",
     "compile",
     "run",
+    "adapt",
     "verify",
     "emit",
     "energy",

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     PHOTOGRAPH_CROPS = 6
     NEGATIVES = 7
     READOUT = 8
+    DRIFT = 9
 
 
 def keyed_generator(seed: int, purpose: Purpose, counter: int) -> np.random.Generator:

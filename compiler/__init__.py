@@ -1,1 +1,33 @@
-"""Compiles networks that learn by local rules onto Loihi-style neuromorphic cores."""
+"""From a trained network to a program for a chip, and everything that is known about the program.
+
+    import compiler
+    graph = compiler.from_snntorch(net, sample)
+    compiled = compiler.compile_network(graph, "loihi2-sim", steps=32, inputs="intensities")
+
+They are loaded when first used, so that importing the package needs neither PyTorch nor Lava.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_FUNCTIONS = {
+    "compile_network": "compiler.frontends.compile_source",
+    "from_snntorch": "compiler.frontends.snntorch_networks",
+    "from_norse": "compiler.frontends.norse_networks",
+    "from_nir": "compiler.frontends.nir",
+    "from_torch": "compiler.frontends.torch_networks",
+}
+
+__all__ = sorted(_FUNCTIONS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FUNCTIONS:
+        raise AttributeError(f"module 'compiler' has no attribute '{name}'")
+    return getattr(import_module(_FUNCTIONS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

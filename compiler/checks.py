@@ -12,22 +12,26 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
+from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
-from compiler.passes.place import (
+from compiler.passes.place import place_what_fits
+from compiler.passes.usage import (
     AXONS_IN,
     AXONS_OUT,
     FAN_IN,
+    FORMATS,
+    INDEX,
+    KINDS,
     MEMORY,
     NEURONS,
     SMALLER_SOURCES,
     STATE,
-    place_what_fits,
+    THRESHOLDS,
 )
-from compiler.products import carries, decimations, has_tag, post_registers
+from compiler.products import decimations, has_tag, in_slots, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
-    Figure,
     Limits,
     NeuromorphicMachine,
     Target,
@@ -47,6 +51,10 @@ CORE_LIMITS = {
     AXONS_IN: ("axons into its core", "axons"),
     AXONS_OUT: ("axons out of {}", "axons"),
     FAN_IN: ("fan-in", "synapses"),
+    INDEX: ("index of a synapse", "bits"),
+    KINDS: ("kinds of neuron", "entries"),
+    THRESHOLDS: ("thresholds", "entries"),
+    FORMATS: ("formats of synapses on {}", "entries"),
 }
 
 
@@ -226,7 +234,7 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
             limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
             yield from _over(s.name, limit, k, figure, "log2 steps", remedy)
             # A carry comes every 2^k steps and must fall on the same step of each fixation.
-            if carries(s.rule) and 2**k % period:
+            if in_slots(s) and 2**k % period:
                 remedy = "choose a period that is a power of two and at most 2^k"
                 limit = f"2^{k} steps between carries modulo the period of a fixation,"
                 yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)

@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 Grade = Literal["A", "B", "C"]
+SECTIONS = {"energy": "J", "power": "W", "time": "s"}
+"""Sections of coefficients, and their unit."""
 
 
 class Part(BaseModel):
@@ -38,6 +40,37 @@ class Figure(Part):
         return self
 
 
+class Measure(Figure):
+    """A coefficient, and the conditions under which it holds: voltage, process, load.
+
+    `factor` names one of the machine's factors that multiplies it, as it does others: an error
+    that they share, such as that of the fit which gave them all.
+    """
+
+    conditions: str
+    factor: str | None = None
+
+
+class Derived(Part):
+    """A coefficient of which nothing is published: `like` another one, times a named factor.
+
+    `like` is machine.section.name of a machine that ships, or of this one.
+    """
+
+    like: str
+    factor: str
+    source: str
+    conditions: str
+
+    @field_validator("like")
+    @classmethod
+    def _path(cls, path: str) -> str:
+        parts = path.split(".")
+        if len(parts) != 3 or parts[1] not in SECTIONS:
+            raise ValueError(f"'{path}' is no coefficient, give machine.energy.name (power, time)")
+        return path
+
+
 class Missing(Part):
     """A figure that nobody published; `missing` says so in words. Never read as zero."""
 
@@ -50,7 +83,7 @@ class Included(Part):
     included_in: str
 
 
-Coefficient = Figure | Missing | Included
+Coefficient = Measure | Derived | Missing | Included
 
 
 class Capability(Part):

@@ -14,12 +14,15 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from clapp_neuro.errors import InputError, nearest, unknown
+from compiler.figures import SECTIONS
 
 EXAMPLE = "compare with hw_configs/loihi2.json"
 # Steps of pydantic's paths that stand for no key of the file: which kind or form it tried.
-FORMS = ("neuromorphic", "conventional", "Figure", "Missing", "Included")
-FIGURES = ("limits", "capabilities", "energy", "power", "time", "routing")
+FORMS = ("neuromorphic", "conventional", "Figure", "Measure", "Derived", "Missing", "Included")
+FIGURES = ("limits", "capabilities", "factors", "energy", "power", "time", "routing")
 """Sections that hold figures."""
+TEXTS = {"source": "sources", "conditions": "conditions"}
+"""What figures say by a key, and the table of the file that has the full text."""
 Data = dict[str, Any]
 
 
@@ -44,7 +47,7 @@ def whole_description(
     chain: list[Data] = []
     seen: list[str] = []
     while True:
-        chain.append(_with_full_sources(data))
+        chain.append(_with_full_texts(data))
         base = data.get("extends")
         if base is None:
             break
@@ -82,21 +85,26 @@ def _extended(base: Data, over: Data, where: str) -> Data:
         given = over.get(section, {})
         if section in base and isinstance(given, dict):
             figures = {
-                key: _overridden(base[section].get(key), value, where)
+                key: _overridden(base[section].get(key), value, where, SECTIONS.get(section))
                 for key, value in given.items()
             }
             described[section] = {**base[section], **figures}
     return described
 
 
-def _overridden(base: Any, value: Any, where: str) -> Any:
-    """A figure of the base with another value or other parts; grade C unless the file says."""
+def _overridden(base: Any, value: Any, where: str, unit: str | None) -> Any:
+    """A figure of the base with another value or other parts; grade C unless the file says.
+
+    unit: of the section's coefficients, which have conditions, too; None: the base's own.
+    """
     parts = value if isinstance(value, dict) else {"value": value}
-    if not isinstance(base, dict) or "value" not in base or "value" not in parts:
+    if not isinstance(base, dict) or not base.keys() & {"value", "like"} or "value" not in parts:
         return {**base, **value} if isinstance(base, dict) and "low" in parts else value
     own: Data = {"grade": "C", "source": f"set in {where}"}
-    if not isinstance(base["value"], bool):
-        own |= {"low": parts["value"], "high": parts["value"], "unit": base.get("unit")}
+    if not isinstance(base.get("value"), bool):
+        own |= {"low": parts["value"], "high": parts["value"], "unit": unit or base.get("unit")}
+    if "conditions" in base:
+        own["conditions"] = f"set in {where}"
     return {**own, "public": base.get("public", True), **parts}
 
 
@@ -141,16 +149,17 @@ def _shown(fault: Any) -> str:
     return ""
 
 
-def _with_full_sources(data: Data) -> Data:
-    """Figures name their source by a key of `sources`; each gets the full text here."""
-    sources = data.get("sources", {})
+def _with_full_texts(data: Data) -> Data:
+    """Figures name source and conditions by keys of the file's tables; each gets the full text."""
+    tables = {key: data.get(table, {}) for key, table in TEXTS.items()}
 
     def expand(part: Any) -> Any:
         if not isinstance(part, dict):
             return part
         full = {key: expand(value) for key, value in part.items()}
-        if isinstance(sources, dict) and isinstance(full.get("source"), str):
-            full["source"] = sources.get(full["source"], full["source"])
+        for key, table in tables.items():
+            if isinstance(table, dict) and isinstance(full.get(key), str):
+                full[key] = table.get(full[key], full[key])
         return full
 
-    return {key: expand(value) for key, value in data.items() if key != "sources"}
+    return {key: expand(value) for key, value in data.items() if key not in TEXTS.values()}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
+from compiler.figures import Figure
 from compiler.ir import Network
 from compiler.passes.admit import admit
+from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place
@@ -17,7 +19,7 @@ from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
-from compiler.targets import Figure, Target
+from compiler.targets import Target
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
 TAG_BITS = 9
@@ -33,18 +35,24 @@ class Compiled:
 
 
 def compile_network(
-    network: Network, target: Target, seed: int = 0, *, averaged: int = 0
+    network: Network,
+    target: Target,
+    seed: int = 0,
+    *,
+    averaged: int = 0,
+    consolidation: Consolidation | None = None,
 ) -> Compiled:
     """Compiles a source network for a target.
 
     averaged: kernels that learn become copies, one a position; after so many fixations the
-    management processor averages them (0: never).
+    management processor averages them (0: never). consolidation: how updates reach weights;
+    None for the best that the target's tags allow.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
     try:
-        program, notes = _lowered(network, target, seed, averaged)
+        program, notes = _lowered(network, target, seed, averaged, consolidation)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -53,17 +61,22 @@ def compile_network(
 
 
 def _lowered(
-    network: Network, target: Target, seed: int, averaged: int
+    network: Network,
+    target: Target,
+    seed: int,
+    averaged: int,
+    consolidation: Consolidation | None,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
     weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
+    chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max)
     untied, copying = untie(quantized, averaged)
-    plan = schedule(untied.network)
+    plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(
         untied,
         plan,
@@ -72,8 +85,10 @@ def _lowered(
         weight_max=weight_max,
         tag_max=tag_max,
         averaged=averaged,
+        consolidation=chosen,
     )
-    return program, (*folding, *rounding, *copying, *_timing(plan), *lowering)
+    timing = _timing(plan, chosen)
+    return program, (*folding, *rounding, *copying, *timing, *lowering)
 
 
 def _largest(bits: Figure, most: int) -> int:
@@ -81,10 +96,15 @@ def _largest(bits: Figure, most: int) -> int:
     return (1 << max(0, min(int(bits.value), most) - 1)) - 1
 
 
-def _timing(plan: Plan) -> tuple[Note, ...]:
+def _timing(plan: Plan, consolidation: Consolidation) -> tuple[Note, ...]:
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
     if plan.slots:
-        carries = 2**plan.carry_exponent // timetable.period
-        text += f"; tags are carried into weights every {carries} fixations"
+        every = 2**plan.carry_exponent // timetable.period
+        text += {
+            "carry": f"; tags are carried into weights every {every} fixations",
+            "transfer": f"; tags are rounded into weights every {every} fixations",
+            "direct": "; each update is rounded into the weight, without a tag, which keeps less "
+            "of what is learned (docs/results/on_chip.md)",
+        }[consolidation.kind]
     return (Note("schedule", "fixation", text),)

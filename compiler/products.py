@@ -28,6 +28,7 @@ from compiler.program import (
     Synapses,
     Trace,
 )
+from compiler.terms import Connection
 
 PRE = ("x0", "x1", "x2")
 POST = ("y0", *REGISTERS)
@@ -127,6 +128,40 @@ def carries(rule: SumOfProducts) -> bool:
         and register in REGISTERS
         and accumulate.exponent in EXPONENTS
     )
+
+
+def direct(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the weight: dw = 2^e * x0 * x1 * y, with e from -7 to -3."""
+    if len(rule.dw) != 1 or rule.dt or rule.traces:
+        return False
+    register, exponent = rule.dw[0].factors[-1:], rule.dw[0].exponent
+    learned = Product(exponent, ("x0", "x1", *register))
+    return rule.dw == (learned,) and register[0] in REGISTERS and exponent in EXPONENTS
+
+
+def transfers(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the tag and now and then rounds all of it into the weight.
+
+    dw = 2^-6 * u_k * t, dt = 2^e * x0 * x1 * y - u_k * t, with k and e as in `carries`.
+    """
+    if len(rule.dw) != 1 or len(rule.dt) != 2:
+        return False
+    due = rule.dw[0].factors[0] if rule.dw[0].factors else ""
+    bits = TAG_UNITS.bit_length() - 1
+    return (
+        decimation(due) is not None
+        and rule.dw == (Product(-bits, (due, "t")),)
+        and rule.dt[1] == Product(0, (due, "t"), sign=-1)
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
+    )
+
+
+def in_slots(s: Synapses) -> bool:
+    """Whether synapses learn in their slots only, which the simulator has faster code for."""
+    if s.rule is None:
+        return False
+    simple = s.connection is Connection.ALL_TO_ALL and len(s.slots) > 0
+    return carries(s.rule) or (simple and (direct(s.rule) or transfers(s.rule)))
 
 
 def general(s: Synapses) -> bool:

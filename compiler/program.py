@@ -234,12 +234,12 @@ class SumOfProducts:
     @property
     def register(self) -> str:
         """The post register that the accumulating product reads."""
-        return next(f for p in self.dt for f in p.factors if f.startswith("y"))
+        return next(f for p in (*self.dt, *self.dw) for f in p.factors if f.startswith("y"))
 
     @property
     def exponent(self) -> int:
         """The exponent of the accumulating product."""
-        return next(p.exponent for p in self.dt if "x1" in p.factors)
+        return next(p.exponent for p in (*self.dt, *self.dw) if "x1" in p.factors)
 
     @property
     def carry_exponent(self) -> int:

@@ -15,7 +15,7 @@ from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
-from compiler.products import carries, general, illegal, variables
+from compiler.products import decimations, general, illegal, in_slots, variables
 from compiler.program import (
     DECAY_ONE,
     MEMBRANE_MAX,
@@ -269,8 +269,8 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
     written = {v.register for v in target.post_values}
     for name in sorted((variables(rule) & set(REGISTERS)) - traces - written):
         yield f"{s.name} reads {name} of {s.target}, which nothing writes"
-    if carries(rule):
-        if 2**rule.carry_exponent % program.timetable.period:
+    if in_slots(s):
+        if decimations(rule) and 2**rule.carry_exponent % program.timetable.period:
             yield (
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"

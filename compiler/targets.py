@@ -14,80 +14,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from clapp_neuro.errors import InputError, unknown
-from compiler.figures import Amounts, Part, Section, Whole
 
 # Passes read figures and limits of a machine; `as` says that they are to be had from here, too.
-from compiler.figures import Coefficient as Coefficient
 from compiler.figures import Figure as Figure
-from compiler.figures import Included as Included
-from compiler.figures import Missing as Missing
+from compiler.figures import Part
 from compiler.limits import Capabilities
 from compiler.limits import Limits as Limits
+from compiler.machine_costs import EventEnergy, EventTime, Factors, OperationEnergy, Power, Routing
 from compiler.machine_file import read_object, validated, whole_description
 
 BACKENDS = ("sim", "lava")
 PUBLISHED = "published.json"  # measurements to check against; not a machine
-
-
-class EventEnergy(Amounts):
-    """Joules an event of the neuron cores; the last two are of the management processors."""
-
-    UNIT = "J"
-
-    synaptic_operation: Coefficient
-    neuron_update_active: Coefficient
-    neuron_update_idle: Coefficient
-    spike: Coefficient  # a neuron that sends, beyond its update
-    axon_out: Coefficient  # one message to one receiving core
-    hop: Coefficient  # one message, one router
-    trace_write: Coefficient  # one row's x1 overwritten
-    post_write: Coefficient
-    learning_visit: Coefficient  # a synapse visited with post value zero
-    plastic_update: Coefficient  # a synapse changed
-    management_step: Coefficient  # a time step of all that is not a neuron core
-    averaged_synapse: Coefficient = Missing(missing="not stated")  # read, added up, and written
-
-
-class Power(Amounts):
-    """Static power in watts: of a core in use, and of a whole chip."""
-
-    UNIT = "W"
-
-    static_core: Figure | Missing
-    static_chip: Figure | Missing
-
-
-class EventTime(Amounts):
-    """Seconds an event takes on its core; `barrier` and `step_overhead` are per time step."""
-
-    UNIT = "s"
-
-    synaptic_operation: Coefficient
-    neuron_update_active: Coefficient
-    neuron_update_idle: Coefficient
-    spike: Coefficient
-    axon_out: Coefficient
-    plastic_update: Coefficient
-    learning_visit: Coefficient
-    barrier: Coefficient
-    step_overhead: Coefficient
-
-
-class Routing(Section):
-    """The mesh: routers in columns and rows, some cores at each.
-
-    `mean_hops` is the distance that is assumed where the mesh is not described.
-    """
-
-    mean_hops: Figure
-    columns: Annotated[Figure | None, Whole("columns of routers", ("routers",), 1, 2**16)] = None
-    rows: Annotated[Figure | None, Whole("rows of routers", ("routers",), 1, 2**16)] = None
-    cores_per_router: Annotated[Figure | None, Whole("cores of a router", ("cores",), 1, 2**16)] = (
-        None
-    )
 
 
 class NeuromorphicMachine(Part):
@@ -104,19 +44,23 @@ class NeuromorphicMachine(Part):
     assumptions: tuple[str, ...] = ()
     limits: Limits
     capabilities: Capabilities
+    factors: Factors = Field(default_factory=dict)
     energy: EventEnergy
     power: Power
     time: EventTime
     routing: Routing
 
-
-class OperationEnergy(Amounts):
-    """Joules a dense operation of a conventional machine."""
-
-    UNIT = "J"
-
-    synaptic_operation: Figure  # one multiply-accumulate
-    neuron_update: Figure
+    @model_validator(mode="after")
+    def _on_the_mesh(self) -> NeuromorphicMachine:
+        mesh = self.routing
+        room = mesh.columns.value * mesh.rows.value * mesh.cores_per_router.value
+        cores, usable = self.limits.cores_per_chip.value, self.limits.usable_cores_per_chip.value
+        if not usable <= cores <= room:
+            raise ValueError(
+                "usable_cores_per_chip <= cores_per_chip <= columns * rows * cores_per_router of "
+                f"its routing must hold, not {usable:g}, {cores:g}, {room:g}"
+            )
+        return self
 
 
 class ConventionalMachine(Part):
@@ -128,6 +72,7 @@ class ConventionalMachine(Part):
     extends: str | None = None
     backends: tuple[()] = ()
     assumptions: tuple[str, ...] = ()
+    factors: Factors = Field(default_factory=dict)
     energy: OperationEnergy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
-from compiler.products import carries
+from compiler.products import in_slots
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import held_back, members
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
@@ -174,7 +174,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"
     elif s.connection in DOWNWARD and s.listens[0] + 1 - climbs > program.timetable.predict:
         yield f"{s.name} arrives at tau {s.listens[0] + 1 - climbs}, after the last step"
-    if s.rule is not None and carries(s.rule):
+    if s.rule is not None and in_slots(s):
         register = s.rule.register
         written = {v.step for v in target.post_values if v.register == register}
         if written != {*s.slots}:

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from compiled_program import compiled
+from core_shares import assert_shares_add_up
 
 from compiler.backends.simulator import infer, simulate
-from compiler.events import count_events, deliveries, neurobench, per_core
+from compiler.events import count_events, neurobench, per_core, traffic
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.passes.place import place
 from compiler.targets import load_target
@@ -130,9 +131,10 @@ def test_a_modulator_that_neurons_hear_directly_is_counted():
     operations = events.learning.synaptic_operations - deaf.learning.synaptic_operations
     assert operations == 30 * (16 + 12)
     assert events.learning.host_messages - deaf.learning.host_messages == 2 * 30
-    placement = place(program, load_target("loihi2-sim").machine)
-    heard = deliveries(events, placement).learning_from_host
-    assert heard - deliveries(deaf, placement).learning_from_host == 2 * 30
+    machine = load_target("loihi2-sim").machine
+    placement = place(program, machine)
+    both = [traffic(e, placement, machine.routing)[1].axons_in.sum() for e in (events, deaf)]
+    assert both[0] - both[1] == 2 * 30  # two layers on a core
 
 
 @pytest.mark.parametrize("method", ["clapp", "espp", "lpl"])
@@ -152,15 +154,12 @@ def test_shares_of_cores_add_up_to_the_whole(method):
     )
     placement = place(program, small)
     events = simulate(program, stimulus(20, 40)).events
-    shares = per_core(events, placement)
+    sent = traffic(events, placement, small.routing)
+    shares = per_core(events, placement, sent)
     assert len(shares) == len(placement.cores) > 3
-    for phase in ("inference", "learning"):
-        totals = asdict(getattr(events, phase))
-        for key in ("synaptic_operations", "messages", "active_updates", "idle_updates",
-                    "plastic_updates", "learning_visits", "carries", "post_writes"):  # fmt: skip
-            assert sum(getattr(s, phase)[key] for s in shares) == pytest.approx(totals[key])
-    arriving = deliveries(events, placement)
-    assert sum(s.learning["trace_writes"] for s in shares) == arriving.trace_writes
+    assert_shares_add_up(shares, events)
+    arriving = [p.messages * placement.receiving[p.name] for p in events.projections if p.plastic]
+    assert sum(s.learning["trace_write"] for s in shares) == pytest.approx(sum(arriving))
 
 
 def test_the_simulators_events_hang_together():

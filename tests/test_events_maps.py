@@ -8,16 +8,18 @@ import numpy as np
 import plastic_maps
 import pytest
 from conv_network import dense_connected
+from core_shares import assert_shares_add_up
 
 from compiler.backends.simulator import infer, simulate
-from compiler.energy import Band, NotPublished, estimate
-from compiler.energy.compare import dense_operations
-from compiler.events import Events, count_events, deliveries, neurobench, per_core
+from compiler.energy import Band, Coefficients, NotPublished, estimate
+from compiler.energy.conventional import dense_operations
+from compiler.events import Events, count_events, neurobench, per_core, traffic
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import ProjectionEvents
+from compiler.figures import Missing
 from compiler.passes.place import place
 from compiler.program import Program
-from compiler.targets import Missing, load_target
+from compiler.targets import load_target
 from compiler.terms import Connection
 from compiler.trace import FixationTrace, Stimulus
 
@@ -172,15 +174,16 @@ def test_shares_of_cores_add_up_to_the_whole(program: Program, events: Events) -
     few = TARGET.machine.limits.neurons_per_core.model_copy(update={"value": 40})
     limits = TARGET.machine.limits.model_copy(update={"neurons_per_core": few})
     placement = place(program, TARGET.machine.model_copy(update={"limits": limits}))
-    shares = per_core(events, placement)
+    sent = traffic(events, placement, TARGET.machine.routing)
+    shares = per_core(events, placement, sent)
     assert len(shares) > 4
-    for phase in ("inference", "learning"):
-        totals = asdict(getattr(events, phase))
-        for key in ("synaptic_operations", "messages", "active_updates", "idle_updates",
-                    "plastic_updates", "learning_visits", "carries", "post_writes"):  # fmt: skip
-            assert sum(getattr(s, phase)[key] for s in shares) == pytest.approx(totals[key])
-    arriving = deliveries(events, placement)
-    assert arriving.learning > 0 and arriving.inference > 0
+    assert_shares_add_up(shares, events)
+    slices = placement.slice_counts()
+    for flow in sent:
+        assert 0 < flow.axons_out.sum() < flow.axons_in.sum()  # the host's arrive, too
+    arriving = sum(s.forward_messages * placement.receiving[s.name] for s in events.projections)
+    assert sent[0].axons_in.sum() == pytest.approx(arriving)
+    assert max(slices.values()) > 1
 
 
 def test_averaging_is_managements_energy(program: Program, events: Events) -> None:
@@ -189,8 +192,9 @@ def test_averaging_is_managements_energy(program: Program, events: Events) -> No
     costs = [estimate(e, placement, machine).learning for e in (events, alone)]
     both, without = (c.management for c in costs if c is not None)
     assert isinstance(both, Band) and isinstance(without, Band)
-    added = events.learning.averaged * machine.energy.averaged_synapse.value
-    assert both.value - without.value == pytest.approx(added)
+    each = Coefficients(machine).energy("averaged_synapse")
+    assert isinstance(each, Band)
+    assert both.value - without.value == pytest.approx(events.learning.averaged * each.value)
     assert both.high / both.low > 10 and both.grade == "C"
     unknown = machine.energy.model_copy(update={"averaged_synapse": Missing(missing="not stated")})
     silent = machine.model_copy(update={"energy": unknown})

@@ -98,8 +98,8 @@ def skipping() -> Network:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (recurrent, "loop goes from level 1 to level 1; .* soma must climb 1 level"),
-        (skipping, "skip goes from level 0 to level 2; .* soma must climb 1 level"),
+        (recurrent, "loop goes from level 1 to level 1 with a delay of 0"),
+        (skipping, "skip brings intensities from level 0 to level 2 .* they climb one level"),
     ],
 )
 def test_recurrence_and_short_cuts_are_refused(source, words: str) -> None:

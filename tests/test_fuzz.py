@@ -25,7 +25,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator
-from compiler.backends.tensor import machine, somata, synapses
+from compiler.backends.tensor import maps as tensor_maps
+from compiler.backends.tensor import somata, synapses
 from compiler.soundness import fault
 
 ROOT = Path(__file__).parents[1]
@@ -54,10 +55,10 @@ def test_engines_agree_on_thousands(against: str) -> None:
     print(hunt(against, draws, database=database, loud=True, most=most))
 
 
-def wrong_threshold(soma, current, steps, positions=1, log=None, right=somata.integrate):
+def wrong_threshold(soma, v, fired, drive, right=somata.step):
     """Neurons spike one unit too early."""
     early = replace(soma, threshold=max(0, soma.threshold - 1))
-    return right(early, current, steps, positions, log)
+    return right(early, v, fired, drive)
 
 
 def wrong_rounding(tags, x1, y, exponent, key, tag_max, right=synapses.learn):
@@ -65,7 +66,7 @@ def wrong_rounding(tags, x1, y, exponent, key, tag_max, right=synapses.learn):
     return right(tags, x1, y, exponent, key + 1, tag_max)
 
 
-def wrong_pool(spikes, bits, shape, right=machine.maps.neighbours):
+def wrong_pool(spikes, bits, shape, right=tensor_maps.neighbours):
     """The last of the neighbours wins instead of the first."""
     return right(spikes, bits.flip(0, 1), shape)
 
@@ -73,9 +74,9 @@ def wrong_pool(spikes, bits, shape, right=machine.maps.neighbours):
 @pytest.mark.parametrize(
     ("module", "name", "wrong", "words", "sources", "few"),
     [
-        (somata, "integrate", wrong_threshold, "membrane of|spikes of", dense(FEW), 24),
+        (somata, "step", wrong_threshold, "membrane of|spikes of", dense(FEW), 24),
         (synapses, "learn", wrong_rounding, "tags of", dense(FEW), 24),
-        (machine.maps, "neighbours", wrong_pool, "membrane of", maps(), 60),
+        (tensor_maps, "neighbours", wrong_pool, "membrane of", maps(), 60),
     ],
 )
 def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
@@ -105,7 +106,7 @@ def test_an_engine_that_fails_is_found_too(tmp_path, monkeypatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(somata, "integrate", fails)
+    monkeypatch.setattr(somata, "step", fails)
     with pytest.raises(EnginesDisagreeError, match="an engine failed: ZeroDivisionError"):
         hunt("tensor", 200, folder=tmp_path)
 

@@ -125,7 +125,6 @@ def lacking(**changes: int | bool):
 @pytest.mark.parametrize(
     ("lacks", "words"),
     [
-        ({"tag_bits": 0}, "layer1.forward: tag"),
         ({"learning_epoch": 0}, "layer1.forward: learning epoch"),
         ({"post_registers": 0}, "layer1: post registers"),
         ({"learning": False}, "layer1.forward: needs plastic synapses"),

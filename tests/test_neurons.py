@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from plain_neurons import presentations
 
 from clapp_neuro.errors import InputError
-from compiler.backends import simulator
+from compiler.backends import simulator, tensor
 from compiler.ir import Network
 from compiler.pipeline import compile_network
 from compiler.program import Program
@@ -71,6 +71,17 @@ def test_the_simulator_does_what_is_written(network: Network, seed: int) -> None
                 sums[name, what] = sums.get((name, what), 0) + total
             sums[name, "spikes"] = sums.get((name, "spikes"), 0) + own.sum()
     counts, events = simulator.infer(program, stimulus, threads=1)
+    others, theirs = tensor.infer(program, stimulus)
+    assert events == theirs
+    assert all(np.array_equal(counts[name], others[name]) for name in counts)
+    for one, other in zip(
+        simulator.trace(program, stimulus, learn=False),
+        tensor.trace(program, stimulus, learn=False),
+        strict=True,
+    ):
+        for name in one.membrane:
+            assert np.array_equal(one.membrane[name], other.membrane[name])
+            assert np.array_equal(one.spikes[name], other.spikes[name])
     for p in events.populations:
         if not p.host:
             assert p.spikes == sums[p.name, "spikes"] == counts[p.name].sum()

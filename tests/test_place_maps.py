@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import plastic_maps
@@ -14,18 +16,15 @@ from hypothesis import strategies as st
 
 from compiler.checks import check
 from compiler.events.neurobench import synapses_of
+from compiler.figures import Capability
 from compiler.ir import Connection
-from compiler.passes.demand import Demand, Part, demands, list_bytes
-from compiler.passes.place import (
-    AXONS_IN,
-    AXONS_OUT,
-    FAN_IN,
-    MEMORY,
-    NEURONS,
-    CoreLimitError,
-    place,
-)
+from compiler.passes.demand import Demand, demands
+from compiler.passes.lists import list_bytes
+from compiler.passes.part import Part
+from compiler.passes.place import CoreLimitError, place, place_what_fits
+from compiler.passes.placement import Placement, Slice
 from compiler.passes.split import Grid, best_grid, reached, slices_reached
+from compiler.passes.usage import AXONS_IN, AXONS_OUT, FAN_IN, MEMORY, NEURONS
 from compiler.pipeline import compile_network
 from compiler.program import Program, Synapses
 from compiler.targets import NeuromorphicMachine, load_target
@@ -58,7 +57,7 @@ def placed(draw: Callable[..., int]) -> tuple[Program, dict[str, Grid]]:
     network = conv_network(sides, channels, (1,), kernel=draw(st.sampled_from([1, 3, 5])))
     program = compile_network(network, TARGET).program
     grids = {
-        p.name: Grid(p.map, draw(st.integers(1, p.map[0])), draw(st.integers(1, p.map[1])))
+        p.name: Grid(p.map, *(draw(st.integers(1, side)) for side in p.map))
         for p in program.populations
     }
     return program, grids
@@ -73,19 +72,29 @@ def learning(draw: Callable[..., int]) -> tuple[Program, dict[str, Grid]]:
         layers=layers, pool=pool, patch=draw(st.integers(2 ** len(pool), 7)), rate=2**-12
     )
     grids = {
-        p.name: Grid(p.map, draw(st.integers(1, p.map[0])), draw(st.integers(1, p.map[1])))
+        p.name: Grid(p.map, *(draw(st.integers(1, side)) for side in p.map))
         for p in program.populations
     }
-    grids |= {g.name: Grid((1, 1, 1), 1, 1) for g in program.gates}
+    grids |= {g.name: Grid((1, 1, 1), 1) for g in program.gates}
     return program, grids
 
 
 def members(program: Program, name: str, part: Part) -> np.ndarray:
     """Which neurons of a population lie in a part."""
     inside = np.zeros(program.population(name).map, bool)
-    channels = slice(part.first_channel, part.first_channel + part.channels)
-    inside[channels, part.first_row : part.first_row + part.rows] = True
+    inside[part.box] = True
     return inside.ravel()
+
+
+def needed_index(program: Program, s: Synapses, part: Part, synapses: np.ndarray) -> int:
+    """Bits of the widest index, by the targets of each source, numbered by row, column, channel."""
+    shape = part.channels, part.rows, part.columns
+    numbers = np.arange(part.neurons).reshape(shape[1], shape[2], shape[0]).transpose(2, 0, 1)
+    ends = [np.sort(numbers.ravel()[targets]) for targets in synapses.T if targets.any()]
+    lists = [(len(e), int(e[-1] - e[0]) + 1) for e in ends]
+    if all(length == span for length, span in lists):
+        return 0
+    return max(6, int(max(span for _, span in lists) - 1).bit_length())
 
 
 @given(placed() | learning())
@@ -111,7 +120,9 @@ def test_what_a_part_asks_for_is_what_its_synapses_need(
             positions = sources.reshape(source.map).any(0).sum()
             own = s.connection in (Connection.ALL_TO_ALL, Connection.UNTIED)
             assert incoming.axons_in(part, shared=True) == (sources.sum() if own else positions)
-            lists = [list_bytes(int(n), incoming.synapse_bits, LIMITS) for n in synapses.sum(0)]
+            bits = incoming.synapse_bits + needed_index(program, s, part, synapses)
+            assert incoming.index_bits(part, LIMITS) == bits - incoming.synapse_bits
+            lists = [list_bytes(int(n), bits, LIMITS) for n in synapses.sum(0)]
             assert incoming.memory_bytes(part, False, LIMITS) == sum(lists)
             if own:
                 assert incoming.memory_bytes(part, True, LIMITS) == sum(lists)
@@ -120,12 +131,12 @@ def test_what_a_part_asks_for_is_what_its_synapses_need(
 
 @given(placed() | learning())
 @settings(max_examples=60, deadline=None)
-def test_slices_that_a_neuron_reaches_are_counted_by_row(
+def test_slices_that_a_neuron_reaches_are_counted_by_position(
     drawn: tuple[Program, dict[str, Grid]],
 ) -> None:
     program, grids = drawn
     for d in demands(program):
-        rows = np.zeros(d.map[1], int)
+        positions = np.zeros(d.map[1:], int)
         sent = [s for s in program.synapses if s.source == d.name]
         for s, out in zip(sent, d.outgoing, strict=False):  # comparators come last
             connected = dense_connected(program, s.name)
@@ -133,11 +144,11 @@ def test_slices_that_a_neuron_reaches_are_counted_by_row(
             for part in grids[s.target].parts():
                 found += connected[members(program, s.target, part)].any(0)
             assert slices_reached(out, d.map, grids[s.target]) == found.sum()
-            rows += found.reshape(d.map).max((0, 2))
+            positions += found.reshape(d.map).max(0)
         comparators = len(d.outgoing) - len(sent)
         if d.name in {g.name for g in program.gates}:
             continue
-        assert np.array_equal(reached(d, grids), rows + comparators)
+        assert np.array_equal(reached(d, grids), positions + comparators)
 
 
 def only_neurons(most: int) -> Callable[[Part], bool]:
@@ -147,16 +158,33 @@ def only_neurons(most: int) -> Callable[[Part], bool]:
 @pytest.mark.parametrize(
     ("shape", "most", "expected"),
     [
-        ((128, 16, 16), 8192, (1, 4)),  # rows first: one neuron then reaches fewer slices
-        ((1, 1, 1), 5, (1, 1)),
-        ((7, 1, 1), 3, (3, 1)),
-        ((10, 3, 4), 12, (10, 1)),  # 4 parts of the channels, one a row, would be 12
+        ((128, 16, 16), 8192, (1, 2, 2)),  # positions first: one neuron then reaches fewer slices
+        ((1, 1, 1), 5, (1, 1, 1)),
+        ((7, 1, 1), 3, (3, 1, 1)),
+        ((10, 3, 4), 12, (5, 1, 2)),  # rows in three parts would be 12 slices
+        ((2, 6, 8), 8, (1, 3, 4)),
     ],
 )
 def test_the_fewest_slices_with_the_fewest_channel_parts(shape, most, expected):
-    grid = best_grid(shape, only_neurons(most), np.zeros(shape[1], int), 1)
+    grid = best_grid(shape, only_neurons(most), np.zeros(shape[1:], int), 1)
     assert all(part.neurons <= most for part in grid.parts())
-    assert (grid.across, grid.down) == expected
+    assert (grid.channel_parts, grid.row_parts, grid.column_parts) == expected
+
+
+@given(
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6)),
+    most=st.integers(1, 60),
+    axons=st.integers(0, 4),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_grid_has_fewer_slices(shape, most, axons):
+    sent = np.full(shape[1:], axons)
+    room = max(axons, 2 * most)
+    found = best_grid(shape, only_neurons(most), sent, room)
+    for parts in product(*(range(1, side + 1) for side in shape)):
+        grid = Grid(shape, *parts)
+        if all(p.neurons <= most and p.neurons * axons <= room for p in grid.parts()):
+            assert found.preference[:2] <= grid.preference[:2]
 
 
 @given(
@@ -186,6 +214,10 @@ def test_the_same_where_kernels_learn(neurons, axons, memory, shared, drawn):
     nothing_is_exceeded(drawn[0], neurons, axons, memory, shared)
 
 
+def part_of(s: Slice) -> Part:
+    return Part(s.first_channel, s.channels, s.first_row, s.rows, s.first_column, s.columns)
+
+
 def nothing_is_exceeded(program: Program, neurons: int, axons: int, memory: int, shared: bool):
     small = machine(
         shared, neurons_per_core=neurons, axons_out_per_core=axons, synaptic_bytes_per_core=memory
@@ -194,15 +226,70 @@ def nothing_is_exceeded(program: Program, neurons: int, axons: int, memory: int,
         placement = place(program, small)
     except CoreLimitError:
         return  # one neuron alone exceeds such a core
-    assert all(0 < core.share <= 1 for core in placement.cores)
+    fits_the_machine(program, placement, small)
+
+
+def fits_the_machine(program: Program, placement: Placement, machine: NeuromorphicMachine):
+    """Every neuron lies on one core, and no core or router has more than it can."""
+    limits, most = machine.limits, Counter((c.column, c.row) for c in placement.cores)
+    assert max(most.values()) <= 4 and len({c.chip for c in placement.cores}) == placement.chips
+    for core in placement.cores:
+        assert 0 < core.share <= 1
+        for field, limit in {
+            "neurons": limits.neurons_per_core,
+            "memory_bytes": limits.synaptic_bytes_per_core,
+            "state_bytes": limits.state_bytes_per_core,
+            "axons_in": limits.axons_in_per_core,
+            "axons_out": limits.axons_out_per_core,
+        }.items():
+            assert core.total(field) <= limit.value
+        for field, limit in {
+            "kinds": limits.compartment_configurations,
+            "thresholds": limits.threshold_configurations,
+            "formats": limits.synapse_formats,
+        }.items():
+            assert len({e for s in core.slices for e in getattr(s, field)}) <= limit.value
+        for s in core.slices:
+            assert s.axon_fan_in <= limits.fan_in_per_neuron.value
+            assert s.index_bits <= limits.index_bits.value
+        if machine.capabilities.all_plastic_or_none.value:
+            assert len({s.plastic for s in core.slices}) == 1
     for p in program.populations[1:]:
         seen = np.zeros(p.size, int)
         for core in placement.cores:
             for s in core.slices:
                 if s.population == p.name:
-                    part = Part(s.first_channel, s.channels, s.first_row, s.rows, p.map[2])
-                    seen += members(program, p.name, part)
+                    seen += members(program, p.name, part_of(s))
         assert (seen == 1).all()
+
+
+@given(drawn=placed() | learning(), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_machine_is_given_more_than_it_has(drawn, data):
+    low_high = {
+        "usable_cores_per_chip": (1, 9),
+        "neurons_per_core": (1, 200),
+        "state_bytes_per_core": (40, 4_000),
+        "synaptic_bytes_per_core": (1_000, 60_000),
+        "axons_in_per_core": (10, 500),
+        "axons_out_per_core": (10, 800),
+        "fan_in_per_neuron": (9, 400),
+        "index_bits": (0, 9),
+        "compartment_configurations": (1, 4),
+        "threshold_configurations": (1, 3),
+        "synapse_formats": (2, 6),
+    }
+    limits = {name: data.draw(st.integers(*ends), label=name) for name, ends in low_high.items()}
+    small = machine(data.draw(st.booleans()), **limits)
+    apart = {"all_plastic_or_none": Capability(value=True, grade="C", source="drawn")}
+    if data.draw(st.booleans()):
+        capabilities = small.capabilities.model_copy(update=apart)
+        small = small.model_copy(update={"capabilities": capabilities})
+    placement, misfits = place_what_fits(drawn[0], small)
+    if misfits:
+        assert all(m.actual > m.figure.value for m in misfits)
+    else:
+        fits_the_machine(drawn[0], placement, small)
 
 
 def vgg(channels: tuple[int, ...]) -> Program:
@@ -263,7 +350,7 @@ def test_widths_are_checked_for_maps_too():
 
 def test_kernels_that_learn_are_shared_by_nobody():
     program = plastic_maps.program(layers=(4,), pool=(), patch=8, rate=2**-12)
-    part = Part(0, 4, 2, 4, 8)
+    part = Part(0, 4, 2, 4, 0, 8)
     (forward,) = (i for i in of(demands(program), "layer1").incoming if i.kernel == 3)
     assert forward.memory_bytes(part, True, LIMITS) == forward.memory_bytes(part, False, LIMITS)
     weight_and_tag = program.weight_max.bit_length() + 1 + program.tag_max.bit_length() + 1
@@ -295,15 +382,11 @@ def test_vgg_6_that_learns_says_which_limits_bind():
     with pytest.raises(CoreLimitError) as refused:
         place(program, TARGET)
     # kernels that learn cannot be shared, so an axon brings one channel of a position only
-    beyond = {(m.node, m.limit): (m.actual, m.part) for m in refused.value.misfits}
-    row = "one row of a channel"
+    beyond = {(m.node, m.limit): m.actual for m in refused.value.misfits}
     assert beyond == {
-        ("layer2", AXONS_IN): (3 * 16 * 128, row),
-        ("layer3", AXONS_IN): (3 * 8 * 256, row),
-        ("layer4", AXONS_IN): (3 * 8 * 256, row),
-        ("layer5", AXONS_IN): (3 * 4 * 512, row),
-        ("layer5", FAN_IN): (9 * 512, "one neuron"),
-        ("layer6", FAN_IN): (9 * 1024, "one neuron"),
+        ("layer5", AXONS_IN): 9 * 512,
+        ("layer5", FAN_IN): 9 * 512,
+        ("layer6", FAN_IN): 9 * 1024,
     }
     wide = machine(fan_in_per_neuron=2**14, axons_in_per_core=2**14, axons_out_per_core=2**20)
     placement = place(program, wide)

@@ -11,6 +11,7 @@ from compiled_program import network
 from clapp_neuro.errors import InputError
 from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Network
+from compiler.passes.consolidation import CARRY
 from compiler.pipeline import compile_network
 from compiler.targets import Target, load_target
 
@@ -29,7 +30,11 @@ def loihi2_with(**values: int) -> Target:
 @pytest.mark.parametrize(("bits", "short"), [(0, 8), (1, 7), (2, 6), (6, 2), (7, 1)])
 def test_a_tag_too_narrow_for_a_carried_unit_is_refused(bits: int, short: int) -> None:
     with pytest.raises(InputError, match=f"layer1.forward: tag 8 exceeds .* by {short}; use a"):
-        compile_network(network(), loihi2_with(tag_bits=bits))
+        compile_network(network(), loihi2_with(tag_bits=bits), consolidation=CARRY)
+    rules = [
+        s.rule for s in compile_network(network(), loihi2_with(tag_bits=bits)).program.synapses
+    ]
+    assert all(rule is not None and not rule.dt for rule in rules)  # unless it may do without
 
 
 @pytest.mark.parametrize("bits", [0, 1, 2, 6])
@@ -49,7 +54,7 @@ def test_tags_that_hold_a_carried_unit_survive_the_reader(bits: int, tmp_path: P
 def test_limits_before_and_after_lowering_come_together() -> None:
     target = loihi2_with(tag_bits=6, trace_bits=3, fan_in_per_neuron=20, chips=0, post_registers=1)
     with pytest.raises(InputError) as refused:
-        compile_network(network(), target)
+        compile_network(network(), target, consolidation=CARRY)
     for words in ("tag 8", "trace x1 7", "fan-in", "chips", "post registers 3"):
         assert words in str(refused.value)
 

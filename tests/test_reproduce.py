@@ -2,7 +2,7 @@
 
 import json
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -27,8 +27,7 @@ def tiny(monkeypatch, tmp_path):
         presets={"vgg": "fashion-dense-rate", "deep": "fashion-dense-rate"},
         steps={"fashion-dense-rate": 2},
         spiking={"steps": 2},
-        labelled=200,
-        tested=300,
+        readout={"fashion-dense-rate": plan.Readout(200, 300)},
         seeds=2,
     )
     monkeypatch.setitem(plan.SIZES, "small", size)
@@ -93,7 +92,7 @@ def test_a_network_that_cannot_be_trained_is_named_and_stops_no_other(
     bad = replace(
         plans[1], experiment=with_settings(plans[1].experiment, train={"adam_rate": 1e30})
     )
-    place = Place(tmp_path, None, 200, 300)
+    place = Place(tmp_path, None)
     with pytest.raises(InputError) as caught:
         carry_out([plans[0], bad, plans[2]], place, workers, silent)
     message = str(caught.value)
@@ -103,7 +102,7 @@ def test_a_network_that_cannot_be_trained_is_named_and_stops_no_other(
 
 def test_a_result_of_before_a_setting_existed_counts_and_others_do_not(tiny, tmp_path):
     one = plan.lecture("small", [0])[0]
-    place = Place(tmp_path, None, 200, 300)
+    place = Place(tmp_path, None)
     place.result(one).parent.mkdir(parents=True)
     settings = one.experiment.model_dump(mode="json")
     for change, done in (
@@ -114,15 +113,17 @@ def test_a_result_of_before_a_setting_existed_counts_and_others_do_not(tiny, tmp
     ):
         found = json.loads(json.dumps(settings))
         change(found)
-        place.result(one).write_text(json.dumps({"settings": found}))
+        text = json.dumps({"settings": found, "readout": asdict(one.readout)})
+        place.result(one).write_text(text)
         assert _is_done(one, place) == done
+        assert not _is_done(replace(one, readout=plan.Readout(199, 300)), place)
     place.result(one).write_text("{")
     assert not _is_done(one, place)
 
 
 def test_an_interrupted_network_goes_on(tiny, tmp_path, monkeypatch):
     one = plan.lecture("small", [0])[0]
-    place = Place(tmp_path / "small", None, 200, 300)
+    place = Place(tmp_path / "small", None)
     place.model(one).parent.mkdir(parents=True)
 
     def stop(done, total, note):
@@ -152,8 +153,11 @@ def test_two_workers_find_what_one_does(tmp_path, monkeypatch):
     """Without `tiny`, which other processes would not see: one step of a real plan."""
     one = plan.lecture("small", [0])[0]
     small = with_settings(one.experiment, data={"images": 200}, train={"steps": 1})
-    plans = [plan.Planned(f"clapp {n}", with_settings(small, train={"seed": n})) for n in (0, 1)]
-    places = [Place(tmp_path / str(n), None, 100, 100) for n in (1, 2)]
+    plans = [
+        plan.Planned(f"clapp {n}", with_settings(small, train={"seed": n}), plan.Readout(100, 100))
+        for n in (0, 1)
+    ]
+    places = [Place(tmp_path / str(n), None) for n in (1, 2)]
     results = [
         carry_out(plans, place, number, lambda *a: None) for number, place in enumerate(places, 1)
     ]

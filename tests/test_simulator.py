@@ -82,7 +82,7 @@ def test_learning_is_the_documented_formula(n_pre: int, n_post: int, e: int, see
     found = tags.ravel().copy()
     noise = np.zeros(rounding.words_per_row(n_post), np.uint32)
     key = random_kernels.key(seed, 3, 11)
-    rows, _ = plasticity.learn(found, 0, n_post, x, y, e, key, 255, noise)
+    rows, _ = plasticity.learn(found, 0, n_post, x, y, e, key, 255, noise, False)
 
     assert np.array_equal(found.reshape(n_pre, n_post), expected)
     assert rows == np.count_nonzero(x)
@@ -246,7 +246,7 @@ def test_rounding_of_tags_is_unbiased() -> None:
         tags = np.zeros(1, np.int16)
         key = random_kernels.key(1, 2, step)
         x1, post = np.array([x], np.int32), np.array([y], np.int16)
-        plasticity.learn(tags, 0, 1, x1, post, exponent, key, 255, np.zeros(1, np.uint32))
+        plasticity.learn(tags, 0, 1, x1, post, exponent, key, 255, np.zeros(1, np.uint32), False)
         found.append(int(tags[0]))
     exact = x * y * 2.0 ** (exponent - 3)
     assert abs(np.mean(found) - exact) < 4 * np.sqrt(exact * (1 - exact) / draws)

@@ -13,7 +13,6 @@ import pytest
 import spike_timing_program as stdp_program
 
 from clapp_neuro.errors import InputError
-from compiler.backends import tensor
 from compiler.backends.simulator import simulate, trace
 from compiler.ir import Compartment, LearningRule, Network, Quantity, Term
 from compiler.local_rules.reward_stdp import reward_stdp
@@ -134,13 +133,6 @@ def test_stdp_alone_fits_loihi_1() -> None:
     assert stdp_program.compiled(stdp_program.network(), target="loihi1-sim").plastic
     with pytest.raises(InputError, match="a third factor sent by another neuron"):
         stdp_program.compiled(stdp_program.network(rule=stdp_program.REWARDED), target="loihi1-sim")
-
-
-@pytest.mark.parametrize("rule", [stdp_program.RULE, stdp_program.REWARDED, None])
-def test_the_engine_on_tensors_refuses_by_name(rule: SpikeTimingRule | None) -> None:
-    program = stdp_program.compiled(stdp_program.network(rule=rule))
-    with pytest.raises(InputError, match="run this network on the simulator"):
-        tensor.infer(program, stdp_program.stimulus(program, 2))
 
 
 def test_every_loss_is_noted() -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 import clapp_neuro
 from clapp_neuro.errors import InputError
-from compiler.figures import whole_of
+from compiler.figures import Derived, Measure, whole_of
 from compiler.limits import Limits
 from compiler.targets import (
     Figure,
@@ -31,6 +31,8 @@ def figures(part: BaseModel) -> list[Figure]:
             found.append(value)
         elif isinstance(value, BaseModel):
             found += figures(value)
+        elif isinstance(value, dict):
+            found += value.values()
     return found
 
 
@@ -52,13 +54,18 @@ def test_every_figure_has_its_band_unit_grade_and_a_source_in_words(name):
         assert figure.low <= figure.value <= figure.high
         assert figure.unit and figure.grade in "ABC"
         assert len(figure.source) > 12, "the key of a source instead of its text"
+        if isinstance(figure, Measure):
+            assert len(figure.conditions) > 12, "the key of conditions instead of their text"
 
 
 def test_loihi_2_energy_is_an_assumption_with_a_wide_band():
-    energy = load_target("loihi2-sim").machine.energy
-    for figure in figures(energy):
-        assert figure.grade == "C"
-        assert figure.low <= figure.value / 5
+    machine = load_target("loihi2-sim").machine
+    for name in type(machine.energy).model_fields:
+        coefficient = getattr(machine.energy, name)
+        assert isinstance(coefficient, Derived) and coefficient.like.startswith("loihi1.")
+        factor = machine.factors[coefficient.factor]
+        assert factor.grade == "C" and factor.low <= factor.value / 5
+        assert "no per-operation energy is published" in coefficient.source
 
 
 def test_limits_that_are_not_public_say_so():
@@ -249,16 +256,20 @@ def test_what_a_file_extends_may_itself_extend_another(tmp_path):
             r"synaptic_bytes_per_core: the unit 'KB' is not possible, give the value in bytes",
         ),
         (
-            {"extends": "loihi2", "energy": {"hop": {"value": 1, "unit": "pJ"}}},
-            r"energy\.hop: the unit 'pJ' is not possible, use 'J'",
+            {"extends": "loihi2", "energy": {"axon_in": {"value": 1, "unit": "pJ"}}},
+            r"energy\.axon_in: the unit 'pJ' is not possible, use 'J'",
         ),
-        ({"extends": "loihi2", "energy": {"hop": -1}}, "0 <= low must hold"),
+        ({"extends": "loihi2", "energy": {"axon_in": -1}}, "0 <= low must hold"),
         (
             {"extends": "loihi2", "limits": {"chips": {"value": 2, "low": 3}}},
             r"limits\.chips: low <= value <= high must hold, not 3, 2, 2",
         ),
         ({"extends": "loihi2", "limits": {"chips": "two"}}, "limits.chips"),
         ({"extends": "loihi2", "limits": 5}, "limits: "),
+        (
+            {"extends": "loihi2", "limits": {"usable_cores_per_chip": 300}},
+            "<= cores_per_chip <= columns .* must hold, not 300, 128, 128",
+        ),
         ({"extends": "loihi2", "capabilities": {"learning": 2}}, "capabilities.learning"),
         ({"extends": "cpu", "limits": {"chips": 2}}, "there is no such key"),
         ({"extends": "cpu"}, "has no cores"),

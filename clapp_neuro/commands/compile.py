@@ -23,6 +23,12 @@ def compile(
         str, typer.Option(help="kernels that learn: untied, or tied-averaged")
     ] = "untied",
     average_every: Annotated[int, typer.Option(help="fixations, for tied-averaged")] = 32,
+    consolidation: Annotated[
+        str | None, typer.Option(help="of updates into weights: carry, transfer, direct")
+    ] = None,
+    consolidate_every: Annotated[
+        int | None, typer.Option(help="fixations, a power of two; default 32")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""
@@ -34,6 +40,8 @@ def compile(
         static=static,
         kernels=kernels,
         average_every=average_every,
+        consolidation=consolidation,
+        consolidate_every=consolidate_every,
     )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]

@@ -28,7 +28,7 @@ def energy(
     table(header, rows)
     lines(*(f"- {a}" for a in result.estimate.assumptions))
     if result.estimate.ratio is not None:
-        lines(f"learning over inference: {result.estimate.ratio}")
+        lines(f"learning over inference: {result.estimate.ratio_sentence}")
     if result.comparison is not None:
         header, *rows = result.comparison.rows()
         table(header, rows)

@@ -14,13 +14,19 @@ def logistic_readout(
     train_x: Features, train_y: Features, test_x: Features, test_y: Features, seed: int = 0
 ) -> float:
     """Fitted until it converges; deterministic, so that `seed` changes nothing."""
+    check_features(train_x, train_y, test_x, test_y)
+    return float((logistic_predictions(train_x, train_y, test_x) == test_y).mean())
+
+
+def logistic_predictions(train_x: Features, train_y: Features, test_x: Features) -> Features:
+    """The class (N,) that the fitted readout names for each row of `test_x`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    check_features(train_x, train_y, test_x, test_y)
     scaler = StandardScaler().fit(train_x)
     classifier = LogisticRegression(
         C=1 / (PENALTY * len(train_x)), max_iter=ITERATIONS, tol=TOLERANCE, random_state=0
     )
     classifier.fit(scaler.transform(train_x), train_y)
-    return float(classifier.score(scaler.transform(test_x), test_y))
+    named: Features = classifier.predict(scaler.transform(test_x))
+    return named

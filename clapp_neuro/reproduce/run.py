@@ -84,7 +84,7 @@ def reproduce(
     wanted, size = TARGETS[target], SIZES[scale]
     chosen: Scale = "paper" if scale == "paper" else "small"
     plans = wanted.plan(chosen, list(range(seeds or size.seeds)))
-    place = Place(Path(out) / scale, None if data is None else os.fspath(data), size.labelled, None)
+    place = Place(Path(out) / scale, None if data is None else os.fspath(data))
     results = carry_out(plans, place, workers or _workers(), report)
     methods = tables.by_method(results)
     files = wanted.draw(plans, methods, place, target) if wanted.draw else []

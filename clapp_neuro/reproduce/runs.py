@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
 from clapp_neuro.progress import Report
 from clapp_neuro.readout import accuracies
-from clapp_neuro.reproduce.plan import Planned
+from clapp_neuro.reproduce.plan import Planned, Readout
 from clapp_neuro.training.run import train
 
 READOUTS = ("adam", "logistic")
@@ -37,8 +37,6 @@ class Place:
 
     folder: Path
     data: str | None
-    labelled: int | None
-    tested: int | None
 
     def model(self, plan: Planned) -> Path:
         """The network's checkpoint."""
@@ -126,7 +124,7 @@ def carry_out_one(plan: Planned, place: Place) -> None:
         raise StoppedByUserError(
             f"interrupted at step {trained.step} of {plan.name}; the same command goes on"
         )
-    read_out = _read_out(load_checkpoint(model), place)
+    read_out = _read_out(load_checkpoint(model), plan.readout, place)
     result = {
         "row": plan.row,
         "name": plan.name,
@@ -138,17 +136,18 @@ def carry_out_one(plan: Planned, place: Place) -> None:
         "source": trained.source,
         "device": trained.device,
         "settings": plan.experiment.model_dump(mode="json"),
+        "readout": asdict(plan.readout),
     }
     text = json.dumps(result, indent=2) + "\n"
     write_whole(place.result(plan), lambda file: file.write(text.encode()))
 
 
-def _read_out(checkpoint: Checkpoint, place: Place) -> dict[str, Any]:
+def _read_out(checkpoint: Checkpoint, size: Readout, place: Place) -> dict[str, Any]:
     """Accuracies in percent by readout and layer."""
     experiment = checkpoint.experiment
     images = load_images(experiment.data, place.data)
-    train = images.train_images[: place.labelled], images.train_labels[: place.labelled]
-    test = images.test_images[: place.tested], images.test_labels[: place.tested]
+    train = images.train_images[: size.labelled], images.train_labels[: size.labelled]
+    test = images.test_images[: size.tested], images.test_labels[: size.tested]
     found = accuracies(READOUTS, checkpoint.weights, experiment, train, test)
     return {
         "accuracy": {name: [round(100 * a, 3) for a in layers] for name, layers in found.items()},
@@ -161,8 +160,9 @@ def _is_done(plan: Planned, place: Place) -> bool:
     """Whether there is a result of these very settings; what a file lacks is at its default."""
     path = place.result(plan)
     try:
-        found = json.loads(path.read_text("utf-8"))["settings"]
-        return read_experiment(found, path.name) == plan.experiment
+        found = json.loads(path.read_text("utf-8"))
+        same = read_experiment(found["settings"], path.name) == plan.experiment
+        return same and found["readout"] == asdict(plan.readout)
     except (OSError, ValueError, TypeError, KeyError, InputError):
         return False
 

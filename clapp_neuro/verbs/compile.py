@@ -12,6 +12,7 @@ from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
 from compiler.bundle import write_bundle
 from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.passes.consolidation import Consolidation
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
@@ -52,12 +53,16 @@ def compile(
     static: bool = False,
     kernels: str = "untied",
     average_every: int = AVERAGED_EVERY,
+    consolidation: str | None = None,
+    consolidate_every: int | None = None,
 ) -> CompileResult:
     """Compile a checkpoint and write the program to `out` (default: beside it, as .clapp).
 
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
-    every `average_every` fixations.
+    every `average_every` fixations. consolidation: how updates reach the weights: "carry",
+    "transfer" or "direct" (`compiler.passes.consolidation`; default: the best that the target's
+    tags allow), the first two after every `consolidate_every` fixations.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -73,7 +78,8 @@ def compile(
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
     averaged = average_every if kernels == "tied-averaged" else 0
-    compiled = compile_network(network, chosen, seed, averaged=averaged)
+    consolidated = _consolidation(consolidation, consolidate_every)
+    compiled = compile_network(network, chosen, seed, averaged=averaged, consolidation=consolidated)
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)
@@ -84,3 +90,12 @@ def compile(
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))
+
+
+def _consolidation(kind: str | None, every: int | None) -> Consolidation | None:
+    """What was asked for; None leaves the choice to the compiler."""
+    if kind is None and every is None:
+        return None
+    if kind == "direct" and every is not None:
+        raise InputError("--consolidation direct rounds every update: leave the interval out")
+    return Consolidation(kind or "carry", every)

@@ -77,7 +77,9 @@ def energy(
     comparison = None
     if compare is not None:
         names = None if compare == "all" else tuple(n.strip() for n in compare.split(","))
-        comparison = costs.compare(events, program, names, fixations_per_image=positions)
+        comparison = costs.compare(
+            events, program, names, fixations_per_image=positions, reference=machine.name
+        )
     measured = costs.measure_cpu(lambda: _float_forward(program, stimulus))
     metrics = neurobench(program, events)
     return EnergyResult(seen.source, images, estimate, comparison, measured, metrics)

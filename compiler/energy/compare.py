@@ -1,57 +1,82 @@
-"""The same network and images on several machines, each line beside the same line.
-
-Event-driven machines pay for synaptic operations and neuron updates that happened. Conventional
-ones are taken as dense: every synapse costs a multiply-accumulate at each time step, whether a
-spike arrives or not. Their learning is counted as generously as it can be: predictions and
-retrodictions once a fixation, an outer product only in slots that had something to learn, and one
-operation for each copy of a synapse that is averaged.
-"""
+"""The same network and images on several machines, each line beside the same line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clapp_neuro.errors import InputError
-from compiler.energy.band import Band, Line, NotPublished, total
-from compiler.energy.estimate import Estimate, Lines, estimate
+from compiler.energy.band import Band, Line
+from compiler.energy.conventional import conventional
+from compiler.energy.estimate import Estimate, estimate
 from compiler.events import Events
-from compiler.events.neurobench import dense_forward_operations, synapses_of
+from compiler.figures import Derived, Measure
 from compiler.passes.place import place
 from compiler.program import Program, Tally
-from compiler.targets import (
-    ConventionalMachine,
-    Figure,
-    load_machine,
-    machine_names,
-)
+from compiler.targets import ConventionalMachine, load_machine, machine_names
+
+COLUMNS = ("dynamic", "static", "management", "total")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One estimate a machine; `refused` holds machines that cannot take the network, and why."""
+    """One estimate a machine and variant; `refused` are machines that cannot take the network.
+
+    Dynamic energies are also given as multiples of `reference`, the name of one of the estimates:
+    coefficients that both machines share, or that one derives from the other, cancel there.
+    """
 
     estimates: tuple[Estimate, ...]
     refused: dict[str, str]
+    reference: str | None = None
+
+    def multiple(self, name: str, *, learning: bool) -> Band | None:
+        """Dynamic energy of a sample over the reference's; None where either is not known.
+
+        learning: of a sample that is learned from, inference included.
+        """
+        known = {e.name: e for e in self.estimates}
+        if self.reference not in known or name not in known:
+            return None
+        ours, theirs = (_dynamic(known[n], learning) for n in (name, self.reference or ""))
+        if not isinstance(ours, Band) or not isinstance(theirs, Band) or theirs.value == 0:
+            return None
+        return ours.over(theirs)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Table rows an image: machine, phase, and the four lines."""
+        """Table rows an image: machine, phase, four lines, dynamic as a multiple."""
+        versus = f"dynamic, × {self.reference}" if self.reference else "dynamic, ×"
         titles = "an image|phase|cores, dynamic|cores, static|management and I/O|total"
-        rows: list[tuple[str, ...]] = [tuple(titles.split("|"))]
+        rows: list[tuple[str, ...]] = [(*titles.split("|"), versus)]
         for e in self.estimates:
-            for phase, lines in (("inference", e.inference), ("learning", e.learning)):
+            for phase, lines in (("inference", e.inference), ("learning sample", e.sample)):
                 if lines is not None:
                     image = lines.each(e.images)
-                    cells = (image.dynamic, image.static, image.management, image.total)
-                    rows.append((e.title, phase, *(str(cell) for cell in cells)))
-        rows += [(name, "–", reason, "", "", "") for name, reason in self.refused.items()]
+                    cells = (str(getattr(image, column)) for column in COLUMNS)
+                    times = self.multiple(e.name, learning=phase != "inference")
+                    rows.append((e.title, phase, *cells, "–" if times is None else str(times)))
+        rows += [(name, "–", reason, "", "", "", "") for name, reason in self.refused.items()]
         return rows
+
+    def notes(self) -> tuple[str, ...]:
+        """What is assumed of each machine, each said once."""
+        said = (f"{e.title.split(',')[0]}: {a}" for e in self.estimates for a in e.assumptions)
+        return tuple(dict.fromkeys(said))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data by machine."""
+        machines = {}
+        for e in self.estimates:
+            multiples = {
+                phase: self.multiple(e.name, learning=phase == "learning")
+                for phase in ("inference", "learning")
+            }
+            shown = {k: None if m is None else m.to_json() for k, m in multiples.items()}
+            machines[e.name] = {**e.to_json(), "multiple_of_reference": shown}
         return {
-            "machines": {e.machine: e.to_json() for e in self.estimates},
+            "machines": machines,
             "refused": dict(self.refused),
+            "reference": self.reference,
         }
 
 
@@ -61,27 +86,37 @@ def compare(
     machines: tuple[str, ...] | None = None,
     *,
     fixations_per_image: float = 1.0,
+    reference: str | None = None,
+    seed: int = 0,
 ) -> Comparison:
-    """Estimates for the named machines, or all that ship.
+    """Estimates for the named machines or machine files, or for all that ship.
 
     Machines are compared by energy only: whether one could run the learning rule is what
-    `compiler.checks` says. InputError for an unknown machine, ValueError without fixations.
+    `compiler.checks` says. One that learns nothing is given the forward pass. reference: the
+    machine that the others are compared with. InputError for an unknown machine, ValueError
+    without fixations.
     """
-    estimates, refused = [], {}
+    estimates: list[Estimate] = []
+    refused = {}
     for name in event_driven_first() if machines is None else machines:
         machine = load_machine(name)
         if isinstance(machine, ConventionalMachine):
-            estimates.append(_dense(events, program, machine, fixations_per_image))
+            estimates += conventional(
+                events, program, machine, fixations_per_image=fixations_per_image, seed=seed
+            )
             continue
+        seen, taken = events, program
+        if not machine.capabilities.learning.value:
+            seen, taken = forward_events(events), forward_program(program)
         try:
-            placement = place(program, machine)
+            placement = place(taken, machine)
         except InputError as error:
             refused[machine.title] = str(error)
             continue
         estimates.append(
-            estimate(events, placement, machine, fixations_per_image=fixations_per_image)
+            estimate(seen, placement, machine, fixations_per_image=fixations_per_image, seed=seed)
         )
-    return Comparison(tuple(estimates), refused)
+    return Comparison(tuple(estimates), refused, reference)
 
 
 def event_driven_first() -> tuple[str, ...]:
@@ -93,61 +128,60 @@ def event_driven_first() -> tuple[str, ...]:
 def _energy_known(name: str) -> bool:
     """Whether any coefficient is a figure; some designs are described without."""
     energy = load_machine(name).energy
-    return any(isinstance(getattr(energy, key), Figure) for key in type(energy).model_fields)
+    return any(isinstance(getattr(energy, k), Measure | Derived) for k in type(energy).model_fields)
 
 
-def _dense(
-    events: Events, program: Program, machine: ConventionalMachine, fixations_per_image: float
-) -> Estimate:
-    if events.fixations == 0:
-        raise ValueError("a run without fixations has no energy an image")
-    operations, updates = dense_operations(events, program)
-    parts = []
-    for macs, neurons in zip(operations, updates, strict=True):
-        parts.append(
-            {
-                "synaptic_operation": Band.of(machine.energy.synaptic_operation).scaled(macs),
-                "neuron_update": Band.of(machine.energy.neuron_update).scaled(neurons),
-            }
-        )
-    none = NotPublished("not published", ("idle power", "host"))
+def forward_program(program: Program) -> Program:
+    """The program without all that only learning needs; to be placed, not to be run."""
+    populations = tuple(
+        replace(p, post_values=(), averages=None)
+        for p in program.populations
+        if not isinstance(p.soma, Tally)
+    )
+    synapses = tuple(replace(s, rule=None, tags=None) for s in program.forward)
+    return replace(program, populations=populations, synapses=synapses, gates=(), modulators=())
 
-    def lines(of: dict[str, Band]) -> Lines:
-        return Lines(total(list(of.values())), none, none, none, none)
 
-    return Estimate(
-        machine=machine.name,
-        title=machine.title,
-        fixations=events.fixations,
-        images=events.fixations / fixations_per_image,
-        inference=lines(parts[0]),
-        learning=lines(parts[1]) if events.learn else None,
-        inference_events=_as_lines(parts[0]),
-        learning_events=_as_lines(parts[1]) if events.learn else {},
-        assumptions=machine.assumptions,
+def forward_events(events: Events) -> Events:
+    """What a run of the forward pass alone would have done."""
+    return replace(
+        events,
+        learn=False,
+        time_steps=events.fixations * events.steps,
+        populations=tuple(
+            replace(
+                p,
+                graded_messages=0,
+                score_messages=0,
+                signal_messages=0,
+                phase_active_updates=0,
+                phase_idle_updates=0,
+                post_writes=0,
+            )
+            for p in events.populations
+        ),
+        projections=tuple(
+            replace(
+                s,
+                plastic=False,
+                messages=s.forward_messages,
+                delivered_operations=0,
+                ignored_operations=0,
+                trace_writes=0,
+                learning_visits=0,
+                plastic_updates=0,
+                learning_slots=0,
+                carry_visits=0,
+                carries=0,
+                averaged=0,
+            )
+            for s in events.projections
+            if s.forward_messages
+        ),
+        gates=(),
     )
 
 
-def dense_operations(events: Events, program: Program) -> tuple[tuple[int, int], tuple[int, int]]:
-    """((inference, learning) multiply-accumulates, (inference, learning) neuron operations)."""
-    fixations, steps = events.fixations, events.steps
-    somata = [p for p in program.populations if p.soma is not None]
-    means = sum(p.size for p in somata if isinstance(p.soma, Tally))
-    forward = fixations * dense_forward_operations(program)
-    updates = fixations * steps * (sum(p.size for p in somata) - means)
-    if not events.learn:
-        return (forward, 0), (updates, 0)
-    size = {s.name: synapses_of(program, s) for s in program.synapses}
-    driving = {s.name for s in program.forward}
-    delivered = fixations * sum(
-        size[s.name] * len(s.listens) for s in program.synapses if s.name not in driving
-    )
-    scores = fixations * sum(program.population(g.population).size for g in program.gates)
-    outer = sum(s.learning_slots * size[s.name] for s in events.projections)
-    averaged = sum(s.averaged for s in events.projections)
-    post = fixations * (steps * means + sum(p.size * len(p.post_values) for p in somata))
-    return (forward, delivered + scores + outer + averaged), (updates, post)
-
-
-def _as_lines(parts: dict[str, Band]) -> dict[str, Line]:
-    return dict(parts)
+def _dynamic(of: Estimate, learning: bool) -> Line | None:
+    lines = of.sample if learning else of.inference
+    return None if lines is None else lines.each(of.images).dynamic

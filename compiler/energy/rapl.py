@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from compiler.energy.band import Band
-
 POWERCAP = Path("/sys/class/powercap")
 MICROJOULE = 1e-6
 REPEATS = 3
@@ -17,14 +15,20 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """Energy of one call (package counters: idle power and other processes are part of it)."""
+    """Joules and seconds of one call: the median of several, `low` and `high` their range.
 
-    energy: Band
+    Package counters: idle power and other processes are part of it.
+    """
+
+    value: float
+    low: float
+    high: float
     seconds: float
     packages: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.energy} in {self.seconds:.3g} s, measured (RAPL, whole package)"
+        joules = f"{self.value:.3g} J [{self.low:.3g} – {self.high:.3g}]"
+        return f"{joules} in {self.seconds:.3g} s, measured (RAPL, whole package)"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -69,10 +73,9 @@ def measure_cpu(
         joules.append(used * MICROJOULE)
         seconds.append(stop - start)
     middle = sorted(joules)[len(joules) // 2]
-    source = f"RAPL package counters, range of {repeats} calls"
-    band = Band(middle, min(joules), max(joules), "J", "A", source)
     names = tuple((p / "name").read_text().strip() for p in packages)
-    return Measured(band, sorted(seconds)[len(seconds) // 2], names)
+    typical = sorted(seconds)[len(seconds) // 2]
+    return Measured(middle, min(joules), max(joules), typical, names)
 
 
 def _read(packages: list[Path]) -> list[tuple[int, int]]:

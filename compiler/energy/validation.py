@@ -7,11 +7,11 @@ synaptic operations, implies a share of synapses active at a step that must lie 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from compiler.energy.band import Band
-from compiler.energy.estimate import cost
+from compiler.energy.coefficients import Coefficients, cost
 from compiler.targets import NeuromorphicMachine, load_machine, published
 
 
@@ -38,13 +38,14 @@ class Check:
     def __str__(self) -> str:
         verdict = "plausible" if self.plausible else "NOT explained"
         implied = "" if self.activity is None else f", implies {self.activity:.1%} active synapses"
-        measured = Band(self.measured, self.measured, self.measured, "J", "A", "")
-        text = f"{self.what}: {str(measured).split(' [')[0]} measured"
+        text = f"{self.what}: {self.measured:.3g} J measured"
         return f"{text}, updates alone {self.updates}{implied}: {verdict}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {**asdict(self), "plausible": self.plausible}
+        data = {"what": self.what, "machine": self.machine, "measured": self.measured}
+        rest = {"updates": self.updates.to_json(), "activity": self.activity}
+        return {**data, **rest, "plausible": self.plausible}
 
 
 def against_published() -> tuple[Check, ...]:
@@ -54,8 +55,9 @@ def against_published() -> tuple[Check, ...]:
         machine = load_machine(m["machine"])
         if not isinstance(machine, NeuromorphicMachine):
             raise ValueError(f"{m['what']}: {m['machine']} has no neuron cores")
-        idle = cost(m["neurons"] * m["steps"], machine.energy.neuron_update_idle, "update")
-        operation = cost(1, machine.energy.synaptic_operation, "synaptic operation")
+        coefficients = Coefficients(machine)
+        idle = cost(m["neurons"] * m["steps"], coefficients.energy("neuron_update_idle"))
+        operation = cost(1, coefficients.energy("synaptic_operation_dense"))
         if not isinstance(idle, Band) or not isinstance(operation, Band):
             raise ValueError(f"{m['what']}: {machine.name} publishes no such coefficient")
         activity = None

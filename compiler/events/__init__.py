@@ -13,8 +13,9 @@ and what spikes cost on the axons that exist only because the network learns. A 
 is costed without those axons.
 """
 
-from compiler.events.cores import CoreEvents, Deliveries, deliveries, per_core
+from compiler.events.cores import CORE_KINDS, CoreEvents, per_core
 from compiler.events.count import count_events
+from compiler.events.mesh import Traffic, traffic
 from compiler.events.neurobench import neurobench
 from compiler.events.records import (
     Events,
@@ -25,15 +26,16 @@ from compiler.events.records import (
 )
 
 __all__ = [
+    "CORE_KINDS",
     "CoreEvents",
-    "Deliveries",
     "Events",
     "GateEvents",
     "PopulationEvents",
     "ProjectionEvents",
     "Totals",
+    "Traffic",
     "count_events",
-    "deliveries",
     "neurobench",
     "per_core",
+    "traffic",
 ]

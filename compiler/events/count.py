@@ -8,10 +8,16 @@ import numpy as np
 
 from compiler.connectivity import fan_in, largest_fan_out
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
-from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
+from compiler.events.records import (
+    Events,
+    Form,
+    GateEvents,
+    PopulationEvents,
+    ProjectionEvents,
+)
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
-from compiler.products import general
+from compiler.products import in_slots
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
 from compiler.timing import DOWNWARD, arrival, carried
 
@@ -104,6 +110,14 @@ def count_events(
     )
 
 
+def form_of(synapses: Synapses) -> Form:
+    """How a core keeps them: without the zeros where most weights are zero and none can learn."""
+    if synapses.connection is not Connection.ALL_TO_ALL:
+        return "convolution"
+    sparse = 2 * np.count_nonzero(synapses.weights) < synapses.weights.size
+    return "sparse" if sparse and synapses.rule is None else "dense"
+
+
 def _whole_messages(
     program: Program, synapse_counters: np.ndarray
 ) -> dict[str, dict[Quantity, int]]:
@@ -122,6 +136,7 @@ def _whole_messages(
 class _Sent:
     """Messages of one population: binary spikes, graded ones by step, and scores."""
 
+    neurons: int
     spikes: int
     graded: dict[int, int]
     scores: int
@@ -155,7 +170,7 @@ class _Run:
         if self.learn:
             allowed = allowed | self.phase_steps(population)
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
-        return _Sent(spikes, graded, scores if self.learn else 0)
+        return _Sent(population.size, spikes, graded, scores if self.learn else 0)
 
     def modulators(self, population: ProgramPopulation) -> tuple[str, ...]:
         """The modulators that the population's neurons hear directly."""
@@ -227,13 +242,17 @@ class _Run:
         graded = sent.total(listens)
         spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
         heard = graded + spikes if forward or self.learn else 0
+        form = form_of(synapses)
+        stored = np.count_nonzero(synapses.weights) if form == "sparse" else fan_out * sent.neurons
+        each = stored / sent.neurons  # operations that a message causes; of a sparse row the mean
         # at the border of a map a neuron reaches fewer positions: the simulator counts those
-        operations = counts["OPERATIONS"] if synapses.connection in BORDERED else heard * fan_out
+        bordered = synapses.connection in BORDERED
+        operations = counts["OPERATIONS"] if bordered else round(heard * each)
         everything = sent.spikes + sum(sent.graded.values()) + sent.scores
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
-        if general(synapses):
+        if synapses.rule is not None and not in_slots(synapses):
             visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
         untied = synapses.connection is Connection.UNTIED
         row = synapses.weights.shape[1] if untied else fan_out  # a row for each position
@@ -241,6 +260,9 @@ class _Run:
             name=synapses.name,
             source=synapses.source,
             target=synapses.target,
+            connection=synapses.connection,
+            kernel=synapses.weights.shape[-1],
+            form=form,
             fan_in=fan_in(synapses.connection, synapses.weights.shape),
             fan_out=fan_out,
             plastic=plastic,
@@ -249,7 +271,7 @@ class _Run:
             forward_operations=operations if forward else 0,
             graded_operations=operations if forward and graded else 0,
             delivered_operations=0 if forward else operations,
-            ignored_operations=(everything - heard) * fan_out,
+            ignored_operations=round((everything - heard) * each),
             trace_writes=everything if plastic else 0,
             learning_visits=visits,
             plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"],

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
+
+from compiler.terms import Connection
+
+Form = Literal["dense", "sparse", "convolution"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,17 @@ class ProjectionEvents:
     `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
     row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
     `averaged` are synapses that the management processor read and wrote.
+
+    `form` is how a core keeps the synapses: "dense" lists, "sparse" ones without the zeros, or a
+    "convolution" (all connections between maps). `kernel` is the side of its kernels.
     """
 
     name: str
     source: str
     target: str
+    connection: Connection
+    kernel: int
+    form: Form
     fan_in: int
     fan_out: int
     plastic: bool
@@ -146,8 +156,8 @@ class Events:
         """What the forward pass needs."""
         return Totals(
             time_steps=self.fixations * self.steps,
-            messages=sum(p.spikes for p in self.populations),
-            host_messages=sum(p.forward_messages for p in self.populations),
+            messages=sum(p.spikes + p.forward_messages for p in self.populations if not p.host),
+            host_messages=sum(p.spikes + p.forward_messages for p in self.populations if p.host),
             synaptic_operations=sum(p.forward_operations for p in self.projections),
             ignored_synaptic_operations=0,
             active_updates=sum(p.active_updates for p in self.populations),

@@ -1,49 +1,34 @@
 """What populations and comparators ask of cores: neurons, state, synaptic memory and axons.
 
-A list of n synapses takes, in blocks of at most `synapses_per_block`,
-
-    sum over blocks of ceil(n * (weight + delay + tag bits) + overhead bits, word bits)
-
-(nengo-loihi's formula; the targets of a list follow a fixed pattern, so it needs no index bits,
-and static synapses need no tag). A source neuron has one list on each core that it reaches, and
-one axon leads to it. Where a machine shares kernels, a core stores each kernel once, one list for
-each channel of the source, and one axon leads to all channels of a position: the spike says which
-(population spikes, as in nengo-loihi). What stays within a channel has one list for all channels.
-Untied kernels are shared by nobody: a core stores those of its own positions.
+A source neuron has one axon list on each core that it reaches, and one axon leads to it
+(`compiler.passes.lists` says what a list takes). Where a machine shares kernels, a core stores each
+kernel once, one list for each channel of the source, and one axon leads to all channels of a
+position: the spike says which (population spikes, as in nengo-loihi). What stays within a channel
+has one list for all channels. Untied kernels are shared by nobody: a core stores those of its own
+positions. A core numbers its neurons by row, column, channel.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from math import prod
 
 import numpy as np
 
 from compiler.connectivity import Window, window
-from compiler.ir import Connection, Map
+from compiler.ir import Compartment, Connection, Map
+from compiler.passes.lists import index_bits, list_bytes
+from compiler.passes.part import Part
+from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
-from compiler.program import Gate, Program, Soma
+from compiler.program import Gate, Program, Soma, Synapses
 from compiler.targets import Limits, NeuromorphicMachine
 from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 
-
-@dataclass(frozen=True)
-class Part:
-    """Neurons of one population on one core: some of its channels on some of its rows.
-
-    A population without a map has one channel a neuron, and one row.
-    """
-
-    first_channel: int
-    channels: int
-    first_row: int
-    rows: int
-    width: int
-
-    @property
-    def neurons(self) -> int:
-        """How many they are."""
-        return self.channels * self.rows * self.width
+Format = tuple[int, int, int, int]
+"""An entry of a core's table of synapse formats: bits of synapse and index, rule, exponent."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +41,12 @@ class Incoming:
     kernel: int
     synapse_bits: int
     plastic: bool
+    rule: int = 0  # which of the program's learning rules, or 0
+    exponent: int = 0  # the weights count 2^exponent
+
+    def format(self, part: Part, limits: Limits) -> Format:
+        """The format of its synapses on a core with these neurons."""
+        return self.synapse_bits, self.index_bits(part, limits), self.rule, self.exponent
 
     @property
     def along(self) -> Window | None:
@@ -91,7 +82,7 @@ class Incoming:
         if along is None:
             return channels * height * width
         first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
-        left, right = along.reads(0, part.width, width)
+        left, right = along.reads(part.first_column, part.first_column + part.columns, width)
         positions = (stop - first) * (right - left)
         if self.shares(shared):
             return positions
@@ -106,11 +97,25 @@ class Incoming:
         pairs = 1 if self.channelwise else self.source[0]
         return part.channels * pairs * int(rows.sum()) * int(columns.sum())
 
+    def index_bits(self, part: Part, limits: Limits) -> int:
+        """Bits of the index that says which neuron of the core a synapse ends on."""
+        along = self.along
+        if along is None:
+            return 0
+        channels = 1 if self.channelwise else part.channels
+        needed = 0
+        rows, columns = self._readers(part, along)
+        for tall, wide in product({*rows.tolist()} - {0}, {*columns.tolist()} - {0}):
+            span = ((tall - 1) * part.columns + wide - 1) * part.channels + channels
+            needed = max(needed, index_bits(tall * wide * channels, span, limits))
+        return needed
+
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
         """Synaptic memory on a core with these neurons."""
         along, bits = self.along, self.synapse_bits
         if along is None:
             return prod(self.source) * list_bytes(part.neurons, bits, limits)
+        bits += self.index_bits(part, limits)
         readers = self._readers(part, along)
         if self.shares(shared):
             if not self.channelwise:
@@ -128,8 +133,18 @@ class Incoming:
 
     def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
         """How many of the part's rows read each source row, and the same of columns."""
-        rows = along.readers(self.source[1], part.first_row, part.first_row + part.rows)
-        return rows, along.readers(self.source[2], 0, part.width)
+        _, rows, columns = part.box
+        return (
+            _readers(along, self.source[1], rows.start, rows.stop),
+            _readers(along, self.source[2], columns.start, columns.stop),
+        )
+
+
+@lru_cache(maxsize=1 << 14)  # parts of different channels read alike
+def _readers(along: Window, sources: int, first: int, stop: int) -> np.ndarray:
+    counts = along.readers(sources, first, stop)
+    counts.flags.writeable = False
+    return counts
 
 
 @dataclass(frozen=True)
@@ -150,6 +165,8 @@ class Demand:
     state_words: int
     incoming: tuple[Incoming, ...]
     outgoing: tuple[Outgoing, ...]
+    kinds: Settings
+    thresholds: Settings
 
     @property
     def neurons(self) -> int:
@@ -170,40 +187,63 @@ class Demand:
 def demands(program: Program) -> tuple[Demand, ...]:
     """What the populations on the chip and the comparators ask for, in the program's order."""
     weight_bits = program.weight_max.bit_length() + 1
-    tag_bits = program.tag_max.bit_length() + 1
-    everything = Connection.ALL_TO_ALL
+    kinds, rules = kinds_of_neuron(program), _rules(program)
     asked = []
     for p in program.populations:
         if p.soma is None:
             continue
-        incoming = [
-            Incoming(
-                s.name,
-                program.population(s.source).map,
-                s.connection,
-                s.weights.shape[-1],
-                weight_bits + (tag_bits if s.rule is not None and has_tag(s.rule) else 0),
-                s.rule is not None,
-            )
-            for s in program.arriving[p.name]
-        ]
+        incoming = [_incoming(program, s, rules) for s in program.arriving[p.name]]
         own_gates = [g for g in program.gates if g.population == p.name]
         heard = dict.fromkeys([*(g.name for g in own_gates), *p.signals])
-        incoming += [
-            Incoming(f"{name} broadcast", (1, 1, 1), everything, 0, weight_bits, False)
-            for name in heard
-        ]
-        outgoing = outgoing_of(program, p.name)
-        words = _state_words(program, p.name)
-        asked.append(Demand(p.name, p.map, words, tuple(incoming), outgoing))
+        incoming += [_signal(f"{name} broadcast", 1, weight_bits) for name in heard]
+        asked.append(
+            Demand(
+                name=p.name,
+                map=p.map,
+                state_words=_state_words(program, p.name),
+                incoming=tuple(incoming),
+                outgoing=outgoing_of(program, p.name),
+                kinds=kinds[p.name],
+                thresholds=thresholds(p),
+            )
+        )
     for g in program.gates:
         size = program.population(g.population).size
         # Scores arrive from every neuron, the label from the modulator.
-        scores = Incoming(f"{g.name} scores", (size + 1, 1, 1), everything, 0, weight_bits, False)
+        scores = _signal(f"{g.name} scores", size + 1, weight_bits)
         words = max(1, g.classes) + g.sums  # its sums, and the label
         back = tuple(Outgoing(name, None, False) for name in listeners(program, g))
-        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back))
+        own = kinds[g.name], Settings(None)
+        asked.append(Demand(g.name, (1, 1, 1), words, (scores,), back, *own))
     return tuple(asked)
+
+
+def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
+    soma = program.population(s.target).soma
+    driving = s.compartment is Compartment.SOMA and isinstance(soma, Soma)
+    tagged = s.rule is not None and has_tag(s.rule)
+    tag_bits = program.tag_max.bit_length() + 1
+    return Incoming(
+        name=s.name,
+        source=program.population(s.source).map,
+        connection=s.connection,
+        kernel=s.weights.shape[-1],
+        synapse_bits=program.weight_max.bit_length() + 1 + (tag_bits if tagged else 0),
+        plastic=s.rule is not None,
+        rule=rules.get(repr(s.rule), 0),
+        exponent=soma.input_shift if driving and isinstance(soma, Soma) else 0,
+    )
+
+
+def _signal(name: str, sources: int, weight_bits: int) -> Incoming:
+    """Synapses of scores or of a broadcast, which bring a message from each source."""
+    return Incoming(name, (sources, 1, 1), Connection.ALL_TO_ALL, 0, weight_bits, False)
+
+
+def _rules(program: Program) -> dict[str, int]:
+    """The program's learning rules, numbered from 1; the same rule has one number."""
+    found = dict.fromkeys(repr(s.rule) for s in program.synapses if s.rule is not None)
+    return {rule: number for number, rule in enumerate(found, 1)}
 
 
 def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
@@ -225,21 +265,6 @@ def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     return (*sent, *(Outgoing(name, None, False) for name in gates))
 
 
-def list_bytes(synapses: int, synapse_bits: int, limits: Limits) -> int:
-    """Synaptic memory of one axon list in bytes."""
-    if synapses == 0:
-        return 0
-    bits = synapse_bits + int(limits.delay_bits.value)
-    block, word = int(limits.synapses_per_block.value), int(limits.word_bits.value)
-    overhead = int(limits.block_overhead_bits.value)
-
-    def padded(n: int) -> int:
-        return -(-(n * bits + overhead) // word) * word
-
-    full, rest = divmod(synapses, block)
-    return (full * padded(block) + (padded(rest) if rest else 0)) // 8
-
-
 def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> int:
     """Synaptic memory of these neurons of the population on one core."""
     shared = machine.capabilities.shared_kernels.value
@@ -249,18 +274,16 @@ def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> in
 def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each dendrite, post values, bias, both averages, the
-    synaptic current, and each parameter that is not the same for all. A mean has no membrane, and
-    its counts fill a word each.
+    Membrane, both counts in one, one for each dendrite, post values, bias, synaptic current, both
+    averages. A mean has no membrane, and its counts fill a word each.
     """
     population = program.population(name)
     compartments = {
         s.compartment for s in program.arriving[name] if s.compartment in COMPARTMENT_OF.values()
     }
+    soma = population.soma
+    biased = isinstance(soma, Soma) and bool(soma.bias)
+    current = isinstance(soma, Soma) and soma.current_decay is not None
     averages = 0 if population.averages is None else 2
-    own = int(bool(population.post_values))
-    if isinstance(soma := population.soma, Soma):
-        own += int(bool(soma.bias)) + int(soma.current_decay is not None)
-        parameters = (soma.decay, soma.threshold, soma.current_decay)
-        own += sum(isinstance(values, tuple) for values in parameters)
+    own = int(bool(population.post_values)) + int(biased) + int(current)
     return 2 + len(compartments) + own + averages

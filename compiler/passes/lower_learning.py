@@ -30,6 +30,7 @@ from compiler.ir import (
     Quantity,
     Term,
 )
+from compiler.passes.consolidation import CARRY, Consolidation
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
@@ -54,7 +55,6 @@ from compiler.program import (
     TRACE_MAX,
     Message,
     PostValue,
-    Product,
     Program,
     ProgramPopulation,
     SumOfProducts,
@@ -76,10 +76,12 @@ def lower_learning(
     weight_max: int,
     tag_max: int,
     averaged: int = 0,
+    consolidation: Consolidation = CARRY,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The integer program of a quantised network; static networks pass through without rules.
 
     averaged: after how many fixations the copies of untied kernels are averaged, 0 for never.
+    consolidation: of rules that learn once a fixation.
     """
     network = quantized.network
     notes = assumed_peaks(network)
@@ -93,10 +95,8 @@ def lower_learning(
             post_values[projection.target] += _streamed(values, post_values)
         elif projection.rule is not None:
             slots = plan.slots[projection.name]
-            rule, values = _lower_rule(quantized, plan, projection, notes)
             register = _free_register(projection, post_values[projection.target])
-            rule = _with_register(rule, register)
-            values = [replace(value, register=register) for value in values]
+            rule, values = _lower_rule(quantized, plan, projection, notes, consolidation, register)
             post_values[projection.target] += _streamed(values, post_values)
         lowered = _synapses(quantized, plan, projection, index, rule, slots)
         if projection.connection is Connection.UNTIED:
@@ -140,9 +140,20 @@ def _streamed(values: list[PostValue], others: dict[str, list[PostValue]]) -> li
 
 
 def _lower_rule(
-    quantized: Quantized, plan: Plan, projection: Projection, notes: list[Note]
+    quantized: Quantized,
+    plan: Plan,
+    projection: Projection,
+    notes: list[Note],
+    consolidation: Consolidation,
+    register: str,
 ) -> tuple[SumOfProducts, list[PostValue]]:
     assert isinstance(projection.rule, LearningRule)
+    if projection.connection is Connection.UNTIED and consolidation.kind != "carry":
+        raise InputError(
+            f"projection {projection.name}: copies of a kernel learn by a carry only, not by "
+            f"consolidation '{consolidation.kind}': use a machine with tags of "
+            f"{TAG_UNITS.bit_length() + 1} bits, or compile with learning left out (--static)"
+        )
     if projection.connection not in (Connection.ALL_TO_ALL, Connection.UNTIED):
         raise InputError(
             f"projection {projection.name}: a {projection.connection.value} has no synapses of "
@@ -157,7 +168,7 @@ def _lower_rule(
         _require_known(term, projection)
         pre = pre_unit(quantized, projection.source) * 2.0**drop / 2.0**lift
         post = term_unit(quantized, projection.target, term)
-        gains.append(term.coefficient * pre * post * TAG_UNITS / unit)
+        gains.append(term.coefficient * pre * post * consolidation.units / unit)
         peaks.append(term_peak(quantized, projection.target, term))
         seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
@@ -166,7 +177,7 @@ def _lower_rule(
     excess = needed * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
     if excess > 1:
         raise InputError(
-            f"projection {projection.name}: the learning rate is too large for the tag; "
+            f"projection {projection.name}: the learning rate is too large for a learning step; "
             f"lower it by a factor of {excess:.1f}"
         )
     exponent = next(
@@ -179,7 +190,7 @@ def _lower_rule(
         values.append(
             PostValue(
                 tau,
-                "",
+                register,
                 term.post,
                 term.gate,
                 multiplier,
@@ -190,7 +201,7 @@ def _lower_rule(
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
-        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / TAG_UNITS
+        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / consolidation.units
         trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
@@ -198,14 +209,7 @@ def _lower_rule(
             f"smallest step {smallest:.2g} of a weight unit"
         )
         notes.append(Note("learning", projection.name, text, error))
-    rule = SumOfProducts(
-        dw=(Product(0, (f"u{plan.carry_exponent}", "sgn(t)")),),
-        dt=(
-            Product(exponent, ("x0", "x1", "y1")),
-            Product(int(math.log2(TAG_UNITS)), (f"u{plan.carry_exponent}", "sgn(t)"), sign=-1),
-        ),
-    )
-    return rule, values
+    return consolidation.rule(exponent, register, plan.carry_exponent), values
 
 
 def _require_known(term: Term, projection: Projection) -> None:
@@ -239,11 +243,6 @@ def _free_register(projection: Projection, values: list[PostValue]) -> str:
     return free[0]
 
 
-def _with_register(rule: SumOfProducts, register: str) -> SumOfProducts:
-    accumulate, *rest = rule.dt
-    return replace(rule, dt=(replace(accumulate, factors=("x0", "x1", register)), *rest))
-
-
 def _synapses(
     quantized: Quantized,
     plan: Plan,
@@ -254,7 +253,7 @@ def _synapses(
 ) -> Synapses:
     integers = quantized.integers[projection.name]
     tags = integers.tags
-    if rule is not None and rule.traces and not any("sgn(t)" in p.factors for p in rule.dw):
+    if rule is not None and not any(p.factors[1:] in (("sgn(t)",), ("t",)) for p in rule.dw):
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
     listens, shift = _listens(quantized, plan, projection)
     return Synapses(

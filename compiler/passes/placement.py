@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Neurons of a population on one core: `channels` from `first_channel` on, `rows` likewise.
+    """Neurons of a population on one core: `channels` from `first_channel` on, and so on.
 
-    `fan_in` are a neuron's synapses, `axon_fan_in` the axons that bring them.
+    `fan_in` are a neuron's synapses, `axon_fan_in` the axons that bring them; `index_bits` is the
+    longest index in its lists. `kinds`, `thresholds` and `formats` are entries of the core's tables
+    (`compiler.passes.settings`, `compiler.passes.demand`).
     """
 
     population: str
@@ -19,6 +20,8 @@ class Slice:
     channels: int
     first_row: int
     rows: int
+    first_column: int
+    columns: int
     neurons: int
     synapses: int
     memory_bytes: int
@@ -27,21 +30,31 @@ class Slice:
     axons_out: int
     fan_in: int
     axon_fan_in: int
+    index_bits: int
+    kinds: tuple[int, ...]
+    thresholds: tuple[int, ...]
+    formats: tuple[tuple[int, int, int, int], ...]
     plastic: bool
 
     def __str__(self) -> str:
-        rows = f", rows {self.first_row}:{self.first_row + self.rows}"
-        whole = self.neurons == self.channels
-        channels = f"{self.first_channel}:{self.first_channel + self.channels}"
-        return f"{self.population}[{channels}{'' if whole else rows}]"
+        text = f"{self.first_channel}:{self.first_channel + self.channels}"
+        if self.neurons != self.channels:
+            text += f", rows {self.first_row}:{self.first_row + self.rows}"
+            text += f", columns {self.first_column}:{self.first_column + self.columns}"
+        return f"{self.population}[{text}]"
 
 
 @dataclass(frozen=True)
 class Core:
-    """One core: what lies on it, and which limit is nearest (`binds`, share of it in 0..1)."""
+    """One core: what lies on it, and which limit is nearest (`binds`, share of it in 0..1).
+
+    Its router is at `column` and `row` of the mesh, which goes on from one chip to the next.
+    """
 
     index: int
     chip: int
+    column: int
+    row: int
     slices: tuple[Slice, ...]
     binds: str
     share: float
@@ -74,26 +87,26 @@ class Placement:
         return counts
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Table rows: cores, chip, what, and the most that one of them has of each limit.
+        """Table rows: cores, chips, what, and the most that one of them has of each limit.
 
-        Cores that follow one another, hold the same populations and bind on the same limit share a
-        row.
+        Cores that hold the same populations and bind on the same limit share a row.
         """
-        titles = "core|chip|population|neurons|synapses|memory|axons in|axons out|fan-in|binds"
+        titles = "cores|chips|population|neurons|synapses|memory|axons in|axons out|fan-in|binds"
+        groups: dict[tuple[tuple[str, ...], str], list[Core]] = {}
+        for core in self.cores:
+            held = tuple(dict.fromkeys(s.population for s in core.slices))
+            groups.setdefault((held, core.binds), []).append(core)
         rows: list[tuple[str, ...]] = [tuple(titles.split("|"))]
-        for (chip, populations, binds), group in groupby(self.cores, _kind):
-            cores = list(group)
-            first, last = cores[0].index, cores[-1].index
-            if len(cores) == 1:
-                names, which = ", ".join(str(s) for s in cores[0].slices), str(first)
-            else:
-                names, which = ", ".join(populations), f"{first}–{last}"
+        for (populations, binds), cores in groups.items():
+            alone = len(cores) == 1
+            names = ", ".join(map(str, cores[0].slices) if alone else populations)
             fields = ("neurons", "synapses", "memory_bytes", "axons_in", "axons_out")
             numbers = [f"{max(core.total(f) for core in cores):,}" for f in fields]
             numbers[2] += " B"
             fan_in = max(s.fan_in for core in cores for s in core.slices)
             binding = f"{binds} {max(core.share for core in cores):.0%}"
-            rows.append((which, str(chip), names, *numbers, f"{fan_in:,}", binding))
+            which = _spans({core.chip for core in cores})
+            rows.append((f"{len(cores)}", which, names, *numbers, f"{fan_in:,}", binding))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +114,12 @@ class Placement:
         return asdict(self)
 
 
-def _kind(core: Core) -> tuple[int, tuple[str, ...], str]:
-    """What cores of one row of the table have in common."""
-    return core.chip, tuple(dict.fromkeys(s.population for s in core.slices)), core.binds
+def _spans(numbers: set[int]) -> str:
+    """Numbers in words, those that follow one another as one span: 0–2, 5."""
+    spans: list[list[int]] = []
+    for n in sorted(numbers):
+        if spans and spans[-1][1] == n - 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in spans)

@@ -35,6 +35,7 @@ from compiler.ir import (
     Quantity,
     Term,
 )
+from compiler.passes.consolidation import EVERY
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import COMPARTMENT_OF
@@ -42,7 +43,6 @@ from compiler.terms import COMPARTMENT_OF
 LONGEST = 9
 DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
 CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
-FIXATIONS_A_CARRY = 5  # as exponent: whole weight units are carried every 2^5 fixations
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,12 @@ class Plan:
     feedback: int = 0
 
 
-def schedule(network: Network) -> Plan:
-    """The shortest plan; raises InputError where no order of messages serves all terms."""
+def schedule(network: Network, consolidated: int | None = None) -> Plan:
+    """The shortest plan; raises InputError where no order of messages serves all terms.
+
+    consolidated: every so many fixations, a power of two, tags are carried into weights; None for
+    32, or fewer where a fixation is so long that u_k does not reach as far.
+    """
     steps = network.schedule.steps
     plastic = [p for p in network.projections if p.rule is not None]
     _require_layers(network)
@@ -81,7 +85,9 @@ def schedule(network: Network) -> Plan:
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)
-            carry = min(DECIMATION_MAX, period.bit_length() - 1 + FIXATIONS_A_CARRY)
+            carry = (period * (consolidated or EVERY)).bit_length() - 1
+            if consolidated is None:
+                carry = min(DECIMATION_MAX, carry)
             return Plan(timetable, slots, carry, order.feedback)
     names = ", ".join(p.rule.name for p in plastic if p.rule is not None)
     raise InputError(

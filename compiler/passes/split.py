@@ -1,109 +1,154 @@
-"""Splits a population over cores as a grid: its channels in so many parts, its rows in so many.
+"""Splits a population over cores as a grid: its channels, rows and columns in so many parts each.
 
-A part of the rows keeps a convolution's axons local: a source neuron then reaches fewer cores. A
-part of the channels divides the kernels. Of all grids with the fewest cores, the one with the
-fewest parts of the channels is taken.
+A part of the rows or columns keeps a convolution's axons local: a source neuron then reaches fewer
+cores, and a core listens to fewer sources. A part of the channels divides the kernels. Of all grids
+with the fewest cores, the one with the fewest parts of the channels is taken, then the one whose
+parts are nearest to a square: its borders are the shortest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from compiler.ir import Map
-from compiler.passes.demand import Demand, Outgoing, Part
+from compiler.passes.demand import Demand, Outgoing
+from compiler.passes.part import Part
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A population's map in `across` parts of its channels times `down` parts of its rows."""
+    """A population's map with each of its axes in so many parts."""
 
     map: Map
-    across: int
-    down: int
+    channel_parts: int
+    row_parts: int = 1
+    column_parts: int = 1
 
     @property
     def slices(self) -> int:
         """How many parts there are."""
-        return self.across * self.down
+        return self.channel_parts * self.row_parts * self.column_parts
 
     def parts(self) -> Iterator[Part]:
-        """All parts; sizes differ by at most one channel and one row."""
-        channels, height, width = self.map
-        for first_row, rows in _even(height, self.down):
-            for first_channel, count in _even(channels, self.across):
-                yield Part(first_channel, count, first_row, rows, width)
+        """All parts; sizes differ by at most one channel, one row and one column."""
+        for (row, rows), (column, columns) in product(self.rows(), self.columns()):
+            for channel, channels in self.channels():
+                yield Part(channel, channels, row, rows, column, columns)
+
+    def channels(self) -> list[tuple[int, int]]:
+        """(first, number) of the channels of each part."""
+        return list(_even(self.map[0], self.channel_parts))
 
     def rows(self) -> list[tuple[int, int]]:
         """(first, number) of the rows of each part."""
-        return list(_even(self.map[1], self.down))
+        return list(_even(self.map[1], self.row_parts))
+
+    def columns(self) -> list[tuple[int, int]]:
+        """(first, number) of the columns of each part."""
+        return list(_even(self.map[2], self.column_parts))
+
+    @property
+    def preference(self) -> tuple[int, int, int]:
+        """The smaller the better."""
+        _, height, width = self.map
+        around = -(-height // self.row_parts) + -(-width // self.column_parts)
+        return self.slices, self.channel_parts, around
 
 
 def best_grid(shape: Map, fits: Callable[[Part], bool], axons: np.ndarray, most: int) -> Grid:
-    """The grid with the fewest parts of which each one fits; a part of one neuron has to.
+    """The grid that is preferred of those of which each part fits; a part of one neuron has to.
 
-    `fits` must hold for every smaller part of one that fits, and for every other part of the rows
-    where it does for the two in the middle, which are the farthest from the border and so read
-    most (two, as what an unpool reads depends on whether the first row is even). The neurons in
-    each row send to `axons` (H,) slices; a part may send `most` in all.
+    `fits` must hold for every smaller part of one that fits, and for every other part where it does
+    for those in the middle, which are the farthest from the border and so read most (two along each
+    axis, as what an unpool reads depends on whether the first row is even). The neurons at each
+    position send to `axons` (H, W) slices; a part may send `most` in all.
     """
     channels, height, width = shape
-    best = Grid(shape, channels, height)
-    summed = np.concatenate([[0], np.cumsum(axons)])
-    for down in range(1, height + 1):
-        if down > best.slices:
+    best = Grid(shape, channels, height, width)
+    summed = np.zeros((height + 1, width + 1), np.int64)
+    summed[1:, 1:] = axons.cumsum(0).cumsum(1)
+    for down, over in sorted(product(_part_counts(height), _part_counts(width)), key=np.prod):
+        if down * over > best.slices:
             break
-        bounds = np.array([first for first, _ in _even(height, down)] + [height])
-        rows = -(-height // down)
-        middle = (height - rows) // 2
-        firsts = {middle, min(middle + 1, height - rows)}
-        sent = int(np.diff(summed[bounds]).max()) * width
+        grid = Grid(shape, 1, down, over)
+        sent = _most_sent(summed, grid)
+        # as few channels a part as would still leave no more slices than the best grid has
+        least = -(-channels // (best.slices // (down * over)))
+        allowed = min(channels, most // sent) if sent else channels
+        middles = list(_middles(grid))
 
-        def whole(number: int, firsts: set[int] = firsts, rows: int = rows) -> bool:
-            return all(fits(Part(0, number, first, rows, width)) for first in firsts)
+        def fit(number: int, middles: list[Part] = middles) -> bool:
+            return all(
+                fits(Part(0, number, p.first_row, p.rows, p.first_column, p.columns))
+                for p in middles
+            )
 
-        number = _largest(whole, min(channels, most // sent) if sent else channels)
-        if number == 0:
+        if least > allowed or not fit(least):
             continue
-        grid = Grid(shape, -(-channels // number), down)
-        if (grid.slices, grid.across) < (best.slices, best.across):
+        number = _largest(fit, least, allowed)
+        grid = Grid(shape, -(-channels // number), down, over)
+        if grid.preference < best.preference:
             best = grid
     return best
 
 
 def reached(demand: Demand, grids: Mapping[str, Grid]) -> np.ndarray:
-    """(H,) slices that a neuron in each row of a population sends to, over all it sends to."""
-    total = np.zeros(demand.map[1], np.int64)
+    """(H, W) slices that a neuron at each position sends to, over all it sends to."""
+    total = np.zeros(demand.map[1:], np.int64)
     for out in demand.outgoing:
-        total += _rows_reached(out, demand.map[1], grids[out.target])
+        total += _positions_reached(out, demand.map, grids[out.target])
     return total
 
 
 def slices_reached(out: Outgoing, source: Map, target: Grid) -> int:
     """Slices of the target that all neurons of the source reach, each neuron's counted."""
-    channels, height, width = source
-    heard = width if out.along is None else len(_heard(out, width, target.map[2]))
-    return int(_rows_reached(out, height, target).sum()) * channels * heard
+    return int(_positions_reached(out, source, target).sum()) * source[0]
 
 
-def _rows_reached(out: Outgoing, height: int, target: Grid) -> np.ndarray:
-    """(H,) slices of the target that a neuron in each row of the source reaches."""
+def _positions_reached(out: Outgoing, source: Map, target: Grid) -> np.ndarray:
+    """(H, W) slices of the target that a neuron at each position of the source reaches."""
+    _, height, width = source
     if out.along is None:
-        return np.full(height, target.slices)
-    counts = np.zeros(height, np.int64)
-    for first, rows in target.rows():
-        low, high = out.along.reads(first, first + rows, height)
-        counts[low:high] += 1
+        return np.full((height, width), target.slices)
+    along = []
+    for parts, side in ((target.rows(), height), (target.columns(), width)):
+        counts = np.zeros(side, np.int64)
+        for first, number in parts:
+            low, high = out.along.reads(first, first + number, side)
+            counts[low:high] += 1
+        along.append(counts)
     # within a channel one part of the channels is reached, otherwise all
-    return counts * (1 if out.channelwise else target.across)
+    return np.outer(*along) * (1 if out.channelwise else target.channel_parts)
 
 
-def _heard(out: Outgoing, sources: int, targets: int) -> range:
-    """The sources along one axis that any target reads."""
-    assert out.along is not None
-    return range(*out.along.reads(0, targets, sources))
+def _part_counts(side: int) -> list[int]:
+    """Into how many parts an axis may be split: the fewest for each size of a part."""
+    return sorted({-(-side // size) for size in range(1, side + 1)})
+
+
+def _most_sent(summed: np.ndarray, grid: Grid) -> int:
+    """The most axons that all neurons of one channel have in any part of a grid."""
+    rows = [0, *(first + number for first, number in grid.rows())]
+    columns = [0, *(first + number for first, number in grid.columns())]
+    corners = summed[np.ix_(rows, columns)]
+    return int(np.diff(np.diff(corners, axis=0), axis=1).max())
+
+
+def _middles(grid: Grid) -> Iterator[Part]:
+    """The largest parts of one channel in the middle of the map."""
+    _, height, width = grid.map
+    rows, columns = -(-height // grid.row_parts), -(-width // grid.column_parts)
+    for row, column in product(_firsts(height, rows), _firsts(width, columns)):
+        yield Part(0, 1, row, rows, column, columns)
+
+
+def _firsts(side: int, size: int) -> set[int]:
+    middle = (side - size) // 2
+    return {middle, min(middle + 1, side - size)}
 
 
 def _even(number: int, parts: int) -> Iterator[tuple[int, int]]:
@@ -116,9 +161,9 @@ def _even(number: int, parts: int) -> Iterator[tuple[int, int]]:
         first += count
 
 
-def _largest(fits: Callable[[int], bool], most: int) -> int:
-    """The largest n in 0..most that fits, where everything smaller fits too."""
-    low, high = 0, most
+def _largest(fits: Callable[[int], bool], least: int, most: int) -> int:
+    """The largest n in least..most that fits, where `least` does and everything smaller does."""
+    low, high = least, most
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)

@@ -77,15 +77,10 @@ def _of_events(ours: Events, theirs: Events) -> Iterator[str]:
 
 
 def on_tensors(case: Case) -> str | None:
-    """Simulator and tensors: every step, and whole runs with all events.
-
-    What tensors refuse by name is only handed over from one run of the simulator to another.
-    """
-    try:
-        theirs = list(tensor.trace(case.program, case.stimulus, case.learn))
-    except InputError:
-        return _parts(case, _simulated(case))
-    ours = simulator.trace(case.program, case.stimulus, case.learn)
+    """Simulator and tensors: every step, and whole runs with all events."""
+    ours, theirs = (
+        engine.trace(case.program, case.stimulus, case.learn) for engine in (simulator, tensor)
+    )
     found = _in_traces(case.program, ours, theirs)
     if found is not None:
         return found

@@ -12,7 +12,7 @@ from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.forward import payloads
 from compiler.backends.simulator.kernels import plasticity
-from compiler.backends.simulator.kernels.random import key, words
+from compiler.backends.simulator.kernels.random import draw_once, key, words
 from compiler.backends.simulator.operations import (
     CHANGE,
     PREVIOUS_SURROGATE,
@@ -239,8 +239,20 @@ def learn(w, op, fixation, clock):
     x1 = traces(w, op)
     k = key(clock.seed, stream, fixation * clock.period + delay)
     noise = w.noise[: (n_post + 3) // 4]
-    rows, clipped = plasticity.learn(w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise)
-    count_epoch(w.synapse_counts[synapses], rows, clipped)
+    counts, shared = w.synapse_counts[synapses], clock.shared
+    if shared:
+        draw_once(noise, k)
+    if op[14] != 0:
+        rows, clipped = plasticity.learn(
+            w.weights, start, n_post, x1, y, exponent, k, w.maxima[1], noise, shared
+        )
+        counts[c.W_CLIPPED] += clipped
+        clipped = 0
+    else:
+        rows, clipped = plasticity.learn(
+            w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise, shared
+        )
+    count_epoch(counts, rows, clipped)
 
 
 @compiled(inline="always")
@@ -249,8 +261,17 @@ def carry(w, op, fixation, clock):
     synapses, start, size, real, mask, delay = op[1], op[2], op[3], op[4], op[5], op[6]
     if (fixation * clock.period + delay) & mask != 0:
         return
-    span = slice(start, start + size)
-    moved, clipped = plasticity.carry(w.weights[span], w.tags[span], w.maxima[1], TAG_UNITS)
+    span, n_post = slice(start, start + size), op[7]
+    if n_post > 0:
+        k = key(clock.seed, op[8], fixation * clock.period + delay)
+        noise = w.noise[: (n_post + 3) // 4]
+        if clock.shared:
+            draw_once(noise, k)
+        moved, clipped = plasticity.transfer(
+            w.weights[span], w.tags[span], n_post, w.maxima[1], k, noise, clock.shared
+        )
+    else:
+        moved, clipped = plasticity.carry(w.weights[span], w.tags[span], w.maxima[1], TAG_UNITS)
     counts = w.synapse_counts[synapses]
     counts[c.CARRIED] += moved
     counts[c.W_CLIPPED] += clipped

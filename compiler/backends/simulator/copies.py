@@ -12,7 +12,7 @@ from compiler.backends.simulator.adapt import count_epoch, traces
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import copies
 from compiler.backends.simulator.kernels.maps import list_positions
-from compiler.backends.simulator.kernels.random import key
+from compiler.backends.simulator.kernels.random import draw_once, key
 
 
 @compiled(inline="always")
@@ -32,7 +32,9 @@ def learn_copies(w, op, fixation, clock):
     list_positions(w.rows, n, channels, begins, positions)
     k = key(clock.seed, stream, fixation * clock.period + delay)
     noise = w.noise[: (n_post + 3) // 4]
-    window = (channels, height, width, kernel)
+    if clock.shared:
+        draw_once(noise, k)
+    window = (clock.shared, channels, height, width, kernel)
     rows, clipped = copies.learn_copies(
         w.tags, start, n_post, w.rows, begins, x1, y, exponent, k, w.maxima[0], noise, *window
     )

@@ -61,12 +61,14 @@ class Result:
 class Machine:
     """One simulated network: its layout and working memory, changed in place by the kernels."""
 
-    def __init__(self, program: Program, learn: bool, state: State | None = None) -> None:
+    def __init__(
+        self, program: Program, learn: bool, state: State | None = None, *, shared: bool = False
+    ) -> None:
         self.program = program
         self.learn = learn
         self.layout: Layout = lay_out(program, learn)
         timetable = program.timetable
-        self.clock = Clock(timetable.period, timetable.steps, program.seed)
+        self.clock = Clock(timetable.period, timetable.steps, program.seed, shared)
         self.working: Working = allocate(program, self.layout)
         self.fixation = 0
         if state is not None:
@@ -154,14 +156,17 @@ def simulate(
     block: int = 2000,
     progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    shared_rounding: bool = False,
 ) -> Result:
     """Runs every fixation in order with scores, gates and on-chip learning.
 
     `state` (with that run's program) continues an earlier run, and the result is, to the bit, that
     of the two together. `progress` is told the number of fixations done after each block; `stop`
-    is asked then whether to leave the rest undone.
+    is asked then whether to leave the rest undone. shared_rounding: one random number for all
+    synapses of a learning epoch, as Lava's stock engine draws it, for comparison only; of rules
+    that learn in their slots.
     """
-    machine = Machine(program, learn=True, state=state)
+    machine = Machine(program, learn=True, state=state, shared=shared_rounding)
     shown = stimulus_arrays(program, machine.layout, stimulus)
     none = np.zeros((0, len(program.gates)), np.int64)
     scores, gates = ([none], [none]) if state is None else ([state.scores], [state.gates])

@@ -31,7 +31,7 @@ from compiler.backends.simulator.operations import (
 )
 from compiler.backends.simulator.order import places
 from compiler.connectivity import synapse_count
-from compiler.products import carries, general
+from compiler.products import direct, in_slots, transfers
 from compiler.program import Program, ProgramPopulation, Synapses, Tally
 from compiler.recurrence import bands
 from compiler.terms import Connection, Quantity
@@ -79,7 +79,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
     lying = Places(offsets, starts, sequences)
     together = bands(program)
     table: list[tuple[float, list[int]]] = []
-    by_step = learn and any(general(s) for s in program.synapses)
+    by_step = learn and any(stepwise.by_step(s) for s in program.synapses)
     present = stepwise.presentation if by_step else presentation
     for population in program.populations:
         if isinstance(population.soma, Tally) and not learn:
@@ -196,7 +196,7 @@ def _plasticity(
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, s in enumerate(program.synapses):
-        if s.rule is None or not carries(s.rule):
+        if s.rule is None or not in_slots(s):
             continue
         source, target = program.population(s.source), program.population(s.target)
         for slot in s.slots:
@@ -210,12 +210,17 @@ def _plasticity(
                 learn += source.map[1:]
             else:
                 learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
+                learn.append(int(direct(s.rule)))
             rows.append((target.level + slot + 0.4, learn))
+        if direct(s.rule):
+            continue
         tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
         real = synapse_count(s.connection, s.weights.shape, source.map, target.map)
         size = [s.weights.size, real]
         carry = [Op.CARRY, i, starts[s.name], *size, mask, 1 + target.level + tau]
+        if transfers(s.rule):
+            carry += [target.size, s.index]
         rows.append((target.level + tau + 0.5, carry))
         if s.averaged:
             where = [i, starts[s.name], *_window(s), *source.map[1:], real, s.averaged]

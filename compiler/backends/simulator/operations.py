@@ -22,8 +22,9 @@ class Op(IntEnum):
     POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
     #           rectified (0 not, 1 half, 2 full), channels
     LEARN = 9  # synapses, start, source, n_pre, field, drop, lift, register, target, exponent,
-    #            stream, dt, n_post
-    CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt
+    #            stream, dt, n_post, 1 where weights learn instead of tags
+    CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt; where all of
+    #             the tag is transferred n_post (else 0), stream
     END = 11  # offset, size, population: counts become previous counts
     PRESENT = 12  # offset, size, population: counts the input neurons that send anything
     AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon

@@ -18,7 +18,7 @@ from compiler.backends.simulator.arrivals import Places
 from compiler.backends.simulator.operations import FIELD_OF, Op
 from compiler.backends.simulator.rule_table import rule_tables
 from compiler.ir import Compartment
-from compiler.products import TRACES, decimations, general
+from compiler.products import TRACES, decimations, in_slots
 from compiler.program import Program, ProgramPopulation, Soma, SumOfProducts, Synapses
 from compiler.rounding import trace_stream
 
@@ -57,9 +57,14 @@ class Learners:
     values: int  # how many trace values there are
 
 
+def by_step(s: Synapses) -> bool:
+    """Whether synapses may learn at any time step."""
+    return s.rule is not None and not in_slots(s)
+
+
 def learners(program: Program, offsets: dict[str, int], starts: dict[str, int]) -> Learners:
     """The tables, with offsets of populations and starts of projections."""
-    chosen = [s for s in program.synapses if general(s)]
+    chosen = [s for s in program.synapses if by_step(s)]
     rules = [s.rule for s in chosen if s.rule is not None]
     products, factors, bounds = rule_tables(rules)
     names = [p.name for p in program.populations]
@@ -137,7 +142,7 @@ def plasticity(program: Program) -> Rows:
     """An epoch at every step of every projection with a general rule."""
     rows: Rows = []
     timetable = program.timetable
-    for g, s in enumerate([s for s in program.synapses if general(s)]):
+    for g, s in enumerate([s for s in program.synapses if by_step(s)]):
         source, target = program.population(s.source), program.population(s.target)
         sent = {m.step: m for m in source.messages}
         for tau in range(timetable.period):

@@ -16,11 +16,15 @@ from compiler.terms import per_neuron
 
 
 class Clock(NamedTuple):
-    """What the time step and the random numbers of an operation are made from."""
+    """What the time step and the random numbers of an operation are made from.
+
+    shared: one random number serves all synapses of a learning epoch.
+    """
 
     period: int
     steps: int
     seed: int
+    shared: bool
 
 
 class Learners(NamedTuple):

@@ -57,12 +57,13 @@ class Counters:
         """An input sends what is not zero."""
         self.add(population, "COUNT_MESSAGES", (intensity != 0).sum(1))
 
-    def integrate(
-        self, population: ProgramPopulation, count: Tensor, updates: Tensor, steps: int
-    ) -> None:
-        """A presentation: spikes (R, N), and (active, clipped) updates (2, R)."""
-        self.add(population, "ACTIVE_UPDATES", updates[0])
-        self.add(population, "MEMBRANE_CLIPPED", updates[1])
+    def update(self, population: ProgramPopulation, active: Tensor, clipped: Tensor) -> None:
+        """Updates of membranes, (R,): active ones and clipped potentials."""
+        self.add(population, "ACTIVE_UPDATES", active)
+        self.add(population, "MEMBRANE_CLIPPED", clipped)
+
+    def conclude(self, population: ProgramPopulation, count: Tensor, steps: int) -> None:
+        """The end of a presentation: spikes (R, N)."""
         self.add(population, "SPIKES", count.sum(1))
         self.add(population, "SILENT", (count == 0).sum(1))
         self.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
@@ -70,7 +71,7 @@ class Counters:
 
     def operations(self, s: Synapses, operations: Tensor) -> None:
         """Adds synaptic operations (R,) of a map, where fan-out depends on the position."""
-        self.synapses[:, self.projection[s.name], SynapseCount.OPERATIONS] += operations
+        self._of(s)[:, SynapseCount.OPERATIONS] += operations
 
     def end(self, population: ProgramPopulation, previous: Tensor) -> None:
         """The end of a fixation."""
@@ -83,20 +84,40 @@ class Counters:
         row[:, GateCount.NEGATIVE] += opened < 0
         row[:, GateCount.SCORE_CLIPPED] += clipped
 
-    def learn(self, s: Synapses, x1: Tensor, y: Tensor, clipped: Tensor) -> None:
-        """A learning epoch; networks without any post value have none."""
-        there = (y != 0).any(1)
-        row = self.synapses[:, self.projection[s.name]]
-        row[:, SynapseCount.ROWS_LEARNED] += (x1 != 0).sum(1) * there
-        row[:, SynapseCount.TAG_CLIPPED] += clipped
-        row[:, SynapseCount.EPOCHS] += there
+    def learn(self, s: Synapses, rows: Tensor, there: Tensor, clipped: Tensor) -> None:
+        """A learning epoch, (R,): rows that learn, whether there is any post value, clipped tags.
 
-    def carry(self, s: Synapses, moved: Tensor, clipped: Tensor) -> None:
-        """A carry of all synapses."""
-        row = self.synapses[:, self.projection[s.name]]
-        row[:, SynapseCount.CARRIED] += moved
-        row[:, SynapseCount.WEIGHT_CLIPPED] += clipped
-        row[:, SynapseCount.CARRY_VISITS] += s.weights.size
+        Networks without any post value have no epoch.
+        """
+        counts = self._of(s)
+        counts[:, SynapseCount.ROWS_LEARNED] += rows
+        counts[:, SynapseCount.TAG_CLIPPED] += clipped
+        counts[:, SynapseCount.EPOCHS] += there
+
+    def learn_at_step(self, s: Synapses, visits: Tensor, counted: dict[str, Tensor]) -> None:
+        """An epoch of a general rule, (R,): synapses visited, and counts by their columns."""
+        counts = self._of(s)
+        counts[:, SynapseCount.VISITED] += visits
+        counts[:, SynapseCount.EPOCHS] += visits > 0
+        for column, number in counted.items():
+            counts[:, SynapseCount[column]] += number
+
+    def carry(self, s: Synapses, real: int, moved: Tensor, clipped: Tensor) -> None:
+        """A carry of all synapses, `real` of them."""
+        counts = self._of(s)
+        counts[:, SynapseCount.CARRIED] += moved
+        counts[:, SynapseCount.WEIGHT_CLIPPED] += clipped
+        counts[:, SynapseCount.CARRY_VISITS] += real
+
+    def average_copies(self, s: Synapses, real: int, weights: Tensor, tags: Tensor) -> None:
+        """An average of copies, `real` synapses: weights and tags that were clipped, (R,)."""
+        counts = self._of(s)
+        counts[:, SynapseCount.AVERAGED] += real
+        counts[:, SynapseCount.WEIGHT_CLIPPED] += weights
+        counts[:, SynapseCount.TAG_CLIPPED] += tags
+
+    def _of(self, s: Synapses) -> Tensor:
+        return self.synapses[:, self.projection[s.name]]
 
     def of(self, row: int) -> Counted:
         """The counters of one network."""

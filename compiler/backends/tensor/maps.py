@@ -1,4 +1,4 @@
-"""Convolutions and pools for many networks or fixations at once, exact.
+"""Convolutions, pools and means for many networks or fixations at once, exact.
 
 Not a library's convolution: those may transform the kernels (Winograd, FFT), and then sums of
 integers are no longer exact. A convolution is a matrix product for each offset of its window; the
@@ -38,6 +38,39 @@ def convolve(sent: Tensor, kernels: Tensor, shape: Map) -> Tensor:
     return current.unflatten(1, (steps, height, width)).permute(0, 1, 4, 2, 3).flatten(2)
 
 
+def windows(sent: Tensor, shape: Map, side: int) -> Tensor:
+    """What each position sees of messages (R, T, C * H * W): (R, H * W, T, side * side * C).
+
+    In the order of `compiler.rounding`; 0 where it looks off the map.
+    """
+    half = side // 2
+    framed = pad(sent.unflatten(2, shape), (half, half, half, half))
+    seen = framed.unfold(3, side, 1).unfold(4, side, 1)  # (R, T, C, H, W, side, side)
+    return seen.permute(0, 3, 4, 1, 5, 6, 2).flatten(4).flatten(1, 2)
+
+
+def convolve_untied(sent: Tensor, kernels: Tensor, shape: Map, side: int) -> Tensor:
+    """`convolve` where each position has kernels of its own, (R, H * W, side * side * C_in, C_out).
+
+    One matrix product a position, all positions at once.
+    """
+    height, width = shape[1:]
+    steps = sent.shape[1]
+    seen = windows(sent.to(kernels.dtype), shape, side)
+    if len(kernels) == 1:  # all rows through the same weights
+        rows = len(seen)
+        through = seen.transpose(0, 1).flatten(1, 2) @ kernels[0]
+        current = through.unflatten(1, (rows, steps)).permute(1, 2, 3, 0)
+    else:
+        current = (seen @ kernels).permute(0, 2, 3, 1)
+    return current.to(torch.int32).unflatten(3, (height, width)).flatten(2)
+
+
+def by_position(values: Tensor, shape: Map) -> Tensor:
+    """(R, H * W, C) of the neurons (R, C * H * W) of a map."""
+    return values.unflatten(1, (shape[0], -1)).transpose(1, 2)
+
+
 def neighbours(spikes: Tensor, bits: Tensor, shape: Map) -> Tensor:
     """Masks int32 (R, T, C * (H // 2) * (W // 2)) of which neighbours of each relay spike.
 
@@ -63,3 +96,20 @@ def reached(sent: Tensor, along: Window, source: Map, target: Map, channels: int
     )
     fan_out = channels * rows[:, None] * columns
     return ((sent != 0).unflatten(2, source) * fan_out).sum((1, 2, 3, 4))
+
+
+def summed_up(spikes: Tensor, shape: Map) -> Tensor:
+    """How many positions of each channel spike, int32 (R, T, C)."""
+    return spikes.unflatten(2, (shape[0], -1)).sum(3, dtype=torch.int32)
+
+
+def hear_winners(sent: Tensor, shifts: Tensor, source: Map, target: Map) -> Tensor:
+    """What each neuron of a pooled map hears (R, N) of the winners (R, n) that relays send.
+
+    shifts (2, 2), times which a winner's mask is the highest bit. A last row or column that fills
+    no neighbourhood hears nothing.
+    """
+    _, height, width = target
+    heard = sent.unflatten(1, source)[:, :, :, None, :, None] * shifts[:, None, :]
+    heard = heard.flatten(4, 5).flatten(2, 3)  # (R, C, 2h, 2w)
+    return pad(heard, (0, width - heard.shape[3], 0, height - heard.shape[2])).flatten(1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from compiler.averages import DEVIATION_BITS, Averages
 from compiler.ir import Quantity
@@ -26,53 +27,60 @@ DECAY_BITS = 12
 LOW_BITS = (1 << DECAY_BITS) - 1
 
 State = dict[str, Tensor]
-"""count, previous, apical, retro, deviation: int32 (R, N); mean, variance: int64."""
+"""count, previous, apical, retro, deviation, of relays winner: int32 (R, N); mean, variance: int64.
+"""
+
+
+def step(
+    soma: Soma, v: Tensor, fired: Tensor, drive: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One step from the potential v int32 (R, N) of neurons that `fired` in the step before.
+
+    `drive` is the current, shifted, and the bias. Returns the potential, who spikes, and the
+    numbers (R,) of active updates (any current or potential) and of clipped potentials. (|v| ·
+    decay) >> 12 is formed in two halves, so that it fits 32 bits.
+    """
+    assert soma.plain is not None, "others are `neurons.Neurons`"
+    decay, threshold = soma.plain
+    active = ((drive | v) != 0).sum(1)
+    size = v.abs()
+    low, high = size & LOW_BITS, size >> DECAY_BITS
+    leaked = ((low * decay) >> DECAY_BITS) + high * decay
+    leaked = torch.where(v < 0, -leaked, leaked)
+    leaked = leaked.masked_fill(fired, 0) if soma.reset == "zero" else leaked - fired * threshold
+    moved = leaked + drive
+    kept = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
+    return kept, kept > threshold, active, (moved != kept).sum(1)
 
 
 def integrate(
-    soma: Soma, current: Tensor, steps: int, positions: int = 1, log: list[Tensor] | None = None
+    soma: Soma, drive: Tensor, steps: int, log: list[Tensor] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Spikes bool (R, T, N) from currents int32 (R, T, N), or (R, 1, N) for a held current.
+    """Spikes bool (R, T, N) from what drives each step, int32 (R, T, N), or (R, 1, N) if it holds.
 
-    Second, the numbers (2, R) of active updates (any current or potential) and of clipped
-    potentials. (|v| · decay) >> 12 is formed in two halves, so that it fits 32 bits. A bias is one
-    of a channel, the same at all its `positions`. The potential (R, N) after each step is appended
-    to `log`.
+    Second, the numbers (2, R) of active updates and of clipped potentials. The potential (R, N)
+    after each step is appended to `log`.
     """
-    assert soma.plain is not None, "others are refused"
-    decay, threshold = soma.plain
-    v = torch.zeros_like(current[:, 0])
+    v = torch.zeros_like(drive[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
-    bias = torch.tensor(soma.bias or (0,), dtype=torch.int32, device=v.device)
-    bias = bias.repeat_interleave(positions) if soma.bias else bias
     spikes, updates = [], torch.zeros(2, len(v), dtype=torch.int64, device=v.device)
-    for step in range(steps):
-        drive = current[:, min(step, current.shape[1] - 1)]
-        drive = (drive << soma.input_shift) + bias
-        updates[0] += ((drive | v) != 0).sum(1)
-        size = v.abs()
-        low, high = size & LOW_BITS, size >> DECAY_BITS
-        leaked = ((low * decay) >> DECAY_BITS) + high * decay
-        leaked = torch.where(v < 0, -leaked, leaked)
-        if soma.reset == "zero":
-            leaked = leaked.masked_fill(fired, 0)
-        else:
-            leaked = leaked - fired * threshold
-        moved = leaked + drive
-        v = moved.clamp(-MEMBRANE_MAX, MEMBRANE_MAX)
-        updates[1] += (moved != v).sum(1)
-        fired = v > threshold
+    for tau in range(steps):
+        now = drive[:, min(tau, drive.shape[1] - 1)]
+        v, fired, active, clipped = step(soma, v, fired, now)
+        updates[0] += active
+        updates[1] += clipped
         spikes.append(fired)
         if log is not None:
             log.append(v)
     return torch.stack(spikes, 1), updates
 
 
-def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
-    """Spikes of relays, as `integrate`, from the masks int32 (R, T, N) of who spikes.
+def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Spikes bool (R, T, N) of relays, and who has won, from the masks int32 (R, T, N) of spikes.
 
     The first to spike wins: its mask, the lowest bit of the first mask that is not 0, is logged in
-    place of a potential. A relay with a winner, or with anything arriving, is active.
+    place of a potential. Third, the updates (2, R) of `integrate`: a relay with a winner, or with
+    anything arriving, is active.
     """
     winner = torch.zeros_like(masks[:, 0])
     spikes, updates = [], torch.zeros(2, len(masks), dtype=torch.int64, device=masks.device)
@@ -82,7 +90,14 @@ def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tenso
         spikes.append((mask & winner) != 0)
         if log is not None:
             log.append(winner)
-    return torch.stack(spikes, 1), updates
+    return torch.stack(spikes, 1), winner, updates
+
+
+def encode(intensity: Tensor, steps: int) -> Tensor:
+    """Spikes bool (R, T, N) of an input that sends some: its intensity, evenly spread."""
+    ahead = torch.arange(steps + 1, device=intensity.device)[:, None]
+    reached = (intensity[:, None] * ahead + 128) >> 8
+    return reached[:, 1:] != reached[:, :-1]
 
 
 def quantity(state: State, wanted: Quantity, steps: int) -> Tensor:
@@ -98,14 +113,14 @@ def quantity(state: State, wanted: Quantity, steps: int) -> Tensor:
         return ((previous > 0) & (previous < steps)).long()
     if wanted is Quantity.CHANGE:
         return count - previous
-    return state[wanted.value].long()  # apical, retro or deviation
+    return state[wanted.value].long()  # apical, retro, deviation or winner
 
 
 def product(state: State, quantities: tuple[Quantity, ...], steps: int) -> Tensor:
     """The product of some quantities, int64 (R, N)."""
-    value = quantity(state, quantities[0], steps)
-    for other in quantities[1:]:
-        value = value * quantity(state, other, steps)
+    value = torch.ones_like(state["count"], dtype=torch.int64)
+    for each in quantities:
+        value = value * quantity(state, each, steps)
     return value
 
 
@@ -127,6 +142,23 @@ def coincidences(
     """Messages to the comparator, int64 (R, N); where the product was clipped."""
     kept, clipped = clip_24_bits(product(state, factors, steps))
     return kept >> shift, clipped
+
+
+def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a critic decides, as `decide`, from the messages int64 (R, N) of its neurons."""
+    classes = gate.classes
+    rows, size = messages.shape
+    turns = pad(messages, (0, -size % classes)).view(rows, -1, classes)
+    totals, clipped = clip_24_bits(turns.sum(1))
+    number = torch.arange(classes, device=messages.device)
+    best = torch.where(totals == totals.amax(1, keepdim=True), number, classes).amin(1)
+    asked = number == label[:, None]
+    known = asked.any(1)
+    right = (totals * asked).sum(1)
+    if classes > 1:
+        right = right - totals.masked_fill(asked, -2 * MEMBRANE_MAX).amax(1)
+    opened = torch.where(best == label, max(1, classes - 1), -1)
+    return right * known, opened * known, clipped.sum(1)
 
 
 def decide(gate: Gate, label: Tensor, sums: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,8 @@
-"""What plastic synapses do in a learning epoch, for many networks at once."""
+"""What plastic synapses do in a learning epoch, for many networks at once.
+
+Weights and tags lie as rows of postsynaptic neurons: (R, n_pre, n_post), or of untied kernels
+(R, h * w, k * k * C_in, C_out), as `compiler.rounding` numbers them.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +16,25 @@ from compiler.program import ACCUMULATOR_BITS, PRODUCT_SHIFT, TAG_UNITS
 def learn(
     tags: Tensor, x1: Tensor, y: Tensor, exponent: int, key: Tensor, tag_max: int
 ) -> tuple[Tensor, Tensor]:
-    """Tags int16 (R, n_pre, n_post) after `dt = 2^exponent*x0*x1*y`, and clipped ones (R,).
+    """Tags int16 after `dt = 2^exponent*x0*x1*y`, and the number (R,) of clipped ones.
 
-    x1 int32 (R, n_pre), y int32 (R, n_post). The engine adds ((x1 * y) >> 3) << (exponent + 7) to
-    t << 7 and rounds stochastically. Where x1 or y is zero nothing changes, whatever the bits.
+    x1 int32 (..., n_pre) and y int32 (..., n_post). The engine adds
+    ((x1 * y) >> 3) << (exponent + 7) to t << 7 and rounds stochastically. Where x1 or y is zero
+    nothing changes, whatever the bits.
     """
-    product = (x1[:, :, None] * y[:, None, :]) >> PRODUCT_SHIFT
+    product = (x1[..., :, None] * y[..., None, :]) >> PRODUCT_SHIFT
     product <<= exponent + ACCUMULATOR_BITS
-    bits = synapse_bits(key, x1.shape[1], y.shape[1])
-    product += (1 << ACCUMULATOR_BITS) - 1 - bits
+    bits = synapse_bits(key, x1[0].numel(), y.shape[-1])
+    product += (1 << ACCUMULATOR_BITS) - 1 - bits.view_as(product)
     moved = tags + (product >> ACCUMULATOR_BITS)
     kept = moved.clamp(-tag_max, tag_max)
-    return kept.to(torch.int16), (kept != moved).sum((1, 2))
+    return kept.to(torch.int16), counted(kept != moved)
 
 
 def carry(weights: Tensor, tags: Tensor, weight_max: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(weights, tags, moved, clipped) after `dw = u*sgn(t)`, `dt = -2^6*u*sgn(t)`.
 
-    weights int8 and tags int16 (R, n_pre, n_post); counts (R,).
+    weights int8, tags int16; counts (R,).
     """
     sign = tags.sign()
     wanted = weights.to(torch.int16) + sign
@@ -37,6 +42,35 @@ def carry(weights: Tensor, tags: Tensor, weight_max: int) -> tuple[Tensor, Tenso
     return (
         kept.to(torch.int8),
         tags - sign * TAG_UNITS,
-        (sign != 0).sum((1, 2)),
-        (kept != wanted).sum((1, 2)),
+        counted(sign != 0),
+        counted(kept != wanted),
     )
+
+
+def average(
+    weights: Tensor, tags: Tensor, real: Tensor, weight_max: int, tag_max: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(weights, tags, clipped weights, clipped tags) once copies of kernels are averaged.
+
+    real: bool (h * w, k * k * C_in, 1), which rows are synapses and not off the map, where there
+    are zeros. The mean of 64 * w + t over the copies, rounded, is taken apart again: see
+    `compiler.program.Synapses`.
+    """
+    copies = real.sum(0)
+    total = (TAG_UNITS * weights.long() + tags).sum(1)
+    mean = torch.div(2 * total + copies, (2 * copies).clamp_min(1), rounding_mode="floor")
+    wanted = (mean + TAG_UNITS // 2) // TAG_UNITS
+    weight = wanted.clamp(-weight_max, weight_max)
+    rest = mean - TAG_UNITS * weight
+    tag = rest.clamp(-tag_max, tag_max)
+    return (
+        (weight[:, None] * real).to(torch.int8),
+        (tag[:, None] * real).to(torch.int16),
+        counted((weight != wanted) * copies),
+        counted((tag != rest) * copies),
+    )
+
+
+def counted(where: Tensor) -> Tensor:
+    """The sum of each network, (R,)."""
+    return where.flatten(1).sum(1)

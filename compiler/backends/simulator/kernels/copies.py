@@ -27,6 +27,7 @@ def learn_copies(
     k,
     tag_max,
     noise,
+    shared,
     channels,
     height,
     width,
@@ -52,7 +53,7 @@ def learn_copies(
                 i = rows[s]
                 row = i + shift + p * own
                 clipped += learn_row(
-                    tags, start, row, n_post, x1[i], post, exponent, k, tag_max, noise
+                    tags, start, row, n_post, x1[i], post, exponent, k, tag_max, noise, shared
                 )
     return learned, clipped
 

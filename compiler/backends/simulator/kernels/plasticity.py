@@ -14,28 +14,34 @@ SPAN = 1 << 14  # synapses that are worked on at a time, so that a 16-bit lane c
 
 
 @compiled
-def learn(tags, start, n_post, x1, y, exponent, k, tag_max, noise):
+def learn(tags, start, n_post, x1, y, exponent, k, tag_max, noise, shared):
     """One learning epoch of `dt = 2^exponent*x0*x1*y` on the tags, rounded with bits of key k.
+
+    Or of `dw` on weights, int8, whose largest is then `tag_max`.
 
     x1 int32 (n_pre,), y int16 (n_post,). The engine forms (t << 7) + (((x1 * y) >> 3) <<
     (exponent + 7)) and rounds it stochastically to a multiple of 128; adding 127 - random before
     the shift rounds up exactly where the random bits are below the fraction. As t << 7 is such a
     multiple already, only the product needs rounding; exponents up to -3 keep it within 15 bits.
-    `noise` is scratch of words_per_row(n_post) uint32. Returns (rows touched, clipped tags).
+    `noise` is scratch of words_per_row(n_post) uint32, or holds the bits of every row where they
+    are `shared`. Returns (rows touched, clipped tags).
     """
     rows = 0
     clipped = 0
     for i in range(x1.shape[0]):
         if x1[i] != 0:
             rows += 1
-            clipped += learn_row(tags, start, i, n_post, x1[i], y, exponent, k, tag_max, noise)
+            clipped += learn_row(
+                tags, start, i, n_post, x1[i], y, exponent, k, tag_max, noise, shared
+            )
     return rows, clipped
 
 
 @compiled(inline="always")
-def learn_row(tags, start, i, n_post, x1, y, exponent, k, tag_max, noise):
+def learn_row(tags, start, i, n_post, x1, y, exponent, k, tag_max, noise, shared):
     """`learn` for row i, whose presynaptic trace is x1; returns the number of clipped tags."""
-    draw(noise, np.uint32(i * noise.shape[0]), k)
+    if not shared:
+        draw(noise, np.uint32(i * noise.shape[0]), k)
     row = tags[start + i * n_post : start + (i + 1) * n_post]
     bits = noise.view(np.uint8)
     x, scale = np.int16(x1), np.int16(1 << (exponent + 7))
@@ -89,4 +95,29 @@ def carry_span(weights, tags, high, unit):
         moved = np.int16(moved + np.int16(sign != np.int16(0)))
         weights[s] = np.int8(kept)
         tags[s] = np.int16(t - np.int16(sign * unit))
+    return moved, clipped
+
+
+@compiled
+def transfer(weights, tags, n_post, weight_max, k, noise, shared):
+    """dw = 2^-6*u*t, dt = -u*t, the weights rounded with bits of key k as in `learn`.
+
+    Returns the numbers of (moved, clipped) weights.
+    """
+    bits = noise.view(np.uint8)
+    moved = 0
+    clipped = 0
+    for i in range(weights.shape[0] // n_post):
+        if not shared:
+            draw(noise, np.uint32(i * noise.shape[0]), k)
+        for j in range(n_post):
+            s = i * n_post + j
+            before = np.int64(weights[s])
+            exact = (before << 7) + (np.int64(tags[s]) << 1)
+            rounded = (exact + 127 - np.int64(bits[j])) >> 7
+            kept = min(max(rounded, -weight_max), weight_max)
+            moved += kept != before
+            clipped += kept != rounded
+            weights[s] = np.int8(kept)
+            tags[s] = np.int16(0)
     return moved, clipped

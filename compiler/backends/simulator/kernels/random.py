@@ -44,6 +44,14 @@ def words(drawn, k, channels):
 
 
 @compiled
+def draw_once(noise, k):
+    """Fills `noise` with the first seven bits of the key, the same ones for all."""
+    bits = np.uint32(word(k, np.uint32(0)) & np.uint32(0x7F))
+    for q in range(noise.shape[0]):
+        noise[q] = np.uint32(bits * np.uint32(0x01010101))
+
+
+@compiled
 def draw(noise, first, k):
     """Fills uint32 `noise` with the words from `first` on, cut to seven bits a byte."""
     for q in range(noise.shape[0]):

@@ -1,0 +1,50 @@
+"""Learning on the chip beside learning in float: docs/results/on_chip.md and what is in it.
+
+    python benchmarks/on_chip [--scale short|full|trial] [--networks dense ...] [--workers N]
+                              [--folder DIR] [--data DIR] [--out DIR]
+
+Every network of every seed is one file in the folder, made once: a run that was stopped goes on.
+The test images are split: the reference's learning rate is chosen on the first half, everything
+that is reported is measured on the second. `--summary` writes the page from what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from jobs import everything
+from page import write_page
+from settings import SCALES
+from summary import summarise, write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", choices=SCALES, default="short")
+    parser.add_argument("--networks", nargs="+")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("measured/on_chip"))
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--data")
+    parser.add_argument("--summary", action="store_true", help="nothing is measured")
+    arguments = parser.parse_args()
+    networks = SCALES[arguments.scale]
+    folder = arguments.folder / arguments.scale
+    if not arguments.summary:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
+            for name in arguments.networks or networks:
+                everything(networks[name], folder / name, arguments.data, pool)
+    found = summarise(networks, folder, arguments.scale)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_json(found, arguments.out / "on_chip.json")
+    write_page(found, arguments.out)
+    print(f"{arguments.out / 'on_chip.md'}: written")
+
+
+if __name__ == "__main__":
+    main()

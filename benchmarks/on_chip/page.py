@@ -1,0 +1,230 @@
+"""The page of what was measured: docs/results/on_chip.md and the learning curves beside it."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import t as student
+
+from clapp_neuro.files import write_whole
+from clapp_neuro.reproduce.figures import COLOURS, save
+
+Found = dict[str, Any]
+GOALS = {"gain": 0.95, "loss": 0.98}
+CONFIDENCE = 0.95
+
+
+def write_page(found: Found, out: Path) -> None:
+    """Writes on_chip.md and on_chip.png into the folder `out`."""
+    parts = [_head(found)]
+    for name, network in found["networks"].items():
+        parts.append(_network(name, network))
+    text = "\n\n".join(parts) + "\n"
+    write_whole(out / "on_chip.md", lambda file: file.write(text.encode()))
+    save(_curves(next(iter(found["networks"].values()))), out / "on_chip.png")
+
+
+def _head(found: Found) -> str:
+    first = next(iter(found["networks"].values()))
+    default = first["default"]
+    return f"""# Learning on the chip beside learning in float
+
+Written by `make on-chip` (`python benchmarks/on_chip --scale {found["scale"]}`); all numbers are in
+[on_chip.json](on_chip.json). {default["source"]}. Online: one fixation after the other, and weights
+change after each. The learning rate of the float reference is the best of those named below, by the
+accuracy of the readout on the first 5,000 test images. All accuracies shown are of the other
+{default["tested"]:,} test images, on which nothing was chosen. The chip learns at the same rate.
+
+The readout is logistic regression on each layer's mean activity over an image's positions, in
+percent. Loss is the hinge loss of the last fifth of the run. What is kept of the gain is
+(chip − untrained) / (float − untrained), of the means over the seeds; of the loss gain
+(1 − loss) / (1 − loss of float). ± is the half width of a 95 % interval over the seeds, by
+Student's t.
+
+![learning curves](on_chip.png)"""
+
+
+def _network(name: str, network: Found) -> str:
+    settings, default = network["settings"], network["default"]
+    seeds = default["seeds"]
+    depth = len(default["accuracy"][0])
+    tried = ", ".join(f"{float(r):.5f} ({a:.2f} %)" for r, a in network["validated"].items())
+    text = [
+        f"## {name}: preset `{settings['preset']}`",
+        f"{settings['fixations']:,} fixations, seeds {', '.join(map(str, seeds))}, readout fitted "
+        f"on {settings['labelled']:,} images. Learning rate {network['rate']:.5f}, of (with "
+        f"accuracy in validation) {tried}. It all took {network['seconds'] / 3600:.1f} hours of "
+        "processes that shared two cores with other work.",
+        _table(
+            [
+                "",
+                *(f"layer {k + 1}" for k in range(depth)),
+                *(f"loss {k + 1}" for k in range(depth)),
+            ],
+            [
+                ["untrained", *_columns(default["untrained"], 2), *["–"] * depth],
+                [
+                    "float, online",
+                    *_columns(default["online"], 2),
+                    *_columns(default["online_loss"], 3),
+                ],
+                ["on chip", *_columns(default["accuracy"], 2), *_columns(default["loss"], 3)],
+                [
+                    "chip − float",
+                    *_columns(_difference(default), 2),
+                    *_columns(_difference(default, "loss", "online_loss"), 3),
+                ],
+            ],
+        ),
+        _verdict(default),
+    ]
+    ways = {"carry": default, **network["variants"]}
+    if len(ways) > 1:
+        text.append(_lowerings(ways, depth))
+    text.append(_gates(default))
+    return "\n\n".join(text)
+
+
+def _verdict(default: Found) -> str:
+    """What was kept, layer by layer, and whether the goals are met."""
+    kept, loss = kept_of_means(default), _means(default["loss_gain"])
+    goals = [
+        f"{name} {goal:.0%} {'met' if all(v >= goal for v in values) else 'missed'}"
+        for (name, goal), values in zip(
+            (("of the gain", GOALS["gain"]), ("of the loss gain", GOALS["loss"])),
+            (kept, loss),
+            strict=True,
+        )
+    ]
+    return (
+        f"Kept of the gain, by layer: {_list(kept, 2)} (lowest seed "
+        f"{_list(np.nanmin(_numbers(default['gain_recovered']), axis=0), 2)}); of the loss gain: "
+        f"{_list(loss, 3)}. Goals: {', '.join(goals)}."
+    )
+
+
+def _lowerings(ways: dict[str, Found], depth: int) -> str:
+    header = [
+        "from an update to the weight",
+        "seeds",
+        *(f"layer {k + 1}" for k in range(depth)),
+        *(f"gain {k + 1}" for k in range(depth)),
+        *(f"loss gain {k + 1}" for k in range(depth)),
+        "plastic updates",
+        "consolidation visits",
+        "energy of learning",
+    ]
+    rows = [
+        [
+            way["title"],
+            str(len(way["seeds"])),
+            *_columns(way["accuracy"], 2),
+            *(f"{v:.2f}" for v in kept_of_means(way)),
+            *(f"{v:.3f}" for v in _means(way["loss_gain"])),
+            f"{way['plastic_updates']:,.0f}",
+            f"{way['carry_visits'] + way['management_visits']:,.0f}",
+            _energy(way["learning_energy"]),
+        ]
+        for way in ways.values()
+    ]
+    return (
+        "Updates, visits and energy are those of one fixation; energy is the cores' dynamic energy "
+        "that learning adds on Loihi 2, whose coefficients are not published (read the band). What "
+        "the management processor does for a pair is counted as visits, not as energy.\n\n"
+        + _table(header, rows)
+    )
+
+
+def _energy(band: Found) -> str:
+    value, low, high = (1e6 * band[key] for key in ("value", "low", "high"))
+    return f"{value:.1f} µJ [{low:.1f} – {high:.1f}]"
+
+
+def _gates(default: Found) -> str:
+    curve = np.array(default["curves"]["gate"])
+    tenth = max(1, curve.shape[1] // 10)
+    opened = "; ".join(
+        f"layer {k + 1} {layer[:tenth].mean():.0%} in the first tenth, "
+        f"{layer[-2 * tenth :].mean():.0%} in the last fifth"
+        for k, layer in enumerate(curve)
+    )
+    return f"Fixations that open the gate: {opened}."
+
+
+def kept_of_means(way: Found) -> list[float]:
+    """(chip − untrained) / (float − untrained), of the means over the seeds, by layer."""
+    before, known, chip = (np.mean(way[k], axis=0) for k in ("untrained", "online", "accuracy"))
+    return list((chip - before) / (known - before))
+
+
+def interval(values: list[float]) -> float:
+    """Half width of the 95 % interval of the mean; 0 for a single value."""
+    n = len(values)
+    if n < 2:
+        return 0.0
+    quantile = float(student.ppf((1 + CONFIDENCE) / 2, n - 1))
+    return quantile * statistics.stdev(values) / float(n) ** 0.5
+
+
+def _difference(way: Found, chip: str = "accuracy", known: str = "online") -> list[list[float]]:
+    return list((np.array(way[chip]) - np.array(way[known])).tolist())
+
+
+def _columns(rows: list[list[float]], digits: int) -> list[str]:
+    """Mean ± interval of each layer, of seeds x layers."""
+    cells = []
+    for layer in zip(*rows, strict=True):
+        text = f"{statistics.mean(layer):.{digits}f}"
+        if len(layer) > 1:
+            text += f" ± {interval(list(layer)):.{digits}f}"
+        cells.append(text)
+    return cells
+
+
+def _means(rows: list[list[float]]) -> list[float]:
+    return list(np.nanmean(_numbers(rows), axis=0))
+
+
+def _numbers(rows: Any) -> np.ndarray:
+    return np.array(rows, np.float64)  # None becomes NaN
+
+
+def _list(values: Any, digits: int) -> str:
+    return ", ".join(f"{v:.{digits}f}" for v in values)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _curves(network: Found) -> Figure:
+    """Loss and share of open gates over the run, float, chip and every update rounded."""
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots(1, 2)
+    default = network["default"]
+    shown = {
+        "float": (default["curves"]["online_loss"], default["curves"]["online_gate"]),
+        "chip": (default["curves"]["loss"], default["curves"]["gate"]),
+    }
+    if "direct" in network["variants"]:
+        direct = network["variants"]["direct"]["curves"]
+        shown["each update rounded"] = direct["loss"], direct["gate"]
+    for colour, (name, curves) in zip(COLOURS, shown.items(), strict=False):
+        for axis, curve in zip(axes, curves, strict=True):
+            for layer, values in enumerate(curve):
+                share = network["settings"]["fixations"] / len(values) / 1000
+                x = share * (np.arange(len(values)) + 0.5)
+                style = "-" if layer == 0 else "--" if layer == 1 else ":"
+                axis.plot(x, values, style, color=colour, label=f"{name}, layer {layer + 1}")
+    for axis, title in zip(axes, ("hinge loss", "open gates, share of fixations"), strict=True):
+        axis.set_xlabel("thousand fixations")
+        axis.set_title(title)
+        axis.set_ylim(bottom=0)
+    axes[0].legend(fontsize="small")
+    return figure

@@ -1,0 +1,110 @@
+"""What is measured: networks, seeds, rates of the reference, ways of learning on the chip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+VALIDATION = 5_000
+"""The first so many test images are for choices; all others are held out."""
+
+STRETCHES = 50  # of a learning curve
+LAST = STRETCHES // 5  # stretches over which a loss is taken
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """One way from an update to an 8-bit weight.
+
+    consolidation, every: of `compile`. shared: one random number for all synapses of an epoch, as
+    Lava's stock engine draws. pair: the low half of a pair of 8-bit synapses in place of the tag,
+    carried by the management processor.
+    """
+
+    title: str
+    consolidation: str = "carry"
+    every: int | None = None
+    shared: bool = False
+    pair: bool = False
+
+
+DEFAULT = "carry"
+LOWERINGS = {
+    DEFAULT: Lowering("tag, carried by its sign every 32 fixations (default)"),
+    "carry-8": Lowering("the same every 8 fixations", every=8),
+    "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
+    "batch-8": Lowering("batch of 8", "transfer", every=8),
+    "pair": Lowering("pair of 8-bit synapses, high and low", pair=True),
+    "direct": Lowering("no tag: each update rounded into the weight", "direct"),
+    "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
+    "stock-direct": Lowering("no tag, one random number an epoch", "direct", shared=True),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A preset with everything that one network of it needs.
+
+    rates: of which validation chooses the reference's, on the first `choosing` seeds. lowerings:
+    beside the default, on the first `compared` seeds.
+    """
+
+    preset: str
+    fixations: int
+    labelled: int
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    choosing: int = 2
+    compared: int = 3
+    lowerings: tuple[str, ...] = ()
+    kernels: str = "untied"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(self.__dict__)
+
+
+RATES = (2**-11, 2**-10, 2**-9, 2**-8)
+SCALES = {
+    "full": {
+        "dense": Network(
+            "fashion-dense",
+            fixations=540_000,  # each of 60,000 images has nine positions
+            labelled=20_000,
+            seeds=(0, 1, 2, 3, 4),
+            rates=RATES,
+            choosing=5,
+            compared=5,
+            lowerings=tuple(name for name in LOWERINGS if name != DEFAULT),
+        ),
+        "dense-3": Network("fashion-dense-3", 540_000, 20_000, (0, 1, 2, 3, 4), RATES, choosing=5),
+        "conv-untied": Network("fashion-conv-chip", 540_000, 20_000, (0, 1, 2, 3, 4), RATES),
+        "conv-tied-averaged": Network(
+            "fashion-conv-chip", 540_000, 20_000, (0, 1, 2, 3, 4), RATES, kernels="tied-averaged"
+        ),
+    },
+}
+SHORT = SCALES["full"]
+SCALES["short"] = {
+    "dense": replace(SHORT["dense"], rates=RATES[1:], labelled=10_000, choosing=1, compared=2),
+    "dense-3": replace(
+        SHORT["dense-3"], rates=RATES[1:3], labelled=10_000, seeds=(0, 1, 2), choosing=1
+    ),
+    "conv-untied": replace(
+        SHORT["conv-untied"], fixations=18_000, labelled=3_000, seeds=(0,), rates=RATES[1:2]
+    ),
+    "conv-tied-averaged": replace(
+        SHORT["conv-tied-averaged"], fixations=18_000, labelled=3_000, seeds=(0,), rates=RATES[1:2]
+    ),
+}
+SCALES["trial"] = {  # whether everything runs, in a minute
+    "dense": replace(
+        SHORT["dense"],
+        fixations=900,
+        labelled=300,
+        seeds=(0, 1),
+        rates=RATES[1:3],
+        choosing=1,
+        compared=1,
+    ),
+}

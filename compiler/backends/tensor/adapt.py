@@ -1,0 +1,118 @@
+"""What is learned once a fixation: scores and gates, post values, learning epochs, carries."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from compiler.backends.tensor import maps, rounding, somata, synapses
+from compiler.backends.tensor.machine import Machine, on_device
+from compiler.connectivity import on_the_map, synapse_count
+from compiler.ir import Quantity
+from compiler.program import Gate, PostValue, ProgramPopulation, Synapses
+from compiler.terms import Connection
+
+
+def average(m: Machine, population: ProgramPopulation) -> None:
+    """Running averages take up what the neurons did."""
+    assert population.averages is not None
+    signal = m.signals[population.averages.signal]
+    clipped = somata.average(m.state[population.name], population.averages, signal)
+    m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
+
+
+def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
+    """The comparator or critic sums the score messages and opens the gate, or not."""
+    label = m.signals[gate.modulator]
+    messages = _messages(m, population, gate.score, gate.score_shift)
+    if gate.classes:
+        score, opened, beyond = somata.reward(gate, label, messages)
+    else:
+        sums = [messages.sum(1)]
+        if gate.norm is not None:
+            sums.append(_messages(m, population, (gate.norm, gate.norm), 0).sum(1))
+        score, opened, beyond = somata.decide(gate, label, sums)
+    m.scores[gate.name], m.signals[gate.name] = score, opened
+    m.counters.decide(gate, opened, beyond)
+
+
+def _messages(
+    m: Machine, population: ProgramPopulation, factors: tuple[Quantity, ...], shift: int
+) -> Tensor:
+    """What each neuron tells the comparator, int64 (R, N)."""
+    state = m.state[population.name]
+    messages, clipped = somata.coincidences(state, factors, shift, m.steps)
+    m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
+    m.counters.add(population, "SCORE_MESSAGES", (messages != 0).sum(1))
+    return messages
+
+
+def write(m: Machine, population: ProgramPopulation, value: PostValue, time_step: int) -> None:
+    """The somata write a post value."""
+    drawn = rounding.words(m.key(value.stream, time_step), population.size)
+    state, signal = m.state[population.name], m.signal(value.gate)
+    y, written, clipped = somata.post_value(state, value, signal, drawn, m.steps)
+    m.post[population.name, value.register] = y
+    m.counters.add(population, "POST_WRITES", written.sum(1))
+    m.counters.add(population, "POST_CLIPPED", clipped.sum(1))
+
+
+def learn(
+    m: Machine, s: Synapses, population: ProgramPopulation, slot: int, time_step: int
+) -> None:
+    """One learning epoch; copies of kernels learn where their position has a post value."""
+    assert s.rule is not None
+    source = m.program.population(s.source)
+    message = source.message(slot + population.level - source.level)
+    x1 = m.sent(s.source, message) >> 1
+    y = m.post[population.name, s.rule.register]
+    if s.connection is Connection.UNTIED:
+        x1 = maps.windows(x1[:, None], source.map, s.weights.shape[-1])[:, :, 0]
+        y = maps.by_position(y, population.map)
+    else:
+        x1, y = x1[:, None], y[:, None]  # a single copy
+    learning = (y != 0).any(2)
+    rows = ((x1 != 0).sum(2) * learning).sum(1)
+    tags = m.tags[s.name]
+    moved, clipped = synapses.learn(
+        tags.view(*x1.shape, -1), x1, y, s.rule.exponent, m.key(s.index, time_step),
+        m.program.tag_max,
+    )  # fmt: skip
+    m.tags[s.name] = moved.view_as(tags)
+    m.counters.learn(s, rows, learning.any(1), clipped)
+
+
+def carry(m: Machine, s: Synapses) -> None:
+    """Whole weight units move from the tags into the weights."""
+    weights, tags, moved, clipped = synapses.carry(
+        m.weights[s.name], m.tags[s.name], m.program.weight_max
+    )
+    m.weigh(s, weights)
+    m.tags[s.name] = tags
+    m.counters.carry(s, _real(m, s), moved, clipped)
+
+
+def average_copies(m: Machine, s: Synapses) -> None:
+    """The management processor averages the copies of a kernel."""
+    target, pre = m.program.population(s.target), s.weights.shape[2]
+    inside = on_the_map(s.weights.shape, target.map[1:])  # (h * w, 1, 1, k, k)
+    rows = np.repeat(inside.reshape(len(inside), -1, 1), pre, axis=1)
+    real = on_device(rows, m.device)
+    largest = m.program.weight_max, m.program.tag_max
+    weights, tags, *clipped = synapses.average(m.weights[s.name], m.tags[s.name], real, *largest)
+    m.weigh(s, weights)
+    m.tags[s.name] = tags
+    m.counters.average_copies(s, _real(m, s), *clipped)
+
+
+def _real(m: Machine, s: Synapses) -> int:
+    """Synapses of a projection, without what looks off the map."""
+    source, target = (m.program.population(name).map for name in (s.source, s.target))
+    return synapse_count(s.connection, s.weights.shape, source, target)
+
+
+def end(m: Machine, population: ProgramPopulation) -> None:
+    """Counts become previous counts."""
+    state = m.state[population.name]
+    m.counters.end(population, state["previous"])
+    state["previous"] = state["count"]

@@ -1,0 +1,91 @@
+"""All that networks do in a fixation, in the order in which they do it.
+
+Levels run one behind the other, and what a population does it does at its own time tau, as
+`compiler.program` has it: a fixation is executed in the order of time = tau + level. Nothing flows
+against that order, so whole fixations are executed one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from compiler.backends.tensor import adapt, feedback, stepwise
+from compiler.backends.tensor.machine import Machine, Todo
+from compiler.backends.tensor.presentation import first_of_its_band, present
+from compiler.products import carries
+from compiler.program import ProgramPopulation, Synapses
+from compiler.terms import Compartment
+from compiler.timing import arrival
+
+
+def forward(m: Machine) -> None:
+    """The presentation alone."""
+    for population in m.populations:
+        if first_of_its_band(m, population):
+            present(m, population)
+
+
+def run(m: Machine, fixation: int) -> None:
+    """One fixation of every network, with all that they learn from it."""
+    for _, what in agenda(m, fixation):
+        what()
+
+
+def agenda(m: Machine, fixation: int) -> list[Todo]:
+    """All that a fixation with learning takes, in the order of time within the fixation."""
+    todo = [
+        (population.level + tau, what)
+        for population in m.populations
+        for tau, what in _todo(m, population, fixation)
+    ]
+    return sorted(todo, key=lambda item: item[0])
+
+
+def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[Todo]:
+    """All that a population does in a fixation, at its own time, in any order."""
+    program, steps = m.program, m.steps
+    start = fixation * program.timetable.period + 1  # the time step in which the input begins
+    began = start + population.level
+    if m.by_step:
+        yield from stepwise.presentation(m, population)
+    elif first_of_its_band(m, population):
+        yield steps - 1, partial(present, m, population)
+    if population.averages is not None:
+        yield steps + 0.15, partial(adapt.average, m, population)
+    for gate in program.gates:
+        if gate.population == population.name:
+            yield gate.decided(steps) - 0.9, partial(adapt.decide, m, gate, population)
+    for value in population.post_values:
+        yield value.step + 0.2, partial(adapt.write, m, population, value, began + value.step)
+    own = program.arriving[population.name]
+    for compartment in (Compartment.APICAL, Compartment.RETRO):
+        arriving = [s for s in own if s.compartment is compartment]
+        if arriving:
+            sent = max(arrival(program, s) - 1 for s in arriving)
+            yield sent + 0.3, partial(feedback.deliver, m, population, compartment, arriving)
+    for s in own:
+        if s.compartment is Compartment.INHIBITION:
+            yield arrival(program, s), partial(feedback.inhibit, m, population, s)
+        if s.rule is not None and carries(s.rule):
+            yield from _plasticity(m, s, population, start)
+        elif s.rule is not None:
+            yield from stepwise.epochs(m, s, start + program.population(s.source).level)
+    yield program.timetable.predict + 0.9, partial(adapt.end, m, population)
+
+
+def _plasticity(
+    m: Machine, s: Synapses, population: ProgramPopulation, start: int
+) -> Iterator[Todo]:
+    """Learning slots, the carry and the average of copies of synapses that learn in their tag."""
+    assert s.rule is not None
+    began = start + population.level
+    for slot in s.slots:
+        yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
+    timetable = m.program.timetable
+    last = timetable.last_tau(population.level)
+    if (began + last) % (1 << s.rule.carry_exponent) == 0:
+        yield last + 0.5, partial(adapt.carry, m, s)
+    fixation = (start - 1) // timetable.period
+    if s.averaged and (fixation + 1) % s.averaged == 0:
+        yield timetable.period - 1 - population.level + 0.95, partial(adapt.average_copies, m, s)

@@ -1,0 +1,178 @@
+"""Where cores lie on the mesh, and what crosses it: axons at both ends, hops by direction.
+
+A message to another core is one packet for each core that it reaches, routed along the columns
+first, then along the rows. The host, which brings inputs and labels, sits at the first router.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from compiler.connectivity import window
+from compiler.events.records import Events, ProjectionEvents
+from compiler.machine_costs import Routing
+from compiler.passes.part import Part
+from compiler.passes.placement import Placement, Slice
+from compiler.terms import CHANNELWISE
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a phase of a run sends: packets by core (C,), and sums over all packets.
+
+    Activity is counted per population, so numbers are means, not always whole ones. `longest` is
+    the largest distance (east-west, north-south) of any packet, in hops.
+    """
+
+    axons_in: np.ndarray
+    axons_out: np.ndarray
+    host_messages: float  # injected intensities and labels, before they fan out
+    east_west: float
+    north_south: float
+    chip_crossings: float
+    longest: tuple[int, int]
+
+
+class _Place(NamedTuple):
+    """What lies on a core; the host is core -1."""
+
+    core: int
+    part: Slice | Part
+
+
+class _Flow(NamedTuple):
+    """Messages from the neurons of some slices to all slices that they reach."""
+
+    sources: list[_Place]
+    targets: list[_Place]
+    reach: np.ndarray  # (sources, targets): the share of a source's messages that arrives
+    inference: float
+    learning: float
+
+
+def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Traffic, Traffic]:
+    """Packets and hops of inference, and of learning."""
+    spots, chips = _coordinates(placement, routing)
+    flows = list(_flows(events, placement))
+    found = []
+    for phase in ("inference", "learning"):
+        incoming = np.zeros(len(placement.cores) + 1)
+        outgoing = np.zeros(len(placement.cores) + 1)
+        sums = np.zeros(3)
+        longest = np.zeros(2)
+        for flow in flows:
+            messages = getattr(flow, phase)
+            if not messages:
+                continue
+            neurons = np.array([s.part.neurons for s in flow.sources], np.float64)
+            packets = messages * (neurons / neurons.sum())[:, None] * flow.reach
+            a = np.array([s.core for s in flow.sources])
+            b = np.array([t.core for t in flow.targets])
+            np.add.at(outgoing, a, packets.sum(1))
+            np.add.at(incoming, b, packets.sum(0))
+            away = np.abs(spots[a][:, None] - spots[b][None])
+            crossed = np.abs(chips[a][:, None] - chips[b][None]).sum(2)
+            sums += [*(packets[:, :, None] * away).sum((0, 1)), (packets * crossed).sum()]
+            longest = np.maximum(longest, (away * (packets > 0)[:, :, None]).max((0, 1)))
+        found.append(
+            Traffic(
+                axons_in=incoming[:-1],
+                axons_out=outgoing[:-1],
+                host_messages=getattr(events, phase).host_messages,
+                east_west=float(sums[0]),
+                north_south=float(sums[1]),
+                chip_crossings=float(sums[2]),
+                longest=(int(longest[0]), int(longest[1])),
+            )
+        )
+    return found[0], found[1]
+
+
+def _coordinates(placement: Placement, routing: Routing) -> tuple[np.ndarray, np.ndarray]:
+    """(cores + 1, 2) columns and rows of routers and of chips; the last is the host's."""
+    across = int(routing.chips_across.value)
+    spots = [(core.column, core.row) for core in placement.cores]
+    chips = [(core.chip % across, core.chip // across) for core in placement.cores]
+    return np.array([*spots, (0, 0)], np.int64), np.array([*chips, (0, 0)], np.int64)
+
+
+def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
+    """All messages of a run, each with whom it reaches."""
+    places: dict[str, list[_Place]] = {}
+    for row, core in enumerate(placement.cores):
+        for part in core.slices:
+            places.setdefault(part.population, []).append(_Place(row, part))
+    for s in events.projections:
+        targets = places[s.target]
+        sources = places.get(s.source) or _host(targets)
+        reach = _reach(s, sources, targets)
+        mean = float(np.average(reach.sum(1), weights=[p.part.neurons for p in sources]))
+        if mean > 0:  # neurons at a border that nobody reads send to fewer than their slice does
+            reach = reach * (placement.receiving[s.name] / mean)
+        learning = s.messages - s.forward_messages
+        yield _Flow(sources, targets, reach, s.forward_messages, learning)
+    for p in events.populations:
+        if p.signal_messages:
+            targets = places[p.name]
+            yield _to_all(_host(targets), targets, p.signal_messages)
+    for g in events.gates:
+        gate = places[g.name]
+        yield _to_all(places[g.population], gate, g.score_operations + g.ignored_operations)
+        yield _to_all(_host(gate), gate, g.label_messages)
+        listening = [place for name in g.listeners for place in places[name]]
+        yield _to_all(gate, listening, g.broadcasts)
+
+
+def _to_all(sources: list[_Place], targets: list[_Place], messages: float) -> _Flow:
+    return _Flow(sources, targets, np.ones((len(sources), len(targets))), 0.0, messages)
+
+
+def _host(targets: list[_Place]) -> list[_Place]:
+    """The host, as if it held all channels and positions that its targets may read."""
+    boxes = [t.part for t in targets]
+    channels = max(b.first_channel + b.channels for b in boxes)
+    rows = max(b.first_row + b.rows for b in boxes)
+    columns = max(b.first_column + b.columns for b in boxes)
+    return [_Place(-1, Part(0, channels, 0, rows, 0, columns))]
+
+
+def _reach(s: ProjectionEvents, sources: list[_Place], targets: list[_Place]) -> np.ndarray:
+    """(sources, targets) share of the messages of each source slice that a target slice reads."""
+    along = window(s.connection, s.kernel)
+    reach = np.ones((len(sources), len(targets)))
+    if along is None:
+        return reach
+    heard = _ranges(sources)
+    read = _ranges(targets)
+    for axis in (1, 2):
+        side = int(heard[axis, :, 1].max())
+        ends = [along.reads(first, stop, side) for first, stop in read[axis]]
+        reach *= _share(heard[axis], np.array(ends))
+    if s.connection in CHANNELWISE:
+        reach *= _share(heard[0], read[0])
+    return reach
+
+
+def _ranges(places: list[_Place]) -> np.ndarray:
+    """(3, slices, 2): where the channels, rows and columns of each slice begin and end."""
+    found = [
+        (
+            (p.first_channel, p.first_channel + p.channels),
+            (p.first_row, p.first_row + p.rows),
+            (p.first_column, p.first_column + p.columns),
+        )
+        for p in (place.part for place in places)
+    ]
+    return np.array(found).transpose(1, 0, 2)
+
+
+def _share(of: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """(sources, targets): the share of each range (first, stop) that another one covers."""
+    stop = np.minimum(of[:, None, 1], read[None, :, 1])
+    common = stop - np.maximum(of[:, None, 0], read[None, :, 0])
+    share: np.ndarray = np.maximum(common, 0) / (of[:, 1] - of[:, 0])[:, None]
+    return share

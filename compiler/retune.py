@@ -1,0 +1,48 @@
+"""A compiled program with another gate threshold or learning rate: what a run may choose anew."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from clapp_neuro.errors import InputError
+from compiler.program import MEMBRANE_MAX, Program
+
+SHIFT_MAX = 31  # of a post value
+
+
+def with_margin(program: Program, factor: float) -> Program:
+    """Every comparator's margin times `factor`: below 1 gates close sooner, so less is learned.
+
+    Raises InputError for a factor that is not positive, or leaves nothing of a margin.
+    """
+    if not (math.isfinite(factor) and factor > 0):
+        raise InputError(f"a margin {factor:g} times as large: give a number above 0")
+    gates = []
+    for gate in program.gates:
+        margins = [round(m * factor) for m in gate.margins]
+        for before, after in zip(gate.margins, margins, strict=True):
+            if (before != 0 and after == 0) or abs(after) > MEMBRANE_MAX:
+                raise InputError(
+                    f"{gate.name}: a margin of {before} times {factor:g} is not one of 24 bits"
+                )
+        left = None if gate.left is None else margins[1]
+        gates.append(replace(gate, margin=margins[0], left=left))
+    return replace(program, gates=tuple(gates))
+
+
+def with_rate(program: Program, halvings: int) -> Program:
+    """The learning rate halved so many times: post values are shifted down by as much more.
+
+    Raises InputError for a negative number, or more than the shift of a post value holds.
+    """
+    room = min(
+        (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values), default=SHIFT_MAX
+    )
+    if not 0 <= halvings <= room:
+        raise InputError(f"the learning rate halved {halvings} times: give 0 to {room}")
+    populations = tuple(
+        replace(p, post_values=tuple(replace(v, shift=v.shift + halvings) for v in p.post_values))
+        for p in program.populations
+    )
+    return replace(program, populations=populations)

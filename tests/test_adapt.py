@@ -1,0 +1,142 @@
+"""The world changes, and the chip goes on learning: changes, settings, the verb, the command."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import clapp_neuro
+from clapp_neuro.cli import main
+from clapp_neuro.config import read_experiment
+from clapp_neuro.data.drift import DRIFTS, worlds
+from clapp_neuro.data.fashion import load_shipped
+from clapp_neuro.errors import InputError
+from clapp_neuro.verbs.adapt import Setting
+from clapp_neuro.verbs.sight import gaze, images_of
+from compiler.backends.simulator import simulate
+from compiler.bundle import read_bundle
+from compiler.retune import with_margin, with_rate
+from compiler.soundness import fault
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    values = {
+        "data": {"dataset": "fashion-mnist", "images": 400},
+        "encoder": {"layers": [24, 20]},
+        "train": {"mode": "online", "steps": 0},
+    }
+    path = tmp_path_factory.mktemp("model") / "start.pt"
+    clapp_neuro.train(read_experiment(values, "test"), path)
+    clapp_neuro.compile(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(model):
+    return model.with_suffix(".clapp")
+
+
+def test_changes_are_what_their_names_say():
+    images = load_shipped()
+    changed = {name: worlds(images, name, seed=3) for name in DRIFTS}
+    first = images.test_images[0].astype(int)
+    seen = {name: new.test_images[0].astype(int) for name, (_, new) in changed.items()}
+    assert np.array_equal(np.rot90(first), seen["rotate90"])
+    assert np.array_equal(first // 4, seen["dim"])
+    assert np.array_equal(255 - first, seen["invert"])
+    again = worlds(images, "noise", seed=3)[1].test_images[0]
+    assert np.array_equal(again, seen["noise"])
+    assert 20 < (seen["noise"] - first).std() < 64
+    old, new = changed["new-classes"]
+    assert set(old.train_labels) == set(range(5))
+    assert set(new.test_labels) == set(range(5, 10))
+    for name in ("rotate90", "dim", "noise", "invert"):
+        assert changed[name][0] is images
+        assert np.array_equal(changed[name][1].train_labels, images.train_labels)
+
+
+def test_a_smaller_margin_closes_gates_and_a_halved_rate_changes_less(bundle):
+    program, _ = read_bundle(bundle)
+    stimulus = gaze(program, images_of(program, None), 300, seed=1)
+
+    def learned(some):
+        assert fault(some) is None
+        result = simulate(some, stimulus)
+        moved = sum(
+            np.abs(64 * (a.weights.astype(int) - b.weights) + a.tags - b.tags).sum()
+            for a, b in zip(result.program.synapses, some.synapses, strict=True)
+        )
+        return (result.gates != 0).mean(), moved
+
+    opened, moved = learned(program)
+    assert learned(with_margin(program, 0.1))[0] < opened
+    assert learned(with_rate(program, 3))[1] < 0.6 * moved
+    assert with_margin(program, 1.0) == program == with_rate(program, 0)
+
+
+def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
+    found = clapp_neuro.adapt(
+        bundle,
+        drift="dim",
+        images=60,
+        before=20,
+        settings=(Setting(), Setting(0.5, 1)),
+        looks=2,
+        train_images=200,
+        model=model,
+        figure=tmp_path / "courses.png",
+    )
+    assert found.layers == ("layer1", "layer2")
+    assert len(found.courses) == 2
+    for course in found.courses:
+        assert course.fixations == (270, 540)
+        assert np.shape(course.new) == np.shape(course.old) == np.shape(course.gate) == (2, 2)
+        assert course.forgotten == pytest.approx(found.before[-1] - course.old[-1][-1])
+        cost = found.before[-1] - found.after[-1]
+        assert course.won_back == pytest.approx((course.new[-1][-1] - found.after[-1]) / cost)
+    for accuracies in (found.before, found.stale, found.after, found.float_after):
+        assert all(0 < accuracy < 1 for accuracy in accuracies)
+    assert found.after[-1] < found.before[-1]
+    assert (tmp_path / "courses.png").stat().st_size > 10_000
+
+
+def test_the_command_as_typed(bundle, tmp_path, capsys):
+    words = "--drift new-classes --images 20 --looks 1 --train-images 100 --margin 1 --margin 0.5"
+    with pytest.raises(SystemExit) as done:
+        main(["adapt", str(bundle), *words.split(), "--json", str(tmp_path / "found.json")])
+    assert done.value.code == 0
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [c["setting"] for c in found["courses"]] == [
+        {"margin": 1.0, "halvings": 0},
+        {"margin": 0.5, "halvings": 0},
+    ]
+    assert found["stale"] is None
+    shown = capsys.readouterr().out
+    for words in ("frozen chip", "margin x 0.5", "forgotten"):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"drift": "rotate"}, "did you mean 'rotate90'"),
+        ({"drift": "dim", "images": 0}, "0 images: give at least 1"),
+        ({"drift": "dim", "looks": 0}, "0 looks"),
+        ({"drift": "dim", "settings": ()}, "at least one"),
+        ({"drift": "dim", "settings": (Setting(margin=-1),)}, "a number above 0"),
+        ({"drift": "dim", "settings": (Setting(margin=1e-12),)}, "times 1e-12"),
+        ({"drift": "dim", "settings": (Setting(halvings=40),)}, "halved 40 times: give 0 to"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(chosen, words, bundle):
+    with pytest.raises(InputError, match=words):
+        clapp_neuro.adapt(bundle, **chosen)
+
+
+def test_a_static_program_cannot_adapt(model, tmp_path):
+    clapp_neuro.compile(model, out=tmp_path / "static.clapp", static=True)
+    with pytest.raises(InputError, match="no plastic synapses"):
+        clapp_neuro.adapt(tmp_path / "static.clapp", drift="dim")
