@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = 2  # 1: one margin and no norm, no averages, no maps
+VERSION = 3  # 1: one margin and no norm, no averages, no maps; 2: neurons all alike, no recurrence
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files

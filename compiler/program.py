@@ -419,6 +419,17 @@ class Program:
         driving = (s for s in self.synapses if s.compartment is Compartment.SOMA)
         return tuple(s for s in driving if s.target in spiking)
 
+    def potential_unit(self, population: str) -> float:
+        """The real value of one unit of a population's potential; ValueError if nothing drives it.
+
+        Bias, threshold and start have the same unit.
+        """
+        soma = self.population(population).soma
+        driving = [s for s in self.arriving[population] if s.compartment is Compartment.SOMA]
+        if not isinstance(soma, Soma) or not driving:
+            raise ValueError(f"{population} has no potential, or nothing drives it")
+        return driving[0].unit / 2**soma.input_shift
+
     @property
     def plastic(self) -> bool:
         """Whether any synapse learns."""

@@ -107,6 +107,14 @@ class Machine:
         """Runs some operations of the current fixation, with the step-by-step log on."""
         execute(operations, self.fixation, self.clock, self.working, True)
 
+    def raster(self, population: ProgramPopulation) -> np.ndarray:
+        """Who spiked in each step of the presentation, bool (T, N)."""
+        row, w = self.program.population_row[population.name], self.working
+        lying = np.zeros((self.clock.steps, population.size), bool)  # in the order of the engine
+        for step in range(self.clock.steps):
+            lying[step, w.rows_fired[row, step, : w.n_fired[row, step]]] = True
+        return lying[:, self.layout.places[population.name] - self.layout.offsets[population.name]]
+
     def matrix(self, flat: np.ndarray, name: str) -> np.ndarray:
         """A projection's weights or tags out of the flat array, in their own shape, a copy."""
         synapses = next(s for s in self.program.synapses if s.name == name)

@@ -80,14 +80,10 @@ def _looks(
 def _look_at_population(
     machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
 ) -> None:
-    timetable, index = machine.program.timetable, machine.program.population_row[population.name]
-    w = machine.working
+    timetable, w = machine.program.timetable, machine.working
     places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:
-        lying = np.zeros((timetable.steps, population.size), bool)  # in the order of the engine
-        for step in range(timetable.steps):
-            lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
-        seen.spikes[population.name] = lying[:, places - machine.layout.offsets[population.name]]
+        seen.spikes[population.name] = machine.raster(population)
         seen.membrane[population.name] = w.membrane_log[:, places]
         seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
