@@ -249,6 +249,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
         slot = fixation % record.slots
         if tau == timetable.predict:
             record.counts[slot] = state.count  # after the inhibition, where a run learns
+        if tau == timetable.steps - 1:
+            record.potentials[slot] = state.membrane
         if not record.detailed:
             return
         if tau < timetable.steps:
