@@ -14,6 +14,7 @@ endif
 
 # .venv is made again, or completed, when one of these is no longer what it was: the Python, the
 # folder (a virtual environment cannot be moved), what is to be installed.
+NEUROBENCH := neurobench>=2.3
 DESCRIBED_IN := pyproject.toml compiler/backends/lava/compat.py
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
 PYTHON_KEY := $(VERSION)-$(shell pwd | cksum | tr ' ' -)
@@ -22,7 +23,7 @@ ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
 
-.PHONY: help setup demo test slow fuzz lint format bench on-chip clean distclean
+.PHONY: help setup demo test slow fuzz lint format bench energy-check on-chip clean distclean
 
 help:
 	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
@@ -33,6 +34,7 @@ help:
 	@echo 'make format     let the formatter rewrite the sources'
 	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
 	@echo 'make on-chip    learning on the chip beside float: docs/results/on_chip.md; goes on when repeated'
+	@echo 'make energy-check  the estimates beside silicon, SANA-FE, NeuroBench and KerasSpiking'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
 	@echo
@@ -76,6 +78,11 @@ bench: setup
 	@$(RUN) benchmarks/convolution.py
 	@$(RUN) benchmarks/compile.py
 	@$(RUN) benchmarks/scaling.py
+
+energy-check: setup
+	@$(RUN) -m clapp_neuro.cli energy-check
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -q tests/test_energy_check.py tests/test_sana_fe.py \
+	    tests/test_neurobench.py tests/test_keras_spiking.py
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(WARMED)
@@ -124,6 +131,7 @@ $(INSTALLED): $(ENVIRONMENT)
 	    'from compiler.backends.lava.compat import INSTALL; print(INSTALL)') \
 	  && export PIP_QUIET=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
 	  && echo "  $$install" && eval "$$install"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps '$(NEUROBENCH)'
 	@touch $@
 
 # numba compiles again when a file of the simulator changes.

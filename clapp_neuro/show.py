@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; cells are plain text."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], red: Collection[int] = ()) -> None:
+    """Print a table; cells are plain text, and the rows with the indices `red` are shown in red."""
     if follows():
         return
     shown = Table(box=box.SIMPLE_HEAD, header_style="bold")
     for title in header:
         shown.add_column(title, overflow="fold")
-    for row in rows:
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    for index, row in enumerate(rows):
+        style = "red" if index in red else None
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row), style=style)
     _console().print(shown)
 
 

@@ -15,9 +15,13 @@ from typing import Any
 _FUNCTIONS = {
     "compile_network": "compiler.frontends.compile_source",
     "from_snntorch": "compiler.frontends.snntorch_networks",
+    "emulate": "compiler.source.emulate",
     "from_norse": "compiler.frontends.norse_networks",
     "from_nir": "compiler.frontends.nir",
+    "from_onnx": "compiler.frontends.onnx",
     "from_torch": "compiler.frontends.torch_networks",
+    "rate_coded": "compiler.frontends.rate_coding",
+    "stimulus": "compiler.frontends.compile_source",
 }
 
 __all__ = sorted(_FUNCTIONS)

@@ -111,8 +111,16 @@ def check(
     return tuple(found + sizes)
 
 
+class LimitError(InputError):
+    """A network that a target cannot hold: all `violations`, and what `also` is wrong."""
+
+    def __init__(self, text: str, violations: tuple[Violation, ...], also: str) -> None:
+        super().__init__(text)
+        self.violations, self.also = violations, also
+
+
 def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> None:
-    """InputError that lists all violations, and `also` as a last line; returns where none is."""
+    """LimitError that lists all violations, and `also` as a last line; returns where none is."""
     if not violations:
         return
     missing = len({v.limit for v in violations if v.unit == "capability"})
@@ -124,7 +132,7 @@ def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> No
         counts.append(f"{exceeded} {'limit' if exceeded == 1 else 'limits'} exceeded")
     lines = [f"the network does not fit {target}, {' and '.join(counts)}:"]
     lines += [f"  {v}" for v in violations]
-    raise InputError("\n".join([*lines, f"  {also}"] if also else lines))
+    raise LimitError("\n".join([*lines, f"  {also}"] if also else lines), violations, also)
 
 
 def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:

@@ -50,6 +50,7 @@ def window(connection: Connection, kernel: int) -> Window | None:
     return {
         Connection.ALL_TO_ALL: None,
         Connection.CONVOLUTION: Window(kernel, 1, kernel // 2),
+        Connection.STRIDED: Window(kernel, 2, 0),
         Connection.UNTIED: Window(kernel, 1, kernel // 2),
         Connection.POOL: Window(NEIGHBOURS, NEIGHBOURS, 0),
         Connection.UNPOOL: Window(1, 1, 0, share=NEIGHBOURS),
@@ -75,6 +76,12 @@ def weights_shape(
         whole, single = (source, target) if connection is Connection.SUM else (target, source)
         fits = single == (whole[0], 1, 1) and whole[1] == whole[2]
         return whole[1:] if fits else None
+    along = window(connection, kernel)
+    assert along is not None
+    if connection is Connection.STRIDED:
+        last = tuple(along.first(side - 1) for side in target[1:])
+        fits = all(0 <= at < side for at, side in zip(last, source[1:], strict=True))
+        return (target[0], source[0], kernel, kernel) if fits else None
     if kernel % 2 == 0 or source[1:] != target[1:]:
         return None
     kernels = target[0], source[0], kernel, kernel
@@ -92,7 +99,7 @@ def fan_in(connection: Connection, weights: tuple[int, ...]) -> int:
 
 def axon_fan_in(connection: Connection, weights: tuple[int, ...], shared: bool) -> int:
     """Axons that end on one neuron; where kernels are shared, one brings all channels."""
-    if shared and connection is Connection.CONVOLUTION:
+    if shared and connection in (Connection.CONVOLUTION, Connection.STRIDED):
         return prod(weights[-2:])
     return fan_in(connection, weights)
 
@@ -105,6 +112,8 @@ def largest_fan_out(connection: Connection, weights: tuple[int, ...]) -> int:
         return prod(weights)
     if connection is Connection.UNTIED:
         return weights[1] * prod(weights[-2:])
+    if connection is Connection.STRIDED:
+        return weights[0] * prod(-(-side // 2) for side in weights[2:])
     return weights[0] * prod(weights[2:])
 
 

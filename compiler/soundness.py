@@ -230,6 +230,9 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
     if s.source not in sizes or s.target not in sizes:
         yield f"{s.name} connects what does not exist"
         return
+    if s.connection is Connection.STRIDED:
+        yield f"no engine executes {s.name}, a {s.connection.value}: it can be placed and counted"
+        return
     source, target = program.population(s.source), program.population(s.target)
     kernel = s.weights.shape[-1] if s.weights.ndim > 2 else 0
     shape = weights_shape(s.connection, source.map, target.map, kernel)

@@ -164,7 +164,22 @@ def _read(name: str) -> dict[str, Any]:
     return data
 
 
+def find_machine(name: str) -> NeuromorphicMachine | ConventionalMachine:
+    """A machine or board that ships, by name, or a machine file of one's own (`*.json`).
+
+    Raises InputError for an unknown name (with the nearest one) and for a broken file.
+    """
+    return _from_file(Path(name)) if name.endswith(".json") else load_machine(name)
+
+
 def _target_from_file(path: Path) -> Target:
+    machine = _from_file(path)
+    if not isinstance(machine, NeuromorphicMachine):
+        raise InputError(f"{path}: a {machine.kind} machine has no cores to compile for")
+    return Target(f"{machine.name}-sim", machine, "sim")
+
+
+def _from_file(path: Path) -> NeuromorphicMachine | ConventionalMachine:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -173,10 +188,7 @@ def _target_from_file(path: Path) -> Target:
     data = read_object(text, str(path))
     if "extends" in data:
         data = {"name": path.stem, **data}
-    machine = parse_machine(data, str(path))
-    if not isinstance(machine, NeuromorphicMachine):
-        raise InputError(f"{path}: a {machine.kind} machine has no cores to compile for")
-    return Target(f"{machine.name}-sim", machine, "sim")
+    return parse_machine(data, str(path))
 
 
 def parse_machine(data: dict[str, Any], where: str) -> NeuromorphicMachine | ConventionalMachine:

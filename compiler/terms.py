@@ -43,6 +43,7 @@ class Connection(str, Enum):
 
     ALL_TO_ALL = "all-to-all"  # (N_target, N_source)
     CONVOLUTION = "convolution"  # (C_out, C_in, k, k), one set of kernels for all positions
+    STRIDED = "strided convolution"  # the same with stride 2, padded where a map ends
     UNTIED = "untied convolution"  # (h * w, C_out, C_in, k, k), a set for each; 0 off the map
     POOL = "pool"  # (2, 2): each neighbour's bit, the same for all channels and positions
     UNPOOL = "unpool"  # (2, 2), back to the neighbours: shifts each one's bit to the highest

@@ -23,7 +23,8 @@ CHECKS = {
     "Lava runs": "_lava",
     "Fashion-MNIST": "_fashion",
     "STL-10": "_stl10",
-    "energy counters": "_counters",
+    "energy counter, processor": "_processor_counter",
+    "energy counter, GPU": "_gpu_counter",
 }
 NEEDED = {"devices", "simulator", "Fashion-MNIST"}
 

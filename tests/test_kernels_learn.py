@@ -88,7 +88,7 @@ def test_what_was_learned_has_an_energy_and_a_readout(model: Path, tmp_path: Pat
     bundle, learned = tmp_path / "m.clapp", tmp_path / "learned.clapp"
     assert call("compile", model, "--out", bundle) == 0
     assert call("run", bundle, "--learn", "--images", 10, "--out", learned) == 0
-    assert call("energy", learned, "--images", 5) == 0
+    assert call("energy", learned, "--images", 5, "--readout-images", 0) == 0
     assert call("run", learned, "--probe", "--images", 5, "--train-images", 50) == 0
 
 

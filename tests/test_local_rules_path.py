@@ -60,7 +60,7 @@ def test_the_commands(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert (first.populations == second.populations) == gated  # averages go on, too
     assert call("run", learned, "--learn", "--images", 2, "--out", again) == 0
     assert call("verify", learned, "--learn", "--fixations", 4) == 0
-    assert call("energy", learned, "--images", 2) == 0
+    assert call("energy", learned, "--images", 2, "--readout-images", 0) == 0
 
 
 def test_the_chip_learns_what_the_float_reference_does(model: Path) -> None:

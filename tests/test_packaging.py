@@ -23,7 +23,12 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("clapp_neuro", "compiler", "hw_configs")
-IMPORT_NAMES = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
+IMPORT_NAMES = {
+    "PIL": "pillow",
+    "pynvml": "nvidia-ml-py",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
 
 if not (ROOT / "pyproject.toml").is_file() or not (ROOT / "compiler").is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)

@@ -171,7 +171,7 @@ def test_from_training_to_the_chip_and_back(method: str, tmp_path: Path) -> None
         arguments = ("--against", against, "--learn", "--fixations", fixations)
         assert call("verify", bundle, *arguments) == 0, against
     assert call("run", learned, "--images", 2) == 0
-    assert call("energy", learned, "--images", 2) == 0
+    assert call("energy", learned, "--images", 2, "--readout-images", 0) == 0
     static = tmp_path / "static.clapp"
     assert call("compile", model, "--static", "--out", static) == 0
     assert call("run", static, "--images", 2) == 0

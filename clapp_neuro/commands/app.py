@@ -51,4 +51,15 @@ Json = Annotated[
 Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
 Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
 Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
+Dt = Annotated[float | None, typer.Option("--dt", help="NIR: seconds that a time step stands for")]
+Steps = Annotated[
+    int | None,
+    typer.Option("--steps", help="NIR, ONNX: time steps a sample (default: the file's, or 32)"),
+]
+Inputs = Annotated[
+    str | None, typer.Option("--inputs", help="NIR, ONNX: spikes, intensities or graded")
+]
+Calibration = Annotated[
+    Path | None, typer.Option("--calibration", help="ONNX: images (.npy, 0 to 1) for thresholds")
+]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]

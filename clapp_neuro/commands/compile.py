@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Json, Model, command
+from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, command
 from clapp_neuro.show import dump, lines, table
+from clapp_neuro.verbs.source import Reading
 
 
 @command("clapp-neuro compile model.pt --target loihi2-sim")
 def compile(
-    model: Model,
+    model: Annotated[Path, typer.Argument(help="a checkpoint, or a NIR or ONNX file")],
     target: Annotated[str, typer.Option(help="machine-backend, or a machine file")] = "loihi2-sim",
     out: Annotated[Path | None, typer.Option(help="default: model.clapp beside the model")] = None,
     seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
@@ -29,9 +30,13 @@ def compile(
     consolidate_every: Annotated[
         int | None, typer.Option(help="fixations, a power of two; default 32")
     ] = None,
+    dt: Dt = None,
+    steps: Steps = None,
+    inputs: Inputs = None,
+    calibration: Calibration = None,
     json: Json = None,
 ) -> None:
-    """Compile a checkpoint for a target; print cores, memory, precision lost, each rule at work."""
+    """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
     result = clapp_neuro.compile(
         model,
         target,
@@ -42,6 +47,7 @@ def compile(
         average_every=average_every,
         consolidation=consolidation,
         consolidate_every=consolidate_every,
+        reading=Reading(dt, steps, inputs, calibration),
     )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]

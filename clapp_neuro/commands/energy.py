@@ -2,34 +2,116 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Bundle, Data, Json, Seed, command
+from clapp_neuro.commands.app import Data, Json, Seed, command, place
+from clapp_neuro.errors import InputError
+from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
 
 
 @command("clapp-neuro energy model.clapp --compare all")
 def energy(
-    bundle: Bundle,
-    compare: Annotated[str | None, typer.Option(help="all, or machines with commas")] = None,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="a compiled program, model.clapp; none with --sweep")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="all, or machines and machine files with commas")
+    ] = None,
     images: Annotated[int, typer.Option(help="how many images to look at")] = 200,
+    events: Annotated[bool, typer.Option("--events", help="every kind of event, a line")] = False,
+    readout_images: Annotated[
+        int, typer.Option(help="labelled images behind the accuracy; 0: leave it out")
+    ] = 500,
+    reach: Annotated[
+        float | None, typer.Option(help="learn until this accuracy (0..1), and say what it took")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the lines as CSV", callback=place)] = None,
+    plot: Annotated[Path | None, typer.Option(help="write a figure, PNG", callback=place)] = None,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="accuracy against energy of many small networks")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="a sweep of minutes, not hours")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="results of the sweep, also those it goes on from")
+    ] = None,
     data: Data = None,
     seed: Seed = 0,
     json: Json = None,
 ) -> None:
-    """Energy of a program, each figure with its band, grade and source."""
-    result = clapp_neuro.energy(bundle, compare=compare, images=images, data=data, seed=seed)
+    """Energy of a program on its machine and on others, each figure with its band and grade."""
+    if sweep != (bundle is None):
+        raise InputError("give either a compiled program, model.clapp, or --sweep")
+    if sweep:
+        show_sweep(quick, out or Path("energy-sweep.json"), plot, data, json)
+        return
+    if quick or out is not None:
+        raise InputError("--quick and --out are for --sweep")
+    with track("energy") as report:
+        result = clapp_neuro.energy(
+            bundle,
+            compare=compare,
+            images=images,
+            data=data,
+            seed=seed,
+            readout_images=readout_images,
+            reach=reach,
+            report=report,
+        )
     dump(json, result)
-    header, *rows = result.estimate.rows()
-    lines(f"{result.estimate.title}, {result.images} images from {result.source}")
-    table(header, rows)
-    lines(*(f"- {a}" for a in result.estimate.assumptions))
-    if result.estimate.ratio is not None:
-        lines(f"learning over inference: {result.estimate.ratio_sentence}")
+    if csv is not None or plot is not None:
+        from clapp_neuro.verbs import energy_output  # draws, so it needs matplotlib
+
+        if csv is not None:
+            energy_output.write_csv(result, csv)
+        if plot is not None:
+            energy_output.plot(result, plot)
+    estimate = result.estimate
+    lines(f"{estimate.label}, {result.images} images from {result.source}; {result.accuracy}")
+    show(estimate.rows())
+    if events:
+        show(estimate.event_rows())
+    if estimate.ratio is not None:
+        lines(f"learning over inference: {estimate.ratio_sentence}")
     if result.comparison is not None:
-        header, *rows = result.comparison.rows()
-        table(header, rows)
-    lines(f"the float network on this CPU: {result.this_cpu}")
+        show(result.comparison.rows())
+        lines(*(f"- {note}" for note in result.comparison.notes()))
+    else:
+        lines(*(f"- {assumption}" for assumption in estimate.assumptions))
+    if result.reach is not None:
+        lines(result.reach.sentence())
+        if result.reach.images:
+            show(result.reach.rows())
+    lines(*result.here.sentences())
+    if result.conclusion is not None:
+        lines(result.conclusion)
+
+
+def show_sweep(
+    quick: bool, out: Path, plot: Path | None, data: str | None, json: Path | None
+) -> None:
+    """Run or go on with a sweep, and show its points."""
+    from clapp_neuro.verbs import energy_sweep
+
+    with track("sweep") as report:
+        grid = energy_sweep.QUICK if quick else energy_sweep.Grid()
+        result = energy_sweep.sweep(out, grid, data=data, report=report)
+    dump(json, result)
+    if plot is not None:
+        from clapp_neuro.verbs.energy_sweep_figure import plot_sweep
+
+        plot_sweep(result, plot)
+    lines(f"{result.machine} (assumed coefficients), images from {result.source}; all: {out}")
+    show(result.rows())
+    lines("* on the Pareto front: no other setting is more accurate for at most this energy")
+    lines(*(f"{name}: {reason}" for name, reason in result.failed.items()))
+
+
+def show(rows: list[tuple[str, ...]]) -> None:
+    """Print a table whose first row is its header."""
+    header, *rest = rows
+    table(header, rest)

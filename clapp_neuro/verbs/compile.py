@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
+from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
-from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.passes.consolidation import Consolidation
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
@@ -55,9 +54,11 @@ def compile(
     average_every: int = AVERAGED_EVERY,
     consolidation: str | None = None,
     consolidate_every: int | None = None,
+    reading: Reading | None = None,
 ) -> CompileResult:
-    """Compile a checkpoint and write the program to `out` (default: beside it, as .clapp).
+    """Compile a model and write the program to `out` (default: beside it, as .clapp).
 
+    model: a checkpoint, or a NIR file, read as `reading` says.
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. consolidation: how updates reach the weights: "carry",
@@ -76,7 +77,8 @@ def compile(
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
-    network = network_from_checkpoint(load_checkpoint(model), plastic=not static)
+    source = read_source(model, reading, static=static)
+    network = source.network
     averaged = average_every if kernels == "tied-averaged" else 0
     consolidated = _consolidation(consolidation, consolidate_every)
     compiled = compile_network(network, chosen, seed, averaged=averaged, consolidation=consolidated)
@@ -84,6 +86,9 @@ def compile(
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)
         compiled = replace(compiled, program=program)
+    if source.graph is not None:
+        told = tuple(Note("read", source.kind, text) for text in source.graph.notes)
+        compiled = replace(compiled, notes=(*told, *compiled.notes))
     unshown = too_large(compiled.program)
     if unshown:
         note = Note("example", "network", unshown)

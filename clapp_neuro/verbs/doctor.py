@@ -59,7 +59,8 @@ def doctor() -> Report:
         _tried("Lava runs", _lava),
         _tried("Fashion-MNIST", _fashion, needed=True),
         _tried("STL-10", _stl10),
-        _tried("energy counters", _counters),
+        _tried("energy counter, processor", _processor_counter),
+        _tried("energy counter, GPU", _gpu_counter),
     ]
     return Report(tuple(findings))
 
@@ -145,10 +146,19 @@ def _stl10() -> str:
     return f"not found; {len(photographs.PHOTOGRAPHS)} photographs of scikit-image stand in for it"
 
 
-def _counters() -> str:
-    from compiler.energy import NotMeasured, measure_cpu
+def _processor_counter() -> str:
+    from compiler.energy import NotMeasured, open_rapl
 
-    found = measure_cpu(lambda: None, repeats=1)
-    if isinstance(found, NotMeasured):
-        raise RuntimeError(found.reason)
-    return "RAPL can be read"
+    meter = open_rapl()
+    if isinstance(meter, NotMeasured):
+        raise RuntimeError(meter.reason)
+    return f"can be read: {meter.what}"
+
+
+def _gpu_counter() -> str:
+    from compiler.energy import NotMeasured, open_nvml
+
+    meter = open_nvml()
+    if isinstance(meter, NotMeasured):
+        raise RuntimeError(meter.reason)
+    return f"can be read: {meter.what}"

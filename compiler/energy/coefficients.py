@@ -73,6 +73,13 @@ class Coefficients:
         return Band.of(machine.factors[name], f"{machine.name}.factors.{name}", self.seed)
 
 
+def parents(machine: Machine) -> tuple[str, ...]:
+    """The machines whose energies, times a factor, stand for what nobody published of this one."""
+    found = (getattr(machine.energy, name) for name in type(machine.energy).model_fields)
+    names = (c.like.split(".")[0] for c in found if isinstance(c, Derived))
+    return tuple(dict.fromkeys(name for name in names if name != machine.name))
+
+
 def cost(count: float, coefficient: Line) -> Line | None:
     """So many events; None where nothing happened or another line has the cost."""
     if count == 0 or isinstance(coefficient, Within):

@@ -13,7 +13,7 @@ from compiler.events import Events
 from compiler.figures import Derived, Measure
 from compiler.passes.place import place
 from compiler.program import Program, Tally
-from compiler.targets import ConventionalMachine, load_machine, machine_names
+from compiler.targets import ConventionalMachine, find_machine, load_machine, machine_names
 
 COLUMNS = ("dynamic", "static", "management", "total")
 
@@ -49,19 +49,22 @@ class Comparison:
         titles = "an image|phase|cores, dynamic|cores, static|management and I/O|total"
         rows: list[tuple[str, ...]] = [(*titles.split("|"), versus)]
         for e in self.estimates:
-            for phase, lines in (("inference", e.inference), ("learning sample", e.sample)):
+            for phase, lines in (("inference", e.inference), ("learning", e.sample)):
                 if lines is not None:
                     image = lines.each(e.images)
                     cells = (str(getattr(image, column)) for column in COLUMNS)
                     times = self.multiple(e.name, learning=phase != "inference")
-                    rows.append((e.title, phase, *cells, "–" if times is None else str(times)))
+                    rows.append((e.label, phase, *cells, "–" if times is None else str(times)))
         rows += [(name, "–", reason, "", "", "", "") for name, reason in self.refused.items()]
         return rows
 
     def notes(self) -> tuple[str, ...]:
-        """What is assumed of each machine, each said once."""
-        said = (f"{e.title.split(',')[0]}: {a}" for e in self.estimates for a in e.assumptions)
-        return tuple(dict.fromkeys(said))
+        """What is assumed, each sentence once, after the machines of which it is said."""
+        said: dict[str, list[str]] = {}
+        for e in self.estimates:
+            for assumption in e.assumptions:
+                said.setdefault(assumption, []).append(e.machine)
+        return tuple(f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in said.items())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data by machine."""
@@ -99,7 +102,7 @@ def compare(
     estimates: list[Estimate] = []
     refused = {}
     for name in event_driven_first() if machines is None else machines:
-        machine = load_machine(name)
+        machine = find_machine(name)
         if isinstance(machine, ConventionalMachine):
             estimates += conventional(
                 events, program, machine, fixations_per_image=fixations_per_image, seed=seed

@@ -48,7 +48,7 @@ def conventional(
         found.append(
             Estimate(
                 machine=machine.name,
-                title=f"{machine.title}, {words}",
+                title=f"{machine.title} {words}",
                 fixations=events.fixations,
                 images=events.fixations / fixations_per_image,
                 inference=_lines(phases[0]),

@@ -1,10 +1,14 @@
 """How long a phase takes: cores work side by side and wait for the busiest at every barrier.
 
-    time = steps * (barrier + step overhead + the longest packet's hops) + busiest core
-    busiest core = max over cores of sum over kinds of count * time of one event
+    time = steps * (barrier + step overhead + the longest packet's hops) + busiest half
+    busiest half = max over halves of cores of sum over kinds of count * time of one event
 
-Counts are sums over the run, so "busiest" is the core with most work in all; where different
-cores are the busiest at different steps, the time is longer than this.
+A core's halves work side by side as well, as in SANA-FE's model of Loihi: one receives messages and
+goes through their synapses, while the other updates neurons and sends what they have to say.
+
+Counts are sums over the run, so "busiest" is the half with most work in all; where different
+ones are the busiest at different steps, the time is longer than this. Of a single step, it is
+within 5 % of SANA-FE's (tests/test_sana_fe.py).
 """
 
 from __future__ import annotations
@@ -32,42 +36,41 @@ def duration(ledger: Ledger, coefficients: Coefficients) -> Line:
 
 
 def _busiest(ledger: Ledger, coefficients: Coefficients) -> Line | None:
-    """The most that any core has to do, in each draw."""
-    kinds = [kind for kind in _TIMED if any(core.get(kind) for core in ledger.cores)]
-    lines = [(kind, coefficients.time(_TIMED[kind])) for kind in kinds]
+    """The most that any half of a core has to do, in each draw."""
+    kinds = [kind for kind in (*_SYNAPSES, *_NEURONS) if any(c.get(kind) for c in ledger.cores)]
+    lines = [(kind, coefficients.time(KINDS[kind].coefficient or kind)) for kind in kinds]
     unknown = [line for _, line in lines if isinstance(line, NotPublished)]
     if unknown:
         return total(unknown)
     priced = [(kind, line) for kind, line in lines if isinstance(line, Band)]
     if not priced:
         return None
-    work = np.unique([[core.get(kind, 0.0) for kind, _ in priced] for core in ledger.cores], axis=0)
+    halves = [
+        [core.get(kind, 0.0) if kind in half else 0.0 for kind, _ in priced]
+        for core in ledger.cores
+        for half in (_SYNAPSES, _NEURONS)
+    ]
+    work = np.unique(halves, axis=0)
     values = work @ np.array([line.value for _, line in priced])
     samples = np.zeros_like(priced[0][1].samples)
     drawn = np.stack([line.samples for _, line in priced])
-    for core in work:
-        samples = np.maximum(samples, core @ drawn)
+    for half in work:
+        samples = np.maximum(samples, half @ drawn)
     like = total([line for _, line in priced])
     assert isinstance(like, Band)  # joins grade and source
     return Band(float(values.max()), samples, "s", like.grade, like.source)
 
 
-_TIMED = {
-    kind: KINDS[kind].coefficient or kind
-    for kind in (
-        "synaptic_operation_dense",
-        "synaptic_operation_sparse",
-        "synaptic_operation_convolution",
-        "modulator_operation",
-        "comparator_sum",
-        "neuron_update_idle",
-        "neuron_update_active",
-        "spike",
-        "axon_out",
-        "axon_in",
-        "learning_visit",
-        "plastic_update",
-        "carry",
-    )
-}
-"""Kinds that keep a core busy, with their coefficient of time; writes are part of updates."""
+_SYNAPSES = (
+    "axon_in",
+    "synaptic_operation_dense",
+    "synaptic_operation_sparse",
+    "synaptic_operation_convolution",
+    "modulator_operation",
+    "comparator_sum",
+    "learning_visit",
+    "plastic_update",
+    "carry",
+)
+_NEURONS = ("neuron_update_idle", "neuron_update_active", "spike", "axon_out")
+"""Kinds that keep each half of a core busy; writes are part of updates."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.energy.band import Band, Line, NotPublished, Within, product, scaled, total
-from compiler.energy.coefficients import Coefficients
+from compiler.energy.coefficients import Coefficients, parents
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, MANAGEMENT, Ledger, ledgers
 from compiler.events import Events
@@ -93,11 +93,18 @@ class Estimate:
     learning_events: tuple[Item, ...]
     assumptions: tuple[str, ...]
     variant: str = ""
+    derived_from: tuple[str, ...] = ()  # machines whose coefficients stand for unpublished ones
 
     @property
     def name(self) -> str:
         """Machine and variant, unique in a comparison."""
         return f"{self.machine}-{self.variant}" if self.variant else self.machine
+
+    @property
+    def label(self) -> str:
+        """The title, with the machine whose coefficients it has where that is another."""
+        origin = ", ".join(self.derived_from)
+        return f"{self.title} (from {origin})" if origin else self.title
 
     @property
     def sample(self) -> Lines | None:
@@ -149,6 +156,7 @@ class Estimate:
             "machine": self.machine,
             "variant": self.variant,
             "title": self.title,
+            "derived_from": list(self.derived_from),
             "fixations": self.fixations,
             "images": self.images,
             "assumptions": list(self.assumptions),
@@ -200,6 +208,7 @@ def estimate(
         inference_events=items_of(inference, coefficients),
         learning_events=items_of(learning, coefficients) if events.learn else (),
         assumptions=machine.assumptions,
+        derived_from=parents(machine),
     )
 
 

@@ -16,7 +16,7 @@ is costed without those axons.
 from compiler.events.cores import CORE_KINDS, CoreEvents, per_core
 from compiler.events.count import count_events
 from compiler.events.mesh import Traffic, traffic
-from compiler.events.neurobench import neurobench
+from compiler.events.neurobench import messages_sent, neurobench
 from compiler.events.records import (
     Events,
     GateEvents,
@@ -35,6 +35,7 @@ __all__ = [
     "Totals",
     "Traffic",
     "count_events",
+    "messages_sent",
     "neurobench",
     "per_core",
     "traffic",

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from clapp_neuro.errors import InputError
 from compiler.frontends import torch_layers
-from compiler.frontends.parts import Part, UnsupportedError
+from compiler.frontends.parts import Part
 from compiler.frontends.recording import Call, record
+from compiler.frontends.refusals import UnsupportedError
 from compiler.frontends.rolling import Rolled, Source, StepCall, roll
 from compiler.source import Edge, Graph, Input, Neuron, Node, Output, Reset
 from compiler.source.emulate import emulate

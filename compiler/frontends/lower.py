@@ -54,7 +54,7 @@ def lower(graph: Graph, steps: int | None = None, inputs: str = "spikes") -> Net
     Raises InputError for what no network can say, with every node, parameter and remedy.
     """
     network, violations = lowered(graph, steps, inputs)
-    refuse(graph.provenance.get("source", "the network"), violations)
+    refuse(graph.name, violations, graph.kinds)
     assert network is not None
     return network
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.frontends.nir_file import Table, read_tables
-from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode, UnfitError
+from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Edge, Graph, Input, Neuron, Node, Reset
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, infer_shapes, ordered, refuse
@@ -127,7 +128,7 @@ class _Reading:
     def graph(self, version: str) -> Graph:
         """The graph; InputError with everything that is not taken."""
         read, violations = self._nodes()
-        refuse(f"'{self.path}'", tuple(violations))
+        self._refuse(*violations)
         nodes = {name: found.node for name, found in read.items() if found.node is not None}
         edges = self._edges(set(nodes))
         edges = tuple(_cut(nodes, edges))
@@ -140,8 +141,12 @@ class _Reading:
             int(steps) if steps is not None and np.size(steps) == 1 and steps > 0 else None,
             {"source": f"'{self.path}'", "version.nir": version, "dt": f"{self.dt:g}"},
         )
-        refuse(f"'{self.path}'", tuple(self._shapes(graph, read)))
+        self._refuse(*self._shapes(graph, read))
         return fold_scales(graph)
+
+    def _refuse(self, *violations: Violation) -> None:
+        kinds = {name: str(table.get("type")) for name, table in self.tables.items()}
+        refuse(f"'{self.path}'", violations, kinds)
 
     def _nodes(self) -> tuple[dict[str, NirNode], list[Violation]]:
         read: dict[str, NirNode] = {}
@@ -168,7 +173,7 @@ class _Reading:
             if found.needs <= given.keys() <= names:
                 try:
                     read[name] = found.read(given, self.dt)
-                except UnfitError as error:
+                except UnsupportedError as error:
                     violations.append(Violation(name, error.what, error.remedy))
                 else:
                     self._own(name, table, read, violations)
@@ -239,8 +244,8 @@ class _Reading:
             if before is not None:
                 try:
                     nodes[name] = found.finish(before)
-                except UnfitError as error:
-                    refuse(f"'{self.path}'", (Violation(name, error.what, error.remedy),))
+                except UnsupportedError as error:
+                    self._refuse(Violation(name, error.what, error.remedy))
         return nodes
 
     def _shapes(self, graph: Graph, read: dict[str, NirNode]) -> Iterator[Violation]:

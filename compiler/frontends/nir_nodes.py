@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import (
     AveragePool,
     Convolution,
@@ -28,14 +29,6 @@ from compiler.source import (
 from compiler.source.nodes import Pairs, Shape
 
 INFERRED = ("input_type", "output_type")  # what some versions write beside the parameters
-
-
-class UnfitError(Exception):
-    """A parameter that means nothing; `remedy` says what would."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.what, self.remedy = what, remedy
 
 
 @dataclass(frozen=True)
@@ -62,18 +55,18 @@ class Kind:
 def _numbers(given: dict[str, Any], name: str) -> np.ndarray:
     value = given[name]
     if not isinstance(value, np.ndarray) or value.dtype == object:
-        raise UnfitError(f"{name} is {value!r:.40}", "give numbers")
+        raise UnsupportedError(f"{name} is {value!r:.40}", "give numbers")
     return value.astype(float)
 
 
 def _integers(given: dict[str, Any], name: str, axes: int, low: int = 0) -> Shape:
     array = _numbers(given, name).ravel()
     if array.size not in (1, axes) or not np.isfinite(array).all() or (array % 1).any():
-        raise UnfitError(
+        raise UnsupportedError(
             f"{name} is {array.tolist()}", f"give {axes} whole numbers, or one for all"
         )
     if (array < low).any() or (array > 1 << 30).any():
-        raise UnfitError(f"{name} is {array.astype(int).tolist()}", f"give at least {low}")
+        raise UnsupportedError(f"{name} is {array.astype(int).tolist()}", f"give at least {low}")
     found = tuple(int(v) for v in array)
     return found * axes if len(found) == 1 else found
 
@@ -83,23 +76,27 @@ def _shape(given: dict[str, Any], name: str) -> Shape | None:
         return None
     array = _numbers(given, name).ravel()
     if not np.isfinite(array).all() or (array % 1).any() or (array < 1).any() or array.size > 4:
-        raise UnfitError(f"{name} is {array.tolist()}", "give a shape of whole numbers above 0")
+        raise UnsupportedError(
+            f"{name} is {array.tolist()}", "give a shape of whole numbers above 0"
+        )
     if prod(float(v) for v in array) > 1 << 28:
-        raise UnfitError(f"{name} is {array.astype(int).tolist()}", "give a smaller shape")
+        raise UnsupportedError(f"{name} is {array.astype(int).tolist()}", "give a smaller shape")
     return tuple(int(v) for v in array)
 
 
 def _positive(given: dict[str, Any], name: str) -> np.ndarray:
     array = _numbers(given, name)
     if not (array > 0).all():
-        raise UnfitError(f"{name} is {array.min():g}", "give a time constant above 0, in seconds")
+        raise UnsupportedError(
+            f"{name} is {array.min():g}", "give a time constant above 0, in seconds"
+        )
     return array
 
 
 def _input(given: dict[str, Any], _dt: float) -> NirNode:
     shape = _shape(given, "shape")
     if shape is None:
-        raise UnfitError("shape is missing", "give the shape of a sample")
+        raise UnsupportedError("shape is missing", "give the shape of a sample")
     return NirNode(Input(shape))
 
 
@@ -110,7 +107,7 @@ def _output(given: dict[str, Any], _dt: float) -> NirNode:
 def _linear(given: dict[str, Any], _dt: float) -> NirNode:
     weight = _numbers(given, "weight")
     if weight.ndim != 2:
-        raise UnfitError(f"weight has {weight.ndim} axes", "give (out, in)")
+        raise UnsupportedError(f"weight has {weight.ndim} axes", "give (out, in)")
     return NirNode(Linear(weight, _numbers(given, "bias") if "bias" in given else None))
 
 
@@ -118,7 +115,9 @@ def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
     def read(given: dict[str, Any], _dt: float) -> NirNode:
         weight = _numbers(given, "weight")
         if weight.ndim != axes + 2:
-            raise UnfitError(f"weight has {weight.ndim} axes", f"give {axes + 2}: (C_out, C_in, …)")
+            raise UnsupportedError(
+                f"weight has {weight.ndim} axes", f"give {axes + 2}: (C_out, C_in, …)"
+            )
         stride, dilation = (_integers(given, n, axes, 1) for n in ("stride", "dilation"))
         node = Convolution(
             weight=weight,
@@ -130,7 +129,9 @@ def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
         )
         space = _shape(given, "input_shape")
         if space is not None and len(space) != axes:
-            raise UnfitError(f"input_shape is {space}", f"give {axes} numbers, without channels")
+            raise UnsupportedError(
+                f"input_shape is {space}", f"give {axes} numbers, without channels"
+            )
         return NirNode(node, space)
 
     return read
@@ -144,7 +145,7 @@ def _padding(
         if padding == "valid":
             return ((0, 0),) * axes
         if padding != "same" or set(stride) != {1}:
-            raise UnfitError(
+            raise UnsupportedError(
                 f"padding is '{padding}' with stride {stride}",
                 "give numbers, 'valid', or 'same' with stride 1",
             )
@@ -172,7 +173,7 @@ def _flatten(given: dict[str, Any], _dt: float) -> NirNode:
         axes = len(arriving)
         first, last = (i + axes if i < 0 else i for i in (start, end))
         if not 0 <= first <= last < axes:
-            raise UnfitError(
+            raise UnsupportedError(
                 f"start_dim {start} and end_dim {end} do not name axes of {arriving}",
                 "count from 0 at the channel: NIR has no batch axis",
             )
@@ -190,12 +191,12 @@ def _delay(given: dict[str, Any], dt: float) -> NirNode:
     steps = _numbers(given, "delay") / dt
     whole = np.rint(steps)
     if (np.abs(steps - whole) > 1e-6 * np.maximum(1, np.abs(whole))).any() or (whole < 0).any():
-        raise UnfitError(
+        raise UnsupportedError(
             f"delay is {_numbers(given, 'delay').max():g} s, not whole steps of {dt:g} s",
             "give multiples of dt, or another --dt",
         )
     if (whole > 1 << 16).any():
-        raise UnfitError(f"delay is {whole.max():g} steps", f"give at most {1 << 16}")
+        raise UnsupportedError(f"delay is {whole.max():g} steps", f"give at most {1 << 16}")
     return NirNode(Delay(whole.astype(int)))
 
 
@@ -251,7 +252,9 @@ def _alike(arrays: dict[str, np.ndarray]) -> None:
     shapes = {a.shape for a in arrays.values() if a.size > 1}
     if len(shapes) > 1:
         listed = ", ".join(f"{k} {a.shape}" for k, a in arrays.items())
-        raise UnfitError(f"its parameters differ in shape: {listed}", "give one value or one shape")
+        raise UnsupportedError(
+            f"its parameters differ in shape: {listed}", "give one value or one shape"
+        )
 
 
 def _nothing(_given: dict[str, Any], _dt: float) -> NirNode:

@@ -26,8 +26,9 @@ from norse.torch import (
 from norse.torch.functional import reset
 from torch import nn
 
-from compiler.frontends.parts import Part, UnsupportedError, array, chain, per_neuron
+from compiler.frontends.parts import Part, array, chain, per_neuron
 from compiler.frontends.recording import Call
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Edge, Linear, Neuron, Reset, SynapticCurrent
 
 ONE = np.ones(())

@@ -12,14 +12,6 @@ import torch
 from compiler.source import Edge, Node
 
 
-class UnsupportedError(Exception):
-    """A module, function or setting that is not taken; `remedy` says what would be."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.what, self.remedy = what, remedy
-
-
 @dataclass(frozen=True)
 class Part:
     """Nodes by the end of their name ("" the module itself), edges among them by those ends.

@@ -17,8 +17,9 @@ import torch
 from snntorch import LeakyParallel
 from torch import nn
 
-from compiler.frontends.parts import Part, UnsupportedError, array, chain, per_neuron
+from compiler.frontends.parts import Part, array, chain, per_neuron
 from compiler.frontends.recording import Call
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Convolution, Edge, Linear, Neuron, Node, Reset, Scale, SynapticCurrent
 
 ONE, ZERO = np.ones(()), np.zeros(())

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from compiler.frontends.parts import Part, UnsupportedError, array, chain
+from compiler.frontends.parts import Part, array, chain
 from compiler.frontends.recording import Call, Value
+from compiler.frontends.refusals import UnsupportedError
 from compiler.source import (
     AveragePool,
     Convolution,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from compiler.source.graph import Edge, Graph
-from compiler.source.nodes import Convolution, Linear, Node, Scale
+from compiler.source.nodes import Convolution, Linear, Node, Output, Scale
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -19,12 +19,36 @@ def fold_scales(graph: Graph) -> Graph:
     while True:
         for name, node in graph.nodes.items():
             if isinstance(node, Scale):
-                folded = _after(graph, name, node) or _before(graph, name, node)
+                folded = (
+                    _nothing(graph, name, node)
+                    or _after(graph, name, node)
+                    or _before(graph, name, node)
+                )
                 if folded is not None:
                     graph = folded
                     break
         else:
             return graph
+
+
+def _nothing(graph: Graph, name: str, scale: Scale) -> Graph | None:
+    """Without a scale of 1: what went in arrives where its result did."""
+    if scale.offset.any() or (scale.scale != 1).any():
+        return None
+    if any(isinstance(graph.nodes[e.target], Output) for e in graph.leaving[name]):
+        return None  # a result is one value: it stays where several add up
+    edges = tuple(
+        replace(e, source=a.source, delayed=e.delayed or a.delayed)
+        for e in graph.leaving[name]
+        for a in graph.arriving[name]
+    )
+    if any(e.delayed for e in graph.arriving[name]) or len(set(edges)) != len(edges):
+        return None
+    others = tuple(e for e in graph.edges if name not in (e.source, e.target))
+    if set(others) & set(edges):
+        return None
+    nodes = {n: node for n, node in graph.nodes.items() if n != name}
+    return replace(graph, nodes=nodes, edges=(*others, *edges))
 
 
 def _after(graph: Graph, name: str, scale: Scale) -> Graph | None:

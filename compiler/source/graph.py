@@ -66,7 +66,17 @@ class Graph:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        refuse(self.provenance.get("source", "the network"), tuple(self._violations()))
+        refuse(self.name, tuple(self._violations()), self.kinds)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.provenance.get("source", "the network")
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What each node is, by its name."""
+        return {name: type(node).__name__ for name, node in self.nodes.items()}
 
     @cached_property
     def arriving(self) -> dict[str, tuple[Edge, ...]]:
@@ -141,12 +151,27 @@ class Graph:
         yield from infer_shapes(self.nodes, self.edges, frozenset(v.node for v in parameters))[1]
 
 
-def refuse(where: str, violations: tuple[Violation, ...]) -> None:
-    """InputError that lists all violations; returns where there is none."""
+class SourceError(InputError):
+    """What of a source cannot be taken, and what all its nodes are, by name."""
+
+    def __init__(
+        self, text: str, violations: tuple[Violation, ...], nodes: Mapping[str, str]
+    ) -> None:
+        super().__init__(text)
+        self.violations, self.nodes = violations, nodes
+
+
+def refuse(
+    where: str, violations: tuple[Violation, ...], nodes: Mapping[str, str] | None = None
+) -> None:
+    """SourceError that lists all violations; returns where there is none.
+
+    nodes: kinds of all nodes by name, where more are known than are at fault.
+    """
     if violations:
         count = "1 thing" if len(violations) == 1 else f"{len(violations)} things"
         lines = [f"{where} cannot be taken, for {count}:", *(f"  {v}" for v in violations)]
-        raise InputError("\n".join(lines))
+        raise SourceError("\n".join(lines), violations, nodes or {})
 
 
 def ordered(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> tuple[list[str], list[str]]:
@@ -252,5 +277,8 @@ def _of_convolution(name: str, node: Convolution) -> Iterator[Violation]:
         )
     if min((*node.stride, *node.dilation, *node.weight.shape), default=1) < 1:
         yield Violation(name, "stride, dilation or kernel is below 1", "give at least 1")
+    if {len(node.stride), len(node.dilation), len(node.padding)} != {node.axes}:
+        remedy = f"give {node.axes} numbers for each"
+        yield Violation(name, "stride, padding or dilation has other axes than weight", remedy)
     if any(p < 0 for pair in node.padding for p in pair):
         yield Violation(name, "padding is negative", "give 0 or more")

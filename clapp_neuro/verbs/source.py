@@ -1,0 +1,102 @@
+"""Whatever model a user brings, as a network for the compiler: by what the file holds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from clapp_neuro.checkpoint import load_checkpoint
+from clapp_neuro.errors import InputError
+from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.frontends.lower import lower
+from compiler.frontends.nir import from_nir
+from compiler.frontends.nir_file import SIGNATURE
+from compiler.frontends.onnx import from_onnx
+from compiler.frontends.rate_coding import STEPS, is_rate_coded, rate_coded
+from compiler.ir import Network
+from compiler.source import Graph
+
+INPUTS = "spikes"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a foreign model is read; None is the default of each.
+
+    dt: seconds of a time step (NIR). steps: time steps a sample. inputs: what a sample is,
+    "spikes", "intensities" or "graded" (an ANN's: intensities). calibration: a .npy file of images
+    (B, *shape) from 0 to 1, on which the thresholds of an ANN are balanced.
+    """
+
+    dt: float | None = None
+    steps: int | None = None
+    inputs: str | None = None
+    calibration: str | os.PathLike[str] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as read: its network, its kind in words, and the graph where it is a foreign one."""
+
+    network: Network
+    kind: str
+    graph: Graph | None = None
+
+
+def read_source(
+    path: str | os.PathLike[str], reading: Reading | None = None, *, static: bool = False
+) -> Source:
+    """A checkpoint of ours, a NIR or an ONNX file, as a network.
+
+    static: leave learning out. Raises InputError for anything else, and for what is not taken.
+    """
+    how = reading or Reading()
+    if _begins(Path(path), SIGNATURE):
+        graph = from_nir(path, how.dt)
+        return Source(lower(graph, how.steps, how.inputs or INPUTS), "NIR", graph)
+    if Path(path).suffix == ".onnx":
+        graph = from_onnx(path)
+        if is_rate_coded(graph):
+            graph = _spiking(graph, how)
+            return Source(lower(graph, None, how.inputs or "intensities"), "ONNX", graph)
+        return Source(lower(graph, how.steps, how.inputs or INPUTS), "ONNX", graph)
+    given = [f.name for f in fields(how) if getattr(how, f.name) is not None]
+    if given:
+        raise InputError(
+            f"'{path}' is no NIR and no ONNX file: --{given[0]} says how one is read, leave it out"
+        )
+    network = network_from_checkpoint(load_checkpoint(path), plastic=not static)
+    return Source(network, "checkpoint")
+
+
+def _spiking(graph: Graph, how: Reading) -> Graph:
+    if how.calibration is None:
+        raise InputError(
+            f"{graph.name} is an ANN: give --calibration IMAGES.npy, some tens of images from 0 to "
+            "1, on which the thresholds of its spikes are balanced"
+        )
+    images = load_array(how.calibration)
+    return rate_coded(graph, images, steps=how.steps or STEPS)
+
+
+def load_array(path: str | os.PathLike[str]) -> np.ndarray:
+    """The numbers of a .npy file, never a pickle; InputError for anything else."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is no .npy file of numbers"
+        raise InputError(f"cannot read '{path}': {reason}; write it with numpy.save") from error
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
+        raise InputError(f"'{path}' holds no array of numbers: write one with numpy.save")
+    return found
+
+
+def _begins(path: Path, signature: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(signature)) == signature
+    except OSError:
+        return False  # whoever reads it says so
