@@ -259,7 +259,7 @@ def test_a_compiled_file_holds_all_of_it(tmp_path) -> None:
     ("given", "words"),
     [
         (np.zeros((1, 10, 4)), "the sequence of input is float64: give integers"),
-        (np.full((1, 10, 3), 256), "has values from 256 to 256, not -255 to 255"),
+        (np.full((1, 10, 3), 256), "has values from 0 to 256, not -255 to 255"),
         (np.zeros((1, 9, 3), int), r"have the shape \(1, 9, 3\), not \(1, 10, 3\)"),
     ],
 )

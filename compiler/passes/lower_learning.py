@@ -292,7 +292,7 @@ def _listens(
 def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Message, ...]:
     """The graded messages that some target of the population needs, by step."""
     network = quantized.network
-    drop, lift = trace_lift(network, population)
+    drop, lift = trace_lift(network, population) if plan.slots else (0, 0)
     level = {p.name: p.level for p in network.populations}
     sent: dict[int, Message] = {}
     for p in network.projections:
