@@ -1,4 +1,4 @@
-"""A compiled program with another gate threshold or learning rate: what a run may choose anew."""
+"""A compiled program with another gate threshold, rate or interval: what a run may choose anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import replace
 
 from clapp_neuro.errors import InputError
-from compiler.program import MEMBRANE_MAX, Program
+from compiler.products import decimation
+from compiler.program import MEMBRANE_MAX, Product, Program, SumOfProducts
 
 SHIFT_MAX = 31  # of a post value
 
@@ -46,3 +47,34 @@ def with_rate(program: Program, halvings: int) -> Program:
         for p in program.populations
     )
     return replace(program, populations=populations)
+
+
+def with_interval(program: Program, fixations: int, longest: int) -> Program:
+    """Tags are consolidated every so many fixations instead.
+
+    longest: the largest k of a dependency u_k on the program's machine. Raises InputError for a
+    number that is no power of two, or beyond it, and for rules that consolidate nothing.
+    """
+    steps = fixations * program.timetable.period
+    if fixations < 1 or steps & (steps - 1) or steps > 1 << longest:
+        most = (1 << longest) // program.timetable.period
+        raise InputError(
+            f"consolidated every {fixations} fixations: give a power of two, at most {most}"
+        )
+    if not any(s.rule is not None and s.rule.dt for s in program.synapses):
+        raise InputError("the program learns without tags: there is nothing to consolidate")
+    due = f"u{steps.bit_length() - 1}"
+    synapses = tuple(
+        s if s.rule is None else replace(s, rule=_due(s.rule, due)) for s in program.synapses
+    )
+    return replace(program, synapses=synapses)
+
+
+def _due(rule: SumOfProducts, due: str) -> SumOfProducts:
+    def changed(products: tuple[Product, ...]) -> tuple[Product, ...]:
+        return tuple(
+            p if decimation(p.factors[0]) is None else replace(p, factors=(due, *p.factors[1:]))
+            for p in products
+        )
+
+    return replace(rule, dw=changed(rule.dw), dt=changed(rule.dt))

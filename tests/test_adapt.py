@@ -17,7 +17,7 @@ from clapp_neuro.verbs.adapt import Setting
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
-from compiler.retune import with_margin, with_rate
+from compiler.retune import with_interval, with_margin, with_rate
 from compiler.soundness import fault
 
 
@@ -74,6 +74,13 @@ def test_a_smaller_margin_closes_gates_and_a_halved_rate_changes_less(bundle):
     opened, moved = learned(program)
     assert learned(with_margin(program, 0.1))[0] < opened
     assert learned(with_rate(program, 3))[1] < 0.6 * moved
+    often = with_interval(program, 2, longest=9)
+    assert fault(often) is None
+    assert (
+        simulate(often, stimulus).events.learning.carry_visits
+        > 8 * simulate(program, stimulus).events.learning.carry_visits
+    )
+    assert with_interval(program, 32, longest=9) == program
     assert with_margin(program, 1.0) == program == with_rate(program, 0)
 
 
@@ -104,14 +111,15 @@ def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
 
 
 def test_the_command_as_typed(bundle, tmp_path, capsys):
-    words = "--drift new-classes --images 20 --looks 1 --train-images 100 --margin 1 --margin 0.5"
+    words = "--drift new-classes --images 20 --looks 1 --train-images 100 --margin 1 --margin 0.5 "
+    words += "--every 8"
     with pytest.raises(SystemExit) as done:
         main(["adapt", str(bundle), *words.split(), "--json", str(tmp_path / "found.json")])
     assert done.value.code == 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert [c["setting"] for c in found["courses"]] == [
-        {"margin": 1.0, "halvings": 0},
-        {"margin": 0.5, "halvings": 0},
+        {"margin": 1.0, "halvings": 0, "every": 8},
+        {"margin": 0.5, "halvings": 0, "every": 8},
     ]
     assert found["stale"] is None
     shown = capsys.readouterr().out
@@ -128,6 +136,8 @@ def test_the_command_as_typed(bundle, tmp_path, capsys):
         ({"drift": "dim", "settings": ()}, "at least one"),
         ({"drift": "dim", "settings": (Setting(margin=-1),)}, "a number above 0"),
         ({"drift": "dim", "settings": (Setting(margin=1e-12),)}, "times 1e-12"),
+        ({"drift": "dim", "settings": (Setting(every=24),)}, "a power of two, at most 32"),
+        ({"drift": "dim", "settings": (Setting(every=64),)}, "a power of two, at most 32"),
         ({"drift": "dim", "settings": (Setting(halvings=40),)}, "halved 40 times: give 0 to"),
     ],
 )

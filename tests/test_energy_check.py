@@ -88,8 +88,10 @@ def test_rates_are_those_stated() -> None:
     for end in ("low", "value", "high"):
         for p in workload.events(end).populations:
             if p.name in workload.rates:
-                chances, rate = p.neurons * 840, workload.rates[p.name].at(end)
-                found = (p.spikes + p.forward_messages) / chances
+                cued = p.name == "input"
+                steps = 547 if cued else 547 + 56  # with ink, and of the cue
+                chances, rate = p.neurons * steps, workload.rates[p.name].at(end)
+                found = (p.spikes + p.forward_messages - (56 if cued else 0)) / chances
                 assert found == pytest.approx(rate, abs=4 * (rate / chances) ** 0.5)
 
 
@@ -143,6 +145,16 @@ def test_what_lies_outside_says_so_with_a_reason() -> None:
 
 def test_the_result_is_the_same_again(result: EnergyCheck) -> None:
     assert [c.to_json() for c in cases()] == [c.to_json() for c in result.cases]
+
+
+def test_what_lies_outside_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "250")
+    rows = shell(tmp_path, "energy-check").stdout.splitlines()
+    red = [row for row in rows if "\x1b[31m" in row]
+    outside = [row for row in rows if "OUTSIDE" in row]
+    assert outside and set(outside) <= set(red)
+    assert not [row for row in red if "within" in row or "no check" in row]
 
 
 def test_the_command(tmp_path: Path, result: EnergyCheck) -> None:

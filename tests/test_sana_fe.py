@@ -70,19 +70,23 @@ def value(line) -> float:
     return line.value
 
 
-def network(widths: tuple[int, ...], zeros: float, seed: int) -> Program:
-    """A chain of integrators, which both simulators compute without rounding."""
+def network(widths: tuple[int, ...], zeros: float, seed: int, forks: bool = False) -> Program:
+    """Integrators, which both simulators compute without rounding, each layer above the last.
+
+    With `forks`, all layers from the second on hear the first.
+    """
     random = np.random.default_rng(seed)
     populations = [ProgramPopulation("input", widths[0], 0, None, spikes=True)]
     synapses = []
-    for level, size in enumerate(widths[1:], 1):
-        below = populations[-1]
+    for number, size in enumerate(widths[1:], 1):
+        below = populations[min(number - 1, 1) if forks else number - 1]
+        name, level = f"layer{number}", below.level + 1
         weights = random.integers(-40, 52, (size, below.size)).astype(np.int8)
         weights[random.random(weights.shape) < zeros] = 0
         threshold = int(5 * below.size * (1 - zeros)) | 1
         soma = Soma(4096, threshold, Reset.SUBTRACT, input_shift=0, latched=False)
-        populations.append(ProgramPopulation(f"layer{level}", size, level, soma))
-        synapses.append(projection(level - 1, below.name, f"layer{level}", weights, STEPS))
+        populations.append(ProgramPopulation(name, size, level, soma))
+        synapses.append(projection(number - 1, below.name, name, weights, STEPS))
     return build(populations, synapses, STEPS, machine="loihi1")
 
 
@@ -112,6 +116,7 @@ CASES = {
     "wide": ((40, 640, 10), 32, 0.0),
     "sparse": ((80, 150, 100, 30), 64, 0.8),
     "one core": ((100, 100), 1024, 0.0),
+    "two on a core": ((60, 90, 30, 20), 64, 0.0),
 }
 
 
@@ -119,7 +124,7 @@ CASES = {
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     widths, neurons_per_core, zeros = CASES[request.param]
     machine = loihi(neurons_per_core)
-    program = network(widths, zeros, seed=3)
+    program = network(widths, zeros, seed=3, forks=request.param == "two on a core")
     placement = place(program, machine)
     random = np.random.default_rng(7)
     shown = random.integers(0, 120, (1, widths[0])).astype(np.uint8)

@@ -45,6 +45,8 @@ def everything(network: Network, folder: Path, data: str | None, pool: ProcessPo
     run(("untrained", seed, None) for seed in network.seeds)
     run(("online", seed, rate) for seed in first for rate in network.rates)
     rate = best_rate(network, folder)
-    run((what, seed, rate) for seed in network.seeds for what in (DEFAULT, "online"))
+    # what is compared first: a run that is stopped has something to say about all ways to learn
     compared = network.seeds[: network.compared]
-    run((what, seed, rate) for what in network.lowerings for seed in compared)
+    both = (DEFAULT, "online")
+    run((what, seed, rate) for what in (*both, *network.lowerings) for seed in compared)
+    run((what, seed, rate) for seed in network.seeds[network.compared :] for what in both)

@@ -29,6 +29,9 @@ def adapt(
     halve: Annotated[
         list[int] | None, typer.Option(help="learning rate / 2^N; may be repeated")
     ] = None,
+    every: Annotated[
+        list[int] | None, typer.Option(help="fixations between consolidations; may be repeated")
+    ] = None,
     looks: Annotated[int, typer.Option(help="how often accuracy is measured on the way")] = 3,
     train_images: Annotated[int, typer.Option(help="labelled images for readouts")] = LABELLED,
     model: Annotated[
@@ -40,7 +43,9 @@ def adapt(
     json: Json = None,
 ) -> None:
     """Change the data, let the chip learn on without labels, measure what it wins and forgets."""
-    settings = [Setting(m, h) for m, h in product(margin or [1.0], halve or [0])]
+    intervals: list[int | None] = [*(every or ())] or [None]
+    chosen = product(margin or [1.0], halve or [0], intervals)
+    settings = [Setting(*values) for values in chosen]
     with track("adapt") as report:
         found = clapp_neuro.adapt(
             bundle,

@@ -22,12 +22,13 @@ from clapp_neuro.verbs.sight import (
     experiment_of,
     gaze,
     images_of,
+    machine_of,
     readout_populations,
 )
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
 from compiler.program import Program
-from compiler.retune import with_margin, with_rate
+from compiler.retune import with_interval, with_margin, with_rate
 
 LABELLED = 5_000
 LEAST_COST = 0.002  # of accuracy: where a change costs less, no share of it can be won back
@@ -35,13 +36,19 @@ LEAST_COST = 0.002  # of accuracy: where a change costs less, no share of it can
 
 @dataclass(frozen=True)
 class Setting:
-    """How the chip learns after the change: its margins times `margin`, its rate / 2^halvings."""
+    """How the chip learns after the change.
+
+    Its margins times `margin`, its learning rate / 2^halvings, tags consolidated `every` so many
+    fixations (None: as it was compiled).
+    """
 
     margin: float = 1.0
     halvings: int = 0
+    every: int | None = None
 
     def __str__(self) -> str:
-        return f"margin x {self.margin:g}, rate / {2**self.halvings}"
+        text = f"margin x {self.margin:g}, rate / {2**self.halvings}"
+        return text if self.every is None else f"{text}, tags every {self.every}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +190,11 @@ def adapt(
 
 
 def _tuned(program: Program, setting: Setting) -> Program:
-    return with_rate(with_margin(program, setting.margin), setting.halvings)
+    tuned = with_rate(with_margin(program, setting.margin), setting.halvings)
+    if setting.every is None:
+        return tuned
+    longest = int(machine_of(program).limits.decimation_exponent.value)
+    return with_interval(tuned, setting.every, longest)
 
 
 def _top(accuracies: Sequence[Sequence[float]]) -> list[float]:

@@ -1,13 +1,15 @@
 """Where cores lie on the mesh, and what crosses it: axons at both ends, hops by direction.
 
-A message to another core is one packet for each core that it reaches, routed along the columns
-first, then along the rows. The host, which brings inputs and labels, sits at the first router.
+A message is one packet for each core that it reaches, however many projections end there, routed
+along the columns first, then along the rows. The host, which brings inputs and labels, sits at the
+first router.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -45,8 +47,12 @@ class _Place(NamedTuple):
 
 
 class _Flow(NamedTuple):
-    """Messages from the neurons of some slices to all slices that they reach."""
+    """Messages from the neurons of some slices to all slices that they reach.
 
+    Flows of one `sender` are the same messages, as far as they go to the same core.
+    """
+
+    sender: str
     sources: list[_Place]
     targets: list[_Place]
     reach: np.ndarray  # (sources, targets): the share of a source's messages that arrives
@@ -57,21 +63,16 @@ class _Flow(NamedTuple):
 def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Traffic, Traffic]:
     """Packets and hops of inference, and of learning."""
     spots, chips = _coordinates(placement, routing)
-    flows = list(_flows(events, placement))
+    flows = sorted(_flows(events, placement), key=lambda flow: flow.sender)
+    sent = [_packets(list(same)) for _, same in groupby(flows, key=lambda flow: flow.sender)]
     found = []
-    for phase in ("inference", "learning"):
+    for number, phase in enumerate(("inference", "learning")):
         incoming = np.zeros(len(placement.cores) + 1)
         outgoing = np.zeros(len(placement.cores) + 1)
         sums = np.zeros(3)
         longest = np.zeros(2)
-        for flow in flows:
-            messages = getattr(flow, phase)
-            if not messages:
-                continue
-            neurons = np.array([s.part.neurons for s in flow.sources], np.float64)
-            packets = messages * (neurons / neurons.sum())[:, None] * flow.reach
-            a = np.array([s.core for s in flow.sources])
-            b = np.array([t.core for t in flow.targets])
+        for a, b, phases in sent:
+            packets = phases[number]
             np.add.at(outgoing, a, packets.sum(1))
             np.add.at(incoming, b, packets.sum(0))
             away = np.abs(spots[a][:, None] - spots[b][None])
@@ -90,6 +91,28 @@ def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Tra
             )
         )
     return found[0], found[1]
+
+
+def _packets(flows: list[_Flow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cores (A,) of a sender's slices, cores (B,) reached, packets (2, A, B) of both phases.
+
+    What learning sends to a core beyond inference: a message that both need is one packet. Of
+    projections that read different parts of a slice, the one that reads most counts.
+    """
+    sources = flows[0].sources
+    neurons = np.array([s.part.neurons for s in sources], np.float64)
+    share = (neurons / neurons.sum())[:, None]
+    cores = np.unique([t.core for flow in flows for t in flow.targets])
+    forward, everything = np.zeros((2, len(sources), len(cores)))
+    for flow in flows:
+        ends = np.searchsorted(cores, [t.core for t in flow.targets])
+        for messages, most in (
+            (flow.inference, forward),
+            (flow.inference + flow.learning, everything),
+        ):
+            packets = messages * share * flow.reach
+            np.maximum.at(most.T, ends, packets.T)
+    return np.array([s.core for s in sources]), cores, np.stack([forward, everything - forward])
 
 
 def _coordinates(placement: Placement, routing: Routing) -> tuple[np.ndarray, np.ndarray]:
@@ -114,21 +137,22 @@ def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
         if mean > 0:  # neurons at a border that nobody reads send to fewer than their slice does
             reach = reach * (placement.receiving[s.name] / mean)
         learning = s.messages - s.forward_messages
-        yield _Flow(sources, targets, reach, s.forward_messages, learning)
+        yield _Flow(s.source, sources, targets, reach, s.forward_messages, learning)
     for p in events.populations:
         if p.signal_messages:
             targets = places[p.name]
-            yield _to_all(_host(targets), targets, p.signal_messages)
+            yield _to_all(f"signals of {p.name}", _host(targets), targets, p.signal_messages)
     for g in events.gates:
         gate = places[g.name]
-        yield _to_all(places[g.population], gate, g.score_operations + g.ignored_operations)
-        yield _to_all(_host(gate), gate, g.label_messages)
+        scores = g.score_operations + g.ignored_operations
+        yield _to_all(g.population, places[g.population], gate, scores)
+        yield _to_all(f"label of {g.name}", _host(gate), gate, g.label_messages)
         listening = [place for name in g.listeners for place in places[name]]
-        yield _to_all(gate, listening, g.broadcasts)
+        yield _to_all(g.name, gate, listening, g.broadcasts)
 
 
-def _to_all(sources: list[_Place], targets: list[_Place], messages: float) -> _Flow:
-    return _Flow(sources, targets, np.ones((len(sources), len(targets))), 0.0, messages)
+def _to_all(sender: str, sources: list[_Place], targets: list[_Place], messages: float) -> _Flow:
+    return _Flow(sender, sources, targets, np.ones((len(sources), len(targets))), 0.0, messages)
 
 
 def _host(targets: list[_Place]) -> list[_Place]:

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.frontends.loops import cut
 from compiler.frontends.nir_file import Table, read_tables
 from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode
 from compiler.frontends.refusals import UnsupportedError
-from compiler.source import Edge, Graph, Input, Neuron, Node, Reset
+from compiler.source import Edge, Graph, Neuron, Node, Reset
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, infer_shapes, ordered, refuse
 
@@ -88,8 +89,9 @@ def flatten(root: Table, name: str = "") -> tuple[dict[str, Table], list[tuple[s
         if not isinstance(node, dict):
             raise InputError(f"{title} is no node: the file is damaged")
         if node.get("type") == "NIRGraph":
-            within, between = flatten(node, title)
-            own = [n for n in within if n.rsplit(".", 1)[0] == title]
+            within, between = _renamed(flatten(node, title), title, node, inside.keys())
+            own = [n for n in within if n.startswith(f"{title}.")]
+            own = [n for n in own if "." not in n.removeprefix(f"{title}.")]
             firsts = [n for n in own if within[n].get("type") == "Input"]
             lasts = [n for n in own if within[n].get("type") == "Output"]
             if len(firsts) != 1 or len(lasts) != 1:
@@ -112,6 +114,22 @@ def flatten(root: Table, name: str = "") -> tuple[dict[str, Table], list[tuple[s
     return nodes, edges
 
 
+def _renamed(
+    flat: tuple[dict[str, Table], list[tuple[str, str]]], title: str, graph: Table, taken: Any
+) -> tuple[dict[str, Table], list[tuple[str, str]]]:
+    """The neuron and the weights of a recurrent layer of our own under the names that they had."""
+    nodes, edges = flat
+    metadata = graph.get("metadata")
+    said = metadata.get(f"{MARK}_recurrent") if isinstance(metadata, dict) else None
+    if not isinstance(said, str) or said in taken or said in nodes or said == title:
+        return flat
+    names = {f"{title}.lif": title, f"{title}.w_rec": said}
+    return (
+        {names.get(n, n): node for n, node in nodes.items()},
+        [(names.get(a, a), names.get(b, b)) for a, b in edges],
+    )
+
+
 class _Reading:
     """One file: its nodes translated, its loops cut where a spike comes back."""
 
@@ -131,7 +149,7 @@ class _Reading:
         self._refuse(*violations)
         nodes = {name: found.node for name, found in read.items() if found.node is not None}
         edges = self._edges(set(nodes))
-        edges = tuple(_cut(nodes, edges))
+        edges = tuple(cut(nodes, edges))
         nodes = self._completed(nodes, read, edges)
         steps = self.own.get(f"{MARK}_steps")
         graph = Graph(
@@ -263,49 +281,3 @@ class _Reading:
                     f"it says that {said} arrives, but its sources send {arriving}",
                     "write the shapes again (nir infers them wrongly for some kernels)",
                 )
-
-
-def _cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
-    """Delays the edges that close a loop: those that lead back towards the input.
-
-    What comes back is what a neuron sent one step earlier, so the delay is moved up to where it
-    leaves a neuron, as far as nothing else hangs on the way.
-    """
-    distance: dict[str, int] = {n: 0 for n, node in nodes.items() if isinstance(node, Input)}
-    waiting = list(distance)
-    while waiting:
-        name = waiting.pop(0)
-        for e in edges:
-            if e.source == name and e.target not in distance:
-                distance[e.target] = distance[name] + 1
-                waiting.append(e.target)
-    reach = {n: _reached_from(n, edges) for n in nodes}
-    back = set()
-    for e in edges:
-        loops = e.source in reach[e.target] or e.source == e.target
-        if loops and distance.get(e.target, 0) <= distance.get(e.source, 0):
-            back.add(_up_to_a_neuron(e, nodes, edges))
-    for e in edges:
-        yield replace(e, delayed=e in back)
-
-
-def _reached_from(start: str, edges: tuple[Edge, ...]) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        for e in edges:
-            if e.source == name and e.target not in found:
-                found.add(e.target)
-                waiting.append(e.target)
-    return found
-
-
-def _up_to_a_neuron(edge: Edge, nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Edge:
-    while not isinstance(nodes[edge.source], Neuron):
-        before = [e for e in edges if e.target == edge.source]
-        beside = [e for e in edges if e.source == edge.source]
-        if len(before) != 1 or len(beside) != 1:
-            return edge
-        edge = before[0]
-    return edge

@@ -31,6 +31,7 @@ from compiler.ir import (
     Term,
 )
 from compiler.passes.consolidation import CARRY, Consolidation
+from compiler.passes.learning_warnings import stalls, wanders
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_spike_timing import lower_spike_timing
@@ -42,6 +43,7 @@ from compiler.passes.units import (
     post_scale,
     pre_unit,
     term_bound,
+    term_expected,
     term_peak,
     term_seen,
     term_unit,
@@ -206,10 +208,19 @@ def _lower_rule(
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
             f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
-            f"smallest step {smallest:.2g} of a weight unit"
+            f"smallest step {smallest:.2g} of a weight unit, largest expected y "
+            f"{_expected(quantized, projection, term, exact) * granularity:.2g} of {TRACE_MAX}"
         )
         notes.append(Note("learning", projection.name, text, error))
+        steps = _expected(quantized, projection, term, exact)
+        notes += stalls(projection.name, str(term), steps, granularity)
+    notes += wanders(projection.name, quantized.integers[projection.name].weights, consolidation)
     return consolidation.rule(exponent, register, plan.carry_exponent), values
+
+
+def _expected(quantized: Quantized, projection: Projection, term: Term, exact: float) -> float:
+    """The largest expected post value of a term, in steps of its granularity."""
+    return abs(exact) * term_expected(quantized, projection.target, term)
 
 
 def _require_known(term: Term, projection: Projection) -> None:

@@ -127,6 +127,11 @@ def term_seen(quantized: Quantized, population: str, term: Term) -> float:
     return _whole_term(quantized, population, term, _post_seen)
 
 
+def term_expected(quantized: Quantized, population: str, term: Term) -> float:
+    """What calibration saw of it, a 99.9th percentile where it is not exact: without headroom."""
+    return _whole_term(quantized, population, term, _post_expected)
+
+
 def term_bound(quantized: Quantized, population: str, term: Term) -> float:
     """Its largest possible value."""
     return _whole_term(quantized, population, term, bound)
@@ -176,6 +181,11 @@ def _post_seen(quantized: Quantized, population: str, quantity: Quantity) -> flo
     name = _peak_name(population, quantity)
     measured = quantized.network.calibration.get(name, _FLOOR[quantity] / POST_HEADROOM)
     return POST_HEADROOM * measured / post_unit(quantized, population, quantity)
+
+
+def _post_expected(quantized: Quantized, population: str, quantity: Quantity) -> float:
+    seen = _post_seen(quantized, population, quantity)
+    return seen / POST_HEADROOM if quantity in _CALIBRATED else seen
 
 
 def assumed_peaks(network: Network) -> list[Note]:

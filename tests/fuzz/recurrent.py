@@ -18,7 +18,8 @@ from compiler.ir import (
     Reset,
     Schedule,
 )
-from fuzz.networks import SEEDS, Draw, weights
+from fuzz.drawn import SEEDS, Draw
+from fuzz.networks import weights
 
 SIZES = st.integers(1, 5) | st.sampled_from([1, 2, 8, 16, 17, 65])
 STEPS = st.integers(1, 9) | st.sampled_from([16, 33, 64])

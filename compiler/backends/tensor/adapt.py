@@ -9,6 +9,7 @@ from compiler.backends.tensor import maps, rounding, somata, synapses
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.connectivity import on_the_map, synapse_count
 from compiler.ir import Quantity
+from compiler.products import direct, transfers
 from compiler.program import Gate, PostValue, ProgramPopulation, Synapses
 from compiler.terms import Connection
 
@@ -73,20 +74,28 @@ def learn(
         x1, y = x1[:, None], y[:, None]  # a single copy
     learning = (y != 0).any(2)
     rows = ((x1 != 0).sum(2) * learning).sum(1)
-    tags = m.tags[s.name]
-    moved, clipped = synapses.learn(
-        tags.view(*x1.shape, -1), x1, y, s.rule.exponent, m.key(s.index, time_step),
-        m.program.tag_max,
-    )  # fmt: skip
-    m.tags[s.name] = moved.view_as(tags)
-    m.counters.learn(s, rows, learning.any(1), clipped)
+    program, straight = m.program, direct(s.rule)
+    held = m.weights[s.name] if straight else m.tags[s.name]
+    most = program.weight_max if straight else program.tag_max
+    key = m.key(s.index, time_step)
+    moved, clipped = synapses.learn(held.view(*x1.shape, -1), x1, y, s.rule.exponent, key, most)
+    if straight:
+        m.weigh(s, moved.view_as(held))
+    else:
+        m.tags[s.name] = moved.view_as(held)
+    clips = "WEIGHT_CLIPPED" if straight else "TAG_CLIPPED"
+    m.counters.learn(s, rows, learning.any(1), {clips: clipped})
 
 
-def carry(m: Machine, s: Synapses) -> None:
-    """Whole weight units move from the tags into the weights."""
-    weights, tags, moved, clipped = synapses.carry(
-        m.weights[s.name], m.tags[s.name], m.program.weight_max
-    )
+def carry(m: Machine, s: Synapses, time_step: int) -> None:
+    """Whole weight units move from the tags into the weights, or all that is in the tags."""
+    assert s.rule is not None
+    weights, tags, most = m.weights[s.name], m.tags[s.name], m.program.weight_max
+    if transfers(s.rule):
+        key = m.key(s.index, time_step)
+        weights, tags, moved, clipped = synapses.transfer(weights, tags, key, most)
+    else:
+        weights, tags, moved, clipped = synapses.carry(weights, tags, most)
     m.weigh(s, weights)
     m.tags[s.name] = tags
     m.counters.carry(s, _real(m, s), moved, clipped)
