@@ -10,13 +10,13 @@ from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.figures import Figure
 from compiler.ir import Network
-from compiler.passes.admit import admit, unexecuted
+from compiler.passes.admit import admit
 from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
-from compiler.passes.quantize import quantize
+from compiler.passes.quantize import MAXIMUM, quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.products import managed
@@ -47,6 +47,7 @@ def compile_network(
     averaged: int = 0,
     sequential: bool = False,
     consolidation: Consolidation | None = None,
+    percentile: float = MAXIMUM,
 ) -> Compiled:
     """Compiles a source network for a target.
 
@@ -54,16 +55,16 @@ def compile_network(
     management processor averages them (0: never). sequential: there is one set of synapses
     instead, shown one position after the other; after so many fixations (at least 1) the management
     processor carries what it learned into the shared kernels. consolidation: how updates reach
-    weights; None for the best that the target's tags allow.
+    weights; None for the best that the target's tags allow. percentile: see
+    `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
-    missing = tuple(unexecuted(network))
-    if missing:
-        raise InputError("\n".join(missing))
     try:
-        program, notes = _lowered(network, target, seed, averaged, sequential, consolidation)
+        program, notes = _lowered(
+            network, target, seed, averaged, sequential, consolidation, percentile
+        )
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -82,6 +83,7 @@ def _lowered(
     averaged: int,
     sequential: bool,
     consolidation: Consolidation | None,
+    percentile: float,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
@@ -90,7 +92,7 @@ def _lowered(
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
-    quantized, rounding = quantize(folded, weight_max, limits)
+    quantized, rounding = quantize(folded, weight_max, limits, percentile)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(

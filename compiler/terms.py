@@ -59,6 +59,9 @@ CHANNELWISE = frozenset(
 )
 """Connections that stay within a channel, with weights that are given: bits and ones."""
 
+WITHIN_CHANNELS = CHANNELWISE | {Connection.ONE_TO_ONE}
+"""All connections that stay within a channel."""
+
 
 class Reset(str, Enum):
     """What a spike in step t does to a potential v with threshold h; w is v before the reset.

@@ -90,6 +90,7 @@ def _population(name: str, neurons: int, active: int, time: int) -> PopulationEv
         phase_idle_updates=(time - active) * neurons,
         post_writes=0,
         membrane_clipped=0,
+        current_wrapped=0,
         accumulator_clipped=0,
         post_clipped=0,
         silent=0,

@@ -12,7 +12,7 @@ from compiler.passes.needs import Demand, Incoming, Outgoing
 from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
-from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 from compiler.turns import buffers_of, heard_in_turn, learners_of
 
 
@@ -93,7 +93,9 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: projections, then buffers and learners, then comparators."""
     sent = [
-        Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
+        Outgoing(
+            s.target, window(s.connection, s.weights.shape[-1]), s.connection in WITHIN_CHANNELS
+        )
         for s in program.leaving[population]
     ]
     gates = [g.name for g in program.gates if g.population == population]

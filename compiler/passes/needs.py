@@ -23,7 +23,7 @@ from compiler.passes.lists import index_bits, list_bytes
 from compiler.passes.part import Part
 from compiler.passes.settings import Settings
 from compiler.targets import Limits, NeuromorphicMachine
-from compiler.terms import CHANNELWISE
+from compiler.terms import WITHIN_CHANNELS
 
 Format = tuple[int, int, int, int]
 """An entry of a core's table of synapse formats: bits of synapse and index, rule, exponent."""
@@ -62,11 +62,12 @@ class Incoming:
     @property
     def channelwise(self) -> bool:
         """Whether it stays within a channel."""
-        return self.connection in CHANNELWISE
+        return self.connection in WITHIN_CHANNELS
 
     def shares(self, machine_does: bool) -> bool:
         """Whether a core stores its kernels once, where the machine can."""
-        return machine_does and self.along is not None and self.connection is not Connection.UNTIED
+        own = (Connection.UNTIED, Connection.ONE_TO_ONE)
+        return machine_does and self.along is not None and self.connection not in own
 
     def axon_fan_in(self, shared: bool) -> int:
         """Axons that end on a neuron; where kernels are shared, one brings all channels."""

@@ -13,7 +13,7 @@ from functools import partial
 from compiler.backends.tensor import adapt, feedback, stepwise
 from compiler.backends.tensor import turns as in_turn
 from compiler.backends.tensor.machine import Machine, Todo
-from compiler.backends.tensor.presentation import present
+from compiler.backends.tensor.presentation import first_of_its_band, present
 from compiler.products import direct, in_slots, managed
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
@@ -24,7 +24,8 @@ from compiler.turns import turns_of
 def forward(m: Machine) -> None:
     """The presentation alone."""
     for population in m.populations:
-        present(m, population)
+        if first_of_its_band(m, population):
+            present(m, population)
 
 
 def run(m: Machine, fixation: int) -> None:
@@ -50,7 +51,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     began = start + population.level
     if m.by_step:
         yield from stepwise.presentation(m, population)
-    else:
+    elif first_of_its_band(m, population):
         yield steps - 1, partial(present, m, population)
     if population.averages is not None:
         yield steps + 0.15, partial(adapt.average, m, population)
