@@ -198,7 +198,11 @@ def test_changed_code_is_found(
 
 
 @pytest.mark.parametrize(
-    "begin", ["        v = self.membrane\n", "    def __post_init__(self) -> None:\n"]
+    "begin",
+    [
+        "        self.membrane = clip_24_bits(potential)\n",
+        "    def __post_init__(self) -> None:\n",
+    ],
 )
 def test_a_process_that_fails_ends_the_run_with_its_traceback(
     emitted: dict[str, Path], alone: dict[str, str], tmp_path: Path, begin: str
