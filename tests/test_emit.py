@@ -300,7 +300,7 @@ def test_it_passes_the_linter_and_is_small(emitted: dict[str, Path]) -> None:
     assert done.returncode == 0, done.stdout
     sources = carried_sources()
     assert len(sources) < 30
-    assert sum(text.count("\n") for text in sources.values()) < 3600  # of which 90 say what a reset and a neuron of any parameters do
+    assert sum(text.count("\n") for text in sources.values()) < 3600
 
 
 def test_the_licence_is_ours(emitted: dict[str, Path]) -> None:
