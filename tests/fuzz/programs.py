@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
+from compiler.passes.consolidation import KINDS, Consolidation
 from compiler.pipeline import compile_network
-from compiler.products import carries
+from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import fault
 from compiler.targets import load_target
@@ -36,7 +37,8 @@ def programs(
     """
     network: Network = draw(sources)
     try:
-        program = compile_network(network, TARGET, draw(SEEDS)).program
+        way = draw(st.sampled_from([None, None, *map(Consolidation, KINDS)]))
+        program = compile_network(network, TARGET, draw(SEEDS), consolidation=way).program
     except InputError as error:
         refused(str(error))
         return None
@@ -47,12 +49,12 @@ def programs(
 
 @st.composite
 def carrying_often(draw: Draw, program: Program) -> Program:
-    """The same with whole units carried after every few fixations, so that short runs see it."""
+    """The same with tags consolidated after every few fixations, so that short runs see it."""
     whole = (program.timetable.period - 1).bit_length()
     every = draw(st.integers(whole, max(whole, 9)))
 
     def often(s: Synapses) -> Synapses:
-        if s.rule is None or not carries(s.rule):
+        if s.rule is None or not (carries(s.rule) or transfers(s.rule)):
             return s
         old = f"u{s.rule.carry_exponent}"
         products = (

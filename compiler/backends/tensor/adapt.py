@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from compiler.backends.tensor import maps, rounding, somata, synapses
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.connectivity import on_the_map, synapse_count
 from compiler.ir import Quantity
+from compiler.products import direct, transfers
 from compiler.program import Gate, PostValue, ProgramPopulation, Synapses
 from compiler.terms import Connection
 
@@ -73,20 +75,28 @@ def learn(
         x1, y = x1[:, None], y[:, None]  # a single copy
     learning = (y != 0).any(2)
     rows = ((x1 != 0).sum(2) * learning).sum(1)
-    tags = m.tags[s.name]
-    moved, clipped = synapses.learn(
-        tags.view(*x1.shape, -1), x1, y, s.rule.exponent, m.key(s.index, time_step),
-        m.program.tag_max,
-    )  # fmt: skip
-    m.tags[s.name] = moved.view_as(tags)
-    m.counters.learn(s, rows, learning.any(1), clipped)
+    at_once, key = direct(s.rule), m.key(s.index, time_step)
+    before = m.weights[s.name] if at_once else m.tags[s.name]
+    largest = m.program.weight_max if at_once else m.program.tag_max
+    accumulated = before.to(torch.int16).view(*x1.shape, -1)
+    moved, clipped = synapses.learn(accumulated, x1, y, s.rule.exponent, key, largest)
+    moved = moved.view_as(before).to(before.dtype)
+    if at_once:
+        m.weigh(s, moved)
+    else:
+        m.tags[s.name] = moved
+    m.counters.learn(s, rows, learning.any(1), clipped, of_weights=at_once)
 
 
-def carry(m: Machine, s: Synapses) -> None:
-    """Whole weight units move from the tags into the weights."""
-    weights, tags, moved, clipped = synapses.carry(
-        m.weights[s.name], m.tags[s.name], m.program.weight_max
-    )
+def carry(m: Machine, s: Synapses, time_step: int) -> None:
+    """Whole weight units, or all that there is, move from the tags into the weights."""
+    assert s.rule is not None
+    before, most = (m.weights[s.name], m.tags[s.name]), m.program.weight_max
+    if transfers(s.rule):
+        bits = rounding.synapse_bits(m.key(s.index, time_step), *before[0].shape[1:])
+        weights, tags, moved, clipped = synapses.transfer(*before, bits, most)
+    else:
+        weights, tags, moved, clipped = synapses.carry(*before, most)
     m.weigh(s, weights)
     m.tags[s.name] = tags
     m.counters.carry(s, _real(m, s), moved, clipped)

@@ -13,7 +13,7 @@ from functools import partial
 from compiler.backends.tensor import adapt, feedback, stepwise
 from compiler.backends.tensor.machine import Machine, Todo
 from compiler.backends.tensor.presentation import present
-from compiler.products import carries
+from compiler.products import direct, in_slots
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
 from compiler.timing import arrival
@@ -66,7 +66,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     for s in own:
         if s.compartment is Compartment.INHIBITION:
             yield arrival(program, s), partial(feedback.inhibit, m, population, s)
-        if s.rule is not None and carries(s.rule):
+        if in_slots(s):
             yield from _plasticity(m, s, population, start)
         elif s.rule is not None:
             yield from stepwise.epochs(m, s, start + program.population(s.source).level)
@@ -76,15 +76,17 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
 def _plasticity(
     m: Machine, s: Synapses, population: ProgramPopulation, start: int
 ) -> Iterator[Todo]:
-    """Learning slots, the carry and the average of copies of synapses that learn in their tag."""
+    """Learning slots, the carry and the average of copies of synapses that learn in slots."""
     assert s.rule is not None
     began = start + population.level
     for slot in s.slots:
         yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
+    if direct(s.rule):
+        return
     timetable = m.program.timetable
     last = timetable.last_tau(population.level)
     if (began + last) % (1 << s.rule.carry_exponent) == 0:
-        yield last + 0.5, partial(adapt.carry, m, s)
+        yield last + 0.5, partial(adapt.carry, m, s, began + last)
     fixation = (start - 1) // timetable.period
     if s.averaged and (fixation + 1) % s.averaged == 0:
         yield timetable.period - 1 - population.level + 0.95, partial(adapt.average_copies, m, s)

@@ -84,14 +84,17 @@ class Counters:
         row[:, GateCount.NEGATIVE] += opened < 0
         row[:, GateCount.SCORE_CLIPPED] += clipped
 
-    def learn(self, s: Synapses, rows: Tensor, there: Tensor, clipped: Tensor) -> None:
-        """A learning epoch, (R,): rows that learn, whether there is any post value, clipped tags.
+    def learn(
+        self, s: Synapses, rows: Tensor, there: Tensor, clipped: Tensor, *, of_weights: bool
+    ) -> None:
+        """A learning epoch, (R,): rows that learn, whether there is any post value, what clipped.
 
         Networks without any post value have no epoch.
         """
         counts = self._of(s)
         counts[:, SynapseCount.ROWS_LEARNED] += rows
-        counts[:, SynapseCount.TAG_CLIPPED] += clipped
+        column = SynapseCount.WEIGHT_CLIPPED if of_weights else SynapseCount.TAG_CLIPPED
+        counts[:, column] += clipped
         counts[:, SynapseCount.EPOCHS] += there
 
     def learn_at_step(self, s: Synapses, visits: Tensor, counted: dict[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from compiler.backends.tensor.counters import Counters
 from compiler.backends.tensor.exact import number_type
 from compiler.backends.tensor.order import weight_matrix, weight_rows
 from compiler.connectivity import fan_in
-from compiler.products import TRACES, general
+from compiler.products import TRACES, in_slots
 from compiler.program import Message, Program, ProgramPopulation, Soma, Synapses, Tally
 from compiler.terms import Compartment, Connection, per_neuron
 
@@ -43,7 +43,9 @@ class Machine:
         self.programs, self.program = programs, programs[0]
         self.device, self.learn, self.rows, self.logs = device, learn, rows, logs
         self.steps = self.program.timetable.steps
-        self.by_step = learn and any(general(s) for s in self.program.synapses)
+        self.by_step = learn and any(
+            s.rule is not None and not in_slots(s) for s in self.program.synapses
+        )
         self.seeds = rounding.seeds([p.seed for p in programs], device)
         self.counters = Counters(self.program, rows, device)
         self.populations = [p for p in _by_level(self.program) if learn or not _is_mean(p)]
@@ -149,7 +151,7 @@ class Machine:
             tags = [np.zeros(o.weights.shape, np.int16) if o.tags is None else o.tags for o in own]
             stacked = np.stack([weight_rows(s, t) for t in tags])
             self.tags[s.name] = on_device(stacked, self.device)
-        if self.learn and general(s):
+        if self.learn and s.rule is not None and not in_slots(s):
             target = self.program.population(s.target)
             self.traces[s.name] = {
                 name: self.zeros(source.size if name.startswith("x") else target.size)

@@ -47,6 +47,20 @@ def carry(weights: Tensor, tags: Tensor, weight_max: int) -> tuple[Tensor, Tenso
     )
 
 
+def transfer(
+    weights: Tensor, tags: Tensor, bits: Tensor, weight_max: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(weights, tags, moved, clipped) after `dw = 2^-6*u*t`, `dt = -u*t`, rounded by the bits.
+
+    weights int8, tags int16, bits int32; counts (R,).
+    """
+    exact = (weights.int() << ACCUMULATOR_BITS) + (tags.int() << 1)
+    wanted = (exact + (1 << ACCUMULATOR_BITS) - 1 - bits) >> ACCUMULATOR_BITS
+    kept = wanted.clamp(-weight_max, weight_max)
+    changed, clipped = counted(kept != weights), counted(kept != wanted)
+    return kept.to(torch.int8), torch.zeros_like(tags), changed, clipped
+
+
 def average(
     weights: Tensor, tags: Tensor, real: Tensor, weight_max: int, tag_max: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
