@@ -25,6 +25,7 @@ _VERBS = {
     "adapt": "clapp_neuro.verbs.adapt",
     "verify": "clapp_neuro.verbs.verify",
     "emit": "clapp_neuro.verbs.emit",
+    "export": "clapp_neuro.verbs.export",
     "energy": "clapp_neuro.verbs.energy",
     "energy_check": "clapp_neuro.verbs.energy_check",
     "targets": "clapp_neuro.verbs.targets",

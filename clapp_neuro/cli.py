@@ -24,6 +24,7 @@ COMMANDS = (
     "adapt",
     "verify",
     "emit",
+    "export",
     "energy",
     "energy_check",
     "targets",

@@ -20,6 +20,10 @@ _FUNCTIONS = {
     "from_nir": "compiler.frontends.nir",
     "from_onnx": "compiler.frontends.onnx",
     "from_torch": "compiler.frontends.torch_networks",
+    "to_nir": "compiler.exports.nir",
+    "to_onnx": "compiler.exports.onnx",
+    "write_onnx": "compiler.exports.onnx",
+    "write_nir": "compiler.exports.nir",
     "rate_coded": "compiler.frontends.rate_coding",
     "stimulus": "compiler.frontends.compile_source",
 }

@@ -1,7 +1,7 @@
 """The compiled file, `model.clapp`: a zip archive with a JSON document and one safetensors file.
 
     program.json        format, version, the whole program but its arrays, the compile notes
-    arrays.safetensors  its arrays, named as in `compiler.parts`
+    arrays.safetensors  its arrays, named as in `compiler.parts`; copies that are alike only once
 
 An interrupted run is carried along in both (`compiler.unfinished`), so that it can go on.
 Nothing in it is ever executed. A file of a newer version is refused with a sentence.
@@ -25,6 +25,7 @@ from safetensors.numpy import save as save_tensors
 
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
+from compiler.alike import lay_out, store_once
 from compiler.parts import put_back, take_apart
 from compiler.program import Program
 from compiler.report import Note
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = 2  # 1: one margin and no norm, no averages, no maps
+VERSION = 3  # 2: all copies of a kernel; 1: one margin and no norm, no averages, no maps
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
+FASTEST = 1  # of deflate: weights and tags look like noise, more work hardly shrinks them
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp, so that equal programs give equal files
 
 _PROGRAM: TypeAdapter[Program] = TypeAdapter(Program)
@@ -51,6 +53,7 @@ def write_bundle(
 ) -> Path:
     """Writes a program, whole or not at all. Raises InputError where the system refuses."""
     values, arrays = take_apart(program)
+    arrays = store_once(program, arrays)
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -68,7 +71,7 @@ def write_bundle(
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(zipfile.ZipInfo(DOCUMENT, _EPOCH), text, zipfile.ZIP_DEFLATED)
             packed = zipfile.ZipInfo(ARRAYS, _EPOCH)
-            archive.writestr(packed, save_tensors(arrays), zipfile.ZIP_DEFLATED)
+            archive.writestr(packed, save_tensors(arrays), zipfile.ZIP_DEFLATED, FASTEST)
 
     return write_whole(path, write)
 
@@ -129,9 +132,9 @@ def _read(
     try:
         arrays = load_tensors(packed)
         values = document["program"]
-        put_back(values, arrays)
+        put_back(values, lay_out(values, arrays))
         program = _PROGRAM.validate_python(values)
-    except (SafetensorError, ValidationError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
     broken = fault(program)
     if broken is not None:

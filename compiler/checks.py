@@ -7,14 +7,12 @@ Nothing here raises: `check` returns what does not fit, by how much, and what wo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.connectivity import axon_fan_in
-from compiler.figures import Figure
 from compiler.ir import Compartment, LearningRule, Network
 from compiler.passes.place import place_what_fits
+from compiler.passes.placement import Placement
 from compiler.passes.usage import (
     AXONS_IN,
     AXONS_OUT,
@@ -27,9 +25,12 @@ from compiler.passes.usage import (
     SMALLER_SOURCES,
     STATE,
     THRESHOLDS,
+    Misfit,
+    key_of,
 )
 from compiler.products import decimations, has_tag, in_slots, post_registers
 from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
+from compiler.somata_limits import check_somata
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
     Limits,
@@ -39,6 +40,7 @@ from compiler.targets import (
     machine_names,
 )
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.violation import Violation, farthest_first, over
 from compiler.widths import largest_payload, largest_sum
 
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
@@ -58,65 +60,52 @@ CORE_LIMITS = {
 }
 
 
-@dataclass(frozen=True)
-class Violation:
-    """`node` needs `actual` of `limit` where the machine has `allowed`; capabilities are 0 or 1."""
-
-    node: str
-    limit: str
-    actual: float
-    allowed: float
-    unit: str
-    remedy: str
-
-    @property
-    def excess(self) -> float:
-        """By how much the limit is exceeded, in `unit`."""
-        return self.actual - self.allowed
-
-    def __str__(self) -> str:
-        if self.unit == "capability":
-            return f"{self.node}: needs {self.limit}, which the machine lacks; {self.remedy}"
-        unit = self.unit.removesuffix("s") if self.allowed == 1 else self.unit
-        return (
-            f"{self.node}: {self.limit} {self.actual:,.10g} exceeds {self.allowed:,.10g} "
-            f"{unit} by {self.excess:,.10g}; {self.remedy}"
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, with the excess."""
-        return {**asdict(self), "excess": self.excess}
-
-
 def check(
-    subject: Program | Network, target: Target | NeuromorphicMachine
+    subject: Program | Network,
+    target: Target | NeuromorphicMachine,
+    placed: tuple[Placement, tuple[Misfit, ...]] | None = None,
 ) -> tuple[Violation, ...]:
-    """All violations, in the order of the network; empty where it fits.
+    """All violations, those farthest beyond their limit first; empty where it fits.
 
     A `Network` is checked for what is known before lowering (capabilities, registers, fan-in,
     length of a fixation); a `Program` for everything.
     """
     machine = target.machine if isinstance(target, Target) else target
     if isinstance(subject, Network):
-        return tuple(_check_network(subject, machine))
-    found = list(_check_capabilities(subject, machine))
+        return farthest_first(_check_network(subject, machine))
+    found = list(check_capabilities(subject, machine))
     found += _check_widths(subject, machine)
     found += _check_learning(subject, machine.limits)
     found += _check_accumulators(subject, machine.limits)
-    sizes = list(_check_cores(subject, machine))
-    return tuple(found + sizes)
+    found += check_somata(subject, machine.limits)
+    sizes = list(_check_cores(machine, *(placed or place_what_fits(subject, machine))))
+    return farthest_first([*found, *sizes])
 
 
 class LimitError(InputError):
-    """A network that a target cannot hold: all `violations`, and what `also` is wrong."""
+    """A network that a target cannot hold: all `violations`, and what `also` is wrong.
 
-    def __init__(self, text: str, violations: tuple[Violation, ...], also: str) -> None:
+    `suggested` are sentences about what was assumed and what would fit.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        violations: tuple[Violation, ...],
+        also: str,
+        suggested: tuple[str, ...],
+    ) -> None:
         super().__init__(text)
-        self.violations, self.also = violations, also
+        self.violations, self.also, self.suggested = violations, also, suggested
 
 
-def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> None:
-    """LimitError that lists all violations, and `also` as a last line; returns where none is."""
+def refuse(
+    violations: tuple[Violation, ...],
+    target: str,
+    also: str = "",
+    suggested: tuple[str, ...] = (),
+) -> None:
+    """LimitError that lists all violations, `also` and `suggested`; returns where none is."""
     if not violations:
         return
     missing = len({v.limit for v in violations if v.unit == "capability"})
@@ -128,7 +117,8 @@ def refuse(violations: tuple[Violation, ...], target: str, also: str = "") -> No
         counts.append(f"{exceeded} {'limit' if exceeded == 1 else 'limits'} exceeded")
     lines = [f"the network does not fit {target}, {' and '.join(counts)}:"]
     lines += [f"  {v}" for v in violations]
-    raise LimitError("\n".join([*lines, f"  {also}"] if also else lines), violations, also)
+    lines += [f"  {line}" for line in (also, *suggested) if line]
+    raise LimitError("\n".join(lines), violations, also, suggested)
 
 
 def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -> Violation | None:
@@ -137,22 +127,17 @@ def _capability(node: str, limit: str, machine: NeuromorphicMachine, key: str) -
     able = []
     for name in machine_names():
         other = load_machine(name)
-        if isinstance(other, NeuromorphicMachine) and getattr(other.capabilities, key).value:
+        if not isinstance(other, NeuromorphicMachine):
+            continue
+        # without lists of synapses a machine takes no program with inputs, whatever else it can do
+        if getattr(other.capabilities, key).value and other.capabilities.axon_lists.value:
             able += [f"{name}-{backend}" for backend in other.backends]
     where = f"compile for {' or '.join(able)}" if able else "no target that ships has it"
     return Violation(node, limit, 1, 0, "capability", where)
 
 
-def _over(
-    node: str, limit: str, actual: float, allowed: Figure | float, unit: str, remedy: str
-) -> Iterator[Violation]:
-    most = allowed.value if isinstance(allowed, Figure) else allowed
-    note = "" if isinstance(allowed, float | int) or allowed.public else " (limit not public)"
-    if actual > most:
-        yield Violation(node, limit + note, actual, most, unit, remedy)
-
-
-def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
+def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[Violation]:
+    """What the program needs that the machine cannot do."""
     needs = []
     for p in program.populations:
         if p.messages:
@@ -183,10 +168,8 @@ def _check_capabilities(program: Program, machine: NeuromorphicMachine) -> Itera
     needs += [
         (s.name, "plastic synapses", "learning") for s in program.synapses if s.rule is not None
     ]
-    for node, limit, key in needs:
-        missing = _capability(node, limit, machine, key)
-        if missing is not None:
-            yield missing
+    lacking = (_capability(node, limit, machine, key) for node, limit, key in needs)
+    return [missing for missing in lacking if missing is not None]
 
 
 def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
@@ -202,27 +185,30 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
         if graded and sent:
             signed = any(m.quantity in COMPARTMENT_OF for m in p.messages)
             bits = max(sent.values()).bit_length() + int(signed)
-            yield from _over(p.name, "payload", bits, limits.payload_bits, "bits", remedy)
+            yield from over(p.name, "payload", bits, limits, "payload_bits", "bits", remedy)
         if learned:
             bits = max(learned).bit_length()
-            yield from _over(p.name, "trace x1", bits, limits.trace_bits, "bits", remedy)
+            yield from over(p.name, "trace x1", bits, limits, "trace_bits", "bits", remedy)
     for g in program.gates if graded else ():
         remedy = "use a machine with wider payloads, or a larger score shift"
-        yield from _over(g.name, "score message", SCORE_BITS, limits.payload_bits, "bits", remedy)
+        yield from over(g.name, "score message", SCORE_BITS, limits, "payload_bits", "bits", remedy)
     for s in program.synapses:
         remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
-        yield from _over(s.name, "weight", weight_bits, limits.weight_bits, "bits", remedy)
+        yield from over(s.name, "weight", weight_bits, limits, "weight_bits", "bits", remedy)
         if s.connection in CHANNELWISE:
             largest, remedy = int(s.weights.max()), "use a machine with wider weights"
-            most = program.weight_max
-            yield from _over(s.name, "a neighbour's bit", largest, most, "units", remedy)
+            if largest > program.weight_max:
+                most = program.weight_max
+                yield Violation(s.name, "a neighbour's bit", largest, most, "units", remedy)
         if s.rule is not None and has_tag(s.rule):
             remedy = "use a machine with wider tags, or compile without learning (--static)"
-            yield from _over(s.name, "tag", tag_bits, limits.tag_bits, "bits", remedy)
+            yield from over(s.name, "tag", tag_bits, limits, "tag_bits", "bits", remedy)
         for trace in s.rule.traces if s.rule is not None else ():
             bits = TRACE_MAX.bit_length()
             remedy = "use a machine with wider traces, or compile without learning (--static)"
-            yield from _over(s.name, f"trace {trace.name}", bits, limits.trace_bits, "bits", remedy)
+            yield from over(
+                s.name, f"trace {trace.name}", bits, limits, "trace_bits", "bits", remedy
+            )
 
 
 def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
@@ -232,24 +218,22 @@ def _check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
         read = [post_registers(s.rule) for s in arriving if s.rule is not None]
         registers = set().union(*read)
         remedy = "make some of its projections static"
-        figure = limits.post_registers
-        yield from _over(p.name, "post registers", len(registers), figure, "registers", remedy)
+        count, unit = len(registers), "registers"
+        yield from over(p.name, "post registers", count, limits, "post_registers", unit, remedy)
     for s in plastic:
         assert s.rule is not None
-        period, figure = program.timetable.period, limits.decimation_exponent
+        period = program.timetable.period
         for k in decimations(s.rule):
             remedy = "learn more often" if s.rule.traces else "carry more often"
             limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
-            yield from _over(s.name, limit, k, figure, "log2 steps", remedy)
+            yield from over(s.name, limit, k, limits, "decimation_exponent", "log2 steps", remedy)
             # A carry comes every 2^k steps and must fall on the same step of each fixation.
             if in_slots(s) and 2**k % period:
                 remedy = "choose a period that is a power of two and at most 2^k"
                 limit = f"2^{k} steps between carries modulo the period of a fixation,"
                 yield Violation(s.name, limit, 2**k % period, 0, "steps", remedy)
-        figure = limits.learning_epoch
-        yield from _over(
-            s.name, "learning epoch", LEARNING_EPOCH, figure, "steps", "use a machine that learns"
-        )
+        steps, remedy = LEARNING_EPOCH, "use a machine that learns"
+        yield from over(s.name, "learning epoch", steps, limits, "learning_epoch", "steps", remedy)
 
 
 def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]:
@@ -260,23 +244,34 @@ def _check_accumulators(program: Program, limits: Limits) -> Iterator[Violation]
             total = largest_sum(program, program.arriving[p.name], compartment)
             node = f"{p.name}.{compartment.value}"
             remedy = f"{SMALLER_SOURCES}, or show a fixation for fewer time steps"
-            yield from _over(
-                node, "largest possible sum", total, bound, "units of weight x payload", remedy
+            yield from over(
+                node,
+                "largest possible sum",
+                total,
+                limits,
+                "accumulator_bits",
+                "units of weight x payload",
+                remedy,
+                most=bound,
+                needs=total.bit_length() + 1,
             )
 
 
-def _check_cores(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
-    placement, misfits = place_what_fits(program, machine)
+def _check_cores(
+    machine: NeuromorphicMachine, placement: Placement, misfits: tuple[Misfit, ...]
+) -> Iterator[Violation]:
     for m in misfits:
         limit, unit = CORE_LIMITS[m.limit]
-        yield from _over(m.node, limit.format(m.part), m.actual, m.figure, unit, m.remedy)
+        yield from over(
+            m.node, limit.format(m.part), m.actual, machine.limits, key_of(m.limit), unit, m.remedy
+        )
     cores, figure = len(placement.cores), machine.limits.usable_cores_per_chip
     needs = "what does fit a core" if misfits else "it"
     remedy = (
         f"{needs} needs {cores:,} cores, a chip has {figure.value:,.0f}: "
         "use fewer or smaller layers"
     )
-    yield from _over("network", "chips", placement.chips, machine.limits.chips, "chips", remedy)
+    yield from over("network", "chips", placement.chips, machine.limits, "chips", "chips", remedy)
 
 
 def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[Violation]:
@@ -304,20 +299,32 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
             missing = _capability(p.name, limit, machine, key)
             if missing is not None:
                 yield missing
-        registers, figure = len(counting), limits.post_registers
+        registers = len(counting)
         remedy = "make some of its projections static"
-        yield from _over(p.name, "post registers", registers, figure, "registers", remedy)
+        yield from over(
+            p.name, "post registers", registers, limits, "post_registers", "registers", remedy
+        )
         shared = machine.capabilities.shared_kernels.value
         total = sum(
             axon_fan_in(q.connection, q.weights.shape, shared and q.rule is None) for q in arriving
         )
         remedy = SMALLER_SOURCES
-        yield from _over(p.name, "fan-in", total, limits.fan_in_per_neuron, "synapses", remedy)
+        yield from over(p.name, "fan-in", total, limits, "fan_in_per_neuron", "synapses", remedy)
     if any(isinstance(q.rule, LearningRule) for q in network.projections):
         steps = network.schedule.steps
         remedy = "show a fixation for fewer time steps"
         most = 2.0**limits.trace_bits.value - 1
-        yield from _over("schedule", "spike count in a trace", steps, most, "spikes", remedy)
+        yield from over(
+            "schedule",
+            "spike count in a trace",
+            steps,
+            limits,
+            "trace_bits",
+            "spikes",
+            remedy,
+            most=most,
+            needs=steps.bit_length(),
+        )
 
 
 def _trace_steps(program: Program, s: Synapses) -> set[int]:

@@ -12,13 +12,14 @@ from compiler.passes.admit import admit, unexecuted
 from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
-from compiler.passes.place import place
+from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
+from compiler.suggest import suggestions
 from compiler.targets import Target
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
@@ -59,8 +60,12 @@ def compile_network(
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
-    refuse(check(program, target), target.name)
-    return Compiled(program, place(program, target), notes)
+    placed = place_what_fits(program, target)
+    violations = check(program, target, placed)
+    if violations:
+        suggested = suggestions(program, target.machine, violations)
+        refuse(violations, target.name, suggested=suggested)
+    return Compiled(program, placed[0], notes)
 
 
 def _lowered(
@@ -77,7 +82,7 @@ def _lowered(
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
-    quantized, rounding = quantize(folded, weight_max)
+    quantized, rounding = quantize(folded, weight_max, limits)
     untied, copying = untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(

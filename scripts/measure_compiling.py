@@ -1,11 +1,10 @@
-"""The tables of docs/results.md on compiling: precision lost, and energy.
+"""The tables of docs/results.md on compiling: the precision lost.
 
     python scripts/measure_compiling.py [--batches N] [--labelled N] [--seeds 0 1 2] [--json FILE]
 
 For each seed a batch-trained network is compiled as it is. Accuracy: the same linear readout on the
 float network's and on the chip's counts. Rounding: what the passes say. Agreement with the float
-network that starts from the same integer weights: `verify --against reference --learn`. Energy of
-the first seed's program: an image of inference, and what learning from it adds.
+network that starts from the same integer weights: `verify --against reference --learn`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from measure_results import spread
 
 import clapp_neuro
 from clapp_neuro.files import write_whole
-from compiler.energy import Comparison
 
 
 def measure(
@@ -49,7 +47,6 @@ def measure(
             n.subject: n.cost for n in compiled.compiled.notes if n.stage == "quantize" and n.cost
         },
         "agreement": verified.agreement,
-        "path": str(compiled.path),
     }
 
 
@@ -70,14 +67,6 @@ def show_precision(runs: list[dict[str, Any]]) -> None:
         print(f"| {name} | {spread(rounding) if rounding else '–'} | {' | '.join(cells)} |")
 
 
-def show_energy(comparison: Comparison) -> None:
-    """Every machine, with bands, in Markdown."""
-    header, *rows = comparison.rows()
-    print("\n| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", type=int, default=3_000)
@@ -94,14 +83,10 @@ def main() -> None:
             own.mkdir()
             settings = (arguments.batches, arguments.labelled, arguments.fixations)
             runs.append(measure(seed, *settings, own, arguments.data))
-        programs = [run.pop("path") for run in runs]
-        cost = clapp_neuro.energy(programs[0], compare="all", data=arguments.data)
     print(f"{runs[0]['source']}; mean ± sd over {len(runs)} seeds\n")
     show_precision(runs)
-    assert cost.comparison is not None  # "all" was asked for
-    show_energy(cost.comparison)
     if arguments.json:
-        text = json.dumps({"seeds": runs, "energy": cost.to_json()}, indent=1)
+        text = json.dumps({"seeds": runs}, indent=1)
         write_whole(arguments.json, lambda file: file.write(text.encode()))
 
 

@@ -18,6 +18,7 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
+from compiler.limits import Limits
 from compiler.local_rules.layer import Layer, Learning
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
@@ -79,10 +80,11 @@ def compiled(
     method: str = "clapp",
     seed: int = 1,
     rate: float = 2**-10,
+    limits: Limits | None = None,
 ) -> Program:
-    """The same network as a program: weights to +-127, tags to +-255."""
+    """The same network as a program: weights to +-127, tags to +-255, numbers as limits allow."""
     source = network(widths, steps, plastic, method, seed, rate)
-    quantized, _ = quantize(source, 127)
+    quantized, _ = quantize(source, 127, limits)
     program, _ = lower_learning(
         quantized, schedule(source), target="loihi2-sim", seed=1, weight_max=127, tag_max=255
     )

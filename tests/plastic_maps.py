@@ -22,13 +22,14 @@ def experiment(
     rate: float = 2**-9,
     seed: int = 0,
     coding: str = "intensity",
+    retro: str = "own",
 ) -> Experiment:
     """CLAPP on small patches of clothes; `rate` is large, so that few fixations change much."""
     return with_settings(
         load_preset("fashion-conv-chip"),
         data={"patch": patch, "stride": patch, "coding": coding},
         encoder={"layers": layers, "pool": pool, "steps": steps},
-        train={"mode": "online", "sgd_rate": rate, "seed": seed},
+        train={"mode": "online", "sgd_rate": rate, "seed": seed, "retro": retro},
     )
 
 

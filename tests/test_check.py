@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import nir
 import numpy as np
+import onnx
 import pytest
 from test_cli import call
 from test_frontend_checkpoint import checkpoint
@@ -89,7 +90,9 @@ def test_limits_come_with_what_would_mend_them(files: dict[str, Path], tmp_path:
     result = clapp_neuro.check(files["model.pt"], str(small), static=True)
     kinds = {f.kind for f in result.findings}
     assert any("fan-in" in kind for kind in kinds)
-    assert all(f.group == "target" and f.node and f.remedy for f in result.findings)
+    assert all(f.group == "target" for f in result.findings)
+    assert all((f.node and f.remedy) or f.kind == "suggestion" for f in result.findings)
+    assert any("tried: it takes" in f.what for f in result.findings if f.kind == "suggestion")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,3 +119,35 @@ def test_any_bytes_are_looked_at_without_failing(tmp_path: Path, files: dict[str
         path.write_bytes(content)
         result = clapp_neuro.check(path, reading=HOW if case % 2 else None)
         assert not any(f.kind == "unforeseen" for f in result.findings), result.findings
+
+
+@pytest.mark.parametrize("suffix", ["nir", "onnx"])
+def test_a_checkpoint_is_exported_with_its_rules_as_texts(
+    suffix: str, files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"model.{suffix}"
+    assert call("export", files["model.pt"], "--out", out) == 0
+    assert "layer1.forward: left out, other tools do not learn by it: clapp" in (
+        capsys.readouterr().out
+    )
+    if suffix == "onnx":
+        properties = {p.key: p.value for p in onnx.load(out).metadata_props}
+    else:
+        properties = nir.read(out).metadata
+    assert any("rule of layer1.forward" in key for key in properties)
+
+
+def test_an_exported_checkpoint_compiles_to_the_same_integers(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "model.nir"
+    clapp_neuro.export(files["model.pt"], out)
+    how = Reading(inputs="intensities")
+    first = clapp_neuro.compile(files["model.pt"], out=tmp_path / "a.clapp", static=True)
+    again = clapp_neuro.compile(out, out=tmp_path / "b.clapp", reading=how)
+    programs = first.compiled.program, again.compiled.program
+    assert programs[0].timetable.steps == programs[1].timetable.steps
+    for one, other in zip(programs[0].synapses, programs[1].synapses, strict=True):
+        assert np.array_equal(one.weights, other.weights)
+    for mine, its in zip(programs[0].populations, programs[1].populations, strict=True):
+        assert mine.soma == its.soma

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
+import numpy as np
+import plastic_maps
 import pytest
 from compiled_program import compiled, network
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
-from compiler.checks import Violation, check, refuse
+from compiler.checks import check, refuse
+from compiler.limits import Limits
+from compiler.passes.grains import grains_of
+from compiler.passes.lower_learning import lower_learning
+from compiler.passes.quantize import quantize
+from compiler.passes.schedule import schedule
+from compiler.pipeline import compile_network
+from compiler.program import Soma
+from compiler.somata_limits import check_somata
+from compiler.suggest import with_limits
 from compiler.targets import load_target
+from compiler.terms import Reset
+from compiler.violation import Violation
 
 LOIHI2, LOIHI1 = load_target("loihi2-sim"), load_target("loihi1-sim")
 
@@ -35,7 +51,7 @@ def test_clapp_fits_loihi_2():
 
 @pytest.mark.parametrize("subject", [compiled(), network()])
 def test_clapp_on_loihi_1_lacks_three_capabilities_at_once(subject):
-    violations = check(subject, LOIHI1)
+    violations = [v for v in check(subject, LOIHI1) if v.unit == "capability"]
     text = "\n".join(str(v) for v in violations)
     for missing in ("graded spikes", "soma that writes post values", "third factor"):
         assert missing in text
@@ -92,12 +108,19 @@ def test_a_static_network_needs_no_learning():
     program = compiled(plastic=False)
     assert check(program, LOIHI2) == ()
     found = check(program, LOIHI1)
-    assert {v.node for v in found} == {"input"}  # intensities are graded messages
+    # intensities are graded messages, and thresholds were rounded for Loihi 2
+    assert {(v.node, v.limit.split()[0]) for v in found} == {
+        ("input", "graded"),
+        ("layer1", "threshold"),
+        ("layer2", "threshold"),
+    }
+    for_loihi1 = compiled(plastic=False, limits=LOIHI1.machine.limits)
+    assert {v.node for v in check(for_loihi1, LOIHI1)} == {"input"}
 
 
 def test_refusing_lists_every_line_in_one_error():
     refuse((), "loihi2-sim")
-    violations = check(compiled(), LOIHI1)
+    violations = check(compiled(limits=LOIHI1.machine.limits), LOIHI1)
     with pytest.raises(InputError) as caught:
         refuse(violations, "loihi1-sim")
     lines = str(caught.value).split("\n")
@@ -178,3 +201,151 @@ def test_chips_are_counted_for_what_fits_where_the_rest_does_not():
 def test_violations_are_plain_data():
     violation = check(compiled(), loihi2_with(weight_bits=4))[0]
     assert violation.to_json()["excess"] == violation.excess
+
+
+# Limits that no program exceeds, since they say what there is, or how things are encoded.
+DESCRIBE = {
+    "cores_per_chip",
+    "usable_cores_per_chip",
+    "delay_bits",
+    "word_bits",
+    "synapses_per_block",
+    "block_overhead_bits",
+    "smallest_index_bits",
+    "threshold_shift",
+    "bias_bits",
+    "smallest_weight_exponent",
+}
+
+
+# Limits that a population is split for until they hold: the least part, a neuron, needs one entry,
+# and no index. `tests/test_place_maps.py` draws them.
+SPLIT = {
+    "neurons_per_core",
+    "compartment_configurations",
+    "threshold_configurations",
+    "index_bits",
+}
+
+
+def subject(kind):
+    """Programs that between them need something of every limit."""
+    if kind == "dense":
+        return compiled((12, 8, 6))
+    if kind == "maps":
+        return plastic_maps.program(layers=(3, 4), pool=(1,), patch=6, rate=2**-12)
+    biased = network((12, 8), plastic=False)
+    layers = tuple(replace(p, bias=(0.3,) * 8) if p.level else p for p in biased.populations)
+    quantized, _ = quantize(replace(biased, populations=layers), 127)
+    plan = schedule(quantized.network)
+    return lower_learning(
+        quantized, plan, target="loihi2-sim", seed=0, weight_max=127, tag_max=255
+    )[0]
+
+
+EXCEEDED = {
+    "dense": set(Limits.model_fields) - DESCRIBE - SPLIT - {"bias_exponent"},
+    "maps": {"axons_in_per_core", "synaptic_bytes_per_core", "fan_in_per_neuron"},
+    "biased": {"bias_exponent"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind, keys in EXCEEDED.items() for key in sorted(keys)]
+)
+def test_at_each_limit_it_fits_and_one_below_it_does_not(kind, key):
+    program = subject(kind)
+    tight = loihi2_with(bias_bits=4) if kind == "biased" else LOIHI2.machine
+
+    def over(value):
+        machine = with_limits(tight, {key: value})
+        return [v for v in check(program, machine) if v.key == key]
+
+    least = {"largest_weight_exponent": -6, "chips": 0}.get(key, 0)
+    if key in ("chips", "axons_out_per_core"):  # depend on how it is split
+        tight = with_limits(tight, {"neurons_per_core": 1, "usable_cores_per_chip": 2})
+    found = over(least)
+    assert found and all(v.remedy and v.actual > v.allowed for v in found)
+    exactly = max(v.needs for v in found)
+    assert not over(exactly)
+    assert exactly - 1 < least or over(exactly - 1)
+
+
+def test_every_limit_is_checked():
+    assert set(Limits.model_fields) == DESCRIBE | SPLIT | set().union(*EXCEEDED.values())
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "words"),
+    [
+        ("threshold_shift", 20, r"threshold modulo 2\^20"),
+        ("bias_bits", 2, "exponent of a bias|bias beyond a mantissa"),
+        ("smallest_weight_exponent", 2, "exponent of weights, downwards"),
+    ],
+)
+def test_numbers_between_those_that_a_machine_has_are_named(limit, value, words):
+    found = check(subject("biased"), loihi2_with(**{limit: value}))
+    assert any(re.search(words, v.limit) for v in found)
+
+
+@given(st.integers(-(2**23) + 1, 2**23 - 1), st.integers(1, 23), st.integers(0, 12))
+def test_what_is_rounded_for_a_machine_is_what_it_has(value, bits, shift):
+    limits = loihi2_with(bias_bits=bits, bias_exponent=23, threshold_shift=shift).limits
+    grains = grains_of(limits)
+    exact = np.array([value], float)
+    for grain in (grains.bias(exact), grains.threshold(exact)):
+        assert np.rint(exact / grain) * grain == pytest.approx(exact, abs=float(grain[0]) / 2)
+    bias = int((np.rint(exact / grains.bias(exact)) * grains.bias(exact))[0])
+    soma = Soma(4000, 1 << 20, Reset.SUBTRACT, 0, False, bias=(bias,))
+    program = replace(compiled(plastic=False), gates=())
+    population = replace(program.populations[1], soma=soma)
+    program = replace(program, populations=(program.populations[0], population))
+    program = replace(program, synapses=program.synapses[:1])
+    limits_of_bias = [v for v in check_somata(program, limits) if "bias" in v.limit]
+    assert limits_of_bias == []
+
+
+def test_the_farthest_beyond_its_limit_comes_first():
+    machine = loihi2_with(weight_bits=6, tag_bits=2, synaptic_bytes_per_core=20)
+    times = [v.times for v in check(compiled(), machine)]
+    assert times == sorted(times, reverse=True) and times[0] > 2 > times[-1]
+
+
+def refused(target, source):
+    with pytest.raises(InputError) as caught:
+        compile_network(source, target)
+    return str(caught.value).split("\n")
+
+
+def test_a_refusal_says_what_was_assumed_and_what_was_tried(tmp_path):
+    text = '{"extends": "loihi2", "limits": {"fan_in_per_neuron": 20, "axons_in_per_core": 25}}'
+    (tmp_path / "tight.json").write_text(text)
+    source = network((12, 8, 6))
+    lines = refused(load_target(str(tmp_path / "tight.json")), source)
+    assert re.search("fan_in_per_neuron 20, axons_in_per_core 25|assumed", "\n".join(lines))
+    (tried,) = (line for line in lines if "these limits" in line)
+    limits = json.loads(tried[tried.index("{") :])
+    assert set(limits) == {"fan_in_per_neuron", "axons_in_per_core"}
+    cores = int(re.search(r"takes (\d+) core", tried).group(1))
+    (tmp_path / "wide.json").write_text(json.dumps({"extends": "loihi2", "limits": limits}))
+    wide = compile_network(source, load_target(str(tmp_path / "wide.json")))
+    assert len(wide.placement.cores) == cores
+    assert any("tried: oheo-gulch-sim takes it" in line for line in lines)
+
+
+def test_the_assumption_that_refuses_on_loihi_2_is_named_and_its_remedy_compiles(tmp_path):
+    source = network((5_000, 3), plastic=False)
+    lines = refused(LOIHI2, source)
+    text = "\n".join(lines)
+    assert "limit not public" in text and "taken as a conservative one" in text
+    (tried,) = (line for line in lines if "--target names" in line)
+    (tmp_path / "mine.json").write_text(tried[tried.index("{") :])
+    assert compile_network(source, load_target(str(tmp_path / "mine.json"))).placement.cores
+    assert any("tried: generic-sim takes it" in line for line in lines)
+
+
+def test_nothing_is_suggested_that_does_not_help():
+    source = network((12, 8))
+    lines = refused(LOIHI1, source)
+    assert not any("where --target names" in line for line in lines)
+    assert any("tried: oheo-gulch-sim takes it" in line for line in lines)

@@ -145,6 +145,16 @@ def test_the_result_is_the_same_again(result: EnergyCheck) -> None:
     assert [c.to_json() for c in cases()] == [c.to_json() for c in result.cases]
 
 
+def test_what_lies_outside_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "250")
+    rows = shell(tmp_path, "energy-check").stdout.splitlines()
+    red = [row for row in rows if "\x1b[31m" in row]
+    outside = [row for row in rows if "OUTSIDE" in row]
+    assert outside and set(outside) <= set(red)
+    assert not [row for row in red if "within" in row or "no check" in row]
+
+
 def test_the_command(tmp_path: Path, result: EnergyCheck) -> None:
     done = shell(tmp_path, "energy-check", "--json", "check.json")
     assert done.returncode == 0, done.stderr

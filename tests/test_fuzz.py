@@ -18,7 +18,8 @@ import rerun_case
 from fuzz.agreement import difference
 from fuzz.cases import Case, cases, read_case, write_case
 from fuzz.hunt import EnginesDisagreeError, hunt
-from fuzz.networks import dense, maps
+from fuzz.learning_maps import learning_maps
+from fuzz.networks import dense, maps, timed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
@@ -26,8 +27,10 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator
 from compiler.backends.tensor import maps as tensor_maps
-from compiler.backends.tensor import somata, synapses
+from compiler.backends.tensor import somata, sum_of_products, synapses
+from compiler.products import general
 from compiler.soundness import fault
+from compiler.terms import Connection
 
 ROOT = Path(__file__).parents[1]
 DRAWS = {"tensor": 300, "lava": 8}
@@ -71,19 +74,38 @@ def wrong_pool(spikes, bits, shape, right=tensor_maps.neighbours):
     return right(spikes, bits.flip(0, 1), shape)
 
 
+def wrong_average(weights, tags, real, weight_max, tag_max, right=synapses.average):
+    """The tag is lost."""
+    found = right(weights, tags, real, weight_max, tag_max)
+    return found[0], 0 * found[1], *found[2:]
+
+
+def wrong_winner(sent, shifts, source, target, right=tensor_maps.hear_winners):
+    """Each neighbour hears what another one should."""
+    return right(sent, shifts.flip(0), source, target)
+
+
+def wrong_trace(values, spiked, trace, words, right=sum_of_products.follow):
+    """An impulse is one larger."""
+    return right(values, spiked, replace(trace, impulse=trace.impulse + 256), words)
+
+
 @pytest.mark.parametrize(
     ("module", "name", "wrong", "words", "sources", "few"),
     [
         (somata, "step", wrong_threshold, "membrane of|spikes of", dense(FEW), 24),
         (synapses, "learn", wrong_rounding, "tags of", dense(FEW), 24),
         (tensor_maps, "neighbours", wrong_pool, "membrane of", maps(), 60),
+        (synapses, "average", wrong_average, "tags of", learning_maps(), 24),
+        (tensor_maps, "hear_winners", wrong_winner, "counts of|post of", learning_maps(), 24),
+        (sum_of_products, "follow", wrong_trace, "weights of|tags of", timed(), 24),
     ],
 )
 def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
     module, name, wrong, words, sources, few, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
-    monkeypatch.setattr("fuzz.hunt.SHRINKS", 400)  # enough for few neurons, and some seconds
+    monkeypatch.setattr("fuzz.hunt.SHRINKS", 250)  # enough for few neurons, and some seconds
     with pytest.raises(EnginesDisagreeError) as caught:
         hunt("tensor", 2000, folder=tmp_path, most=2, sources=sources)
     told = str(caught.value)
@@ -137,6 +159,9 @@ def seen_in(draws: int) -> tuple[Counter[str], list[Case]]:
         program = case.program
         happened["maps"] += any(p.shape is not None for p in program.populations)
         happened["inference"] += not case.learn
+        kernels = [s.name for s in program.synapses if s.connection is Connection.UNTIED]
+        happened["kernels that learn"] += bool(kernels)
+        happened["any time step"] += any(general(s) for s in program.synapses)
         happened["no fixation"] += case.stimulus.fixations == 0
         if not (case.learn and program.plastic and case.stimulus.fixations):
             return
@@ -153,6 +178,13 @@ def seen_in(draws: int) -> tuple[Counter[str], list[Case]]:
             for s, t in zip(program.synapses, ran.program.synapses, strict=True)
             if s.tags is not None
         )
+        happened["kernels change"] += any(
+            p.plastic_updates > 0 for p in ran.events.projections if p.name in kernels
+        )
+        happened["averages"] += any(p.averaged for p in ran.events.projections)
+        happened["losers forget"] += any(
+            s.connection is Connection.UNPOOL for s in program.synapses
+        )
         for counted in ("post_clipped", "membrane_clipped"):
             happened[counted] += any(getattr(p, counted) for p in neurons)
         for counted in ("carries", "tag_clipped", "weight_clipped"):
@@ -167,10 +199,14 @@ def test_draws_are_of_all_kinds(tmp_path) -> None:
     draws = 600
     happened, kept = seen_in(draws)
     assert happened["refused"] < draws / 4
-    for what in ("maps", "inference", "tags change", "in between", "gates open"):
+    for what in ("maps", "kernels that learn", "any time step", "inference"):
+        assert happened[what] > draws / 20, happened
+    for what in ("tags change", "in between", "gates open"):
         assert happened[what] > draws / 20, happened
     for what in ("silent", "saturated", "no fixation", "carries", "weight_clipped"):
         assert happened[what] >= 3, happened
+    for what in ("kernels change", "averages", "losers forget"):
+        assert happened[what] >= 10, happened
     for what in ("post_clipped", "membrane_clipped"):
         assert happened[what] >= 1, happened
     assert all(fault(case.program) is None for case in kept)

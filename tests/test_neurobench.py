@@ -11,6 +11,7 @@ import pytest
 import snntorch as snn
 import torch
 from compiled_program import compiled, stimulus
+from plain_synapses import listed
 from torch import nn
 
 from compiler.backends.simulator import infer, simulate, trace
@@ -18,32 +19,44 @@ from compiler.energy.silicon.workload import program as build
 from compiler.energy.silicon.workload import projection
 from compiler.events import messages_sent, neurobench
 from compiler.program import Program, ProgramPopulation, Soma
-from compiler.terms import Reset
+from compiler.terms import Connection, Reset
 from compiler.trace import Stimulus
 
 STEPS, FIXATIONS, SHIFT, DECAY, THRESHOLD = 9, 7, 10, 3686, 61 << 10
-WIDTHS = (14, 11, 5)
+KINDS = {"dense": ((14, 1, 1), (11, 1, 1)), "convolution": ((2, 3, 4), (3, 3, 4))}
+OUTPUTS, KERNEL = 5, 3
 INSTALL = "python -m pip install --no-deps 'neurobench>=2.3'   # or: make setup"
 
 
-def network(seed: int = 5) -> Program:
-    """Inputs that spike, two layers of leaky neurons, a third of the weights zero."""
+def network(kind: str = "dense", seed: int = 5) -> Program:
+    """Inputs that spike, a layer of that kind, a dense one; a third of the weights zero."""
     random = np.random.default_rng(seed)
     soma = Soma(DECAY, THRESHOLD, Reset.SUBTRACT, input_shift=SHIFT, latched=False)
-    populations = [ProgramPopulation("input", WIDTHS[0], 0, None, spikes=True)]
+    shapes = (*KINDS[kind], (OUTPUTS, 1, 1))
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    names = ("input", "layer1", "layer2")
+    populations = [
+        ProgramPopulation(
+            name, size, level, soma if level else None, shape=shape, spikes=level == 0
+        )
+        for level, (name, size, shape) in enumerate(zip(names, sizes, shapes, strict=True))
+    ]
     synapses = []
-    for level, size in enumerate(WIDTHS[1:], 1):
-        below = populations[-1]
-        populations.append(ProgramPopulation(f"layer{level}", size, level, soma))
-        weights = random.integers(-30, 60, (size, below.size)).astype(np.int8)
+    for level in (1, 2):
+        convolves = kind == "convolution" and level == 1
+        extent = (shapes[1][0], shapes[0][0], KERNEL, KERNEL)
+        shape = extent if convolves else (sizes[level], sizes[level - 1])
+        weights = random.integers(-30, 60, shape).astype(np.int8)
         weights[random.random(weights.shape) < 1 / 3] = 0
-        synapses.append(projection(level, below.name, f"layer{level}", weights, STEPS))
+        s = projection(level, names[level - 1], names[level], weights, STEPS)
+        synapses.append(replace(s, connection=Connection.CONVOLUTION) if convolves else s)
     return build(populations, synapses, STEPS, machine="loihi2")
 
 
-def seen(seed: int = 2) -> Stimulus:
+def seen(program: Program, seed: int = 2) -> Stimulus:
     """A silent fixation, and random ones."""
-    intensities = np.random.default_rng(seed).integers(0, 160, (FIXATIONS, WIDTHS[0]))
+    size = program.populations[0].size
+    intensities = np.random.default_rng(seed).integers(0, 160, (FIXATIONS, size))
     intensities[0] = 0
     return Stimulus({"input": intensities.astype(np.uint8)}, {})
 
@@ -62,7 +75,14 @@ class Torch(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for s in program.synapses:
-            linear = nn.Linear(*s.weights.shape[::-1], bias=False)
+            linear: nn.Module
+            if s.connection is Connection.CONVOLUTION:
+                channels = s.weights.shape[1::-1]
+                linear = nn.Conv2d(*channels, KERNEL, padding=KERNEL // 2, bias=False)
+                layers.append(nn.Unflatten(1, program.population(s.source).map))
+            else:
+                linear = nn.Linear(*s.weights.shape[::-1], bias=False)
+                layers.append(nn.Flatten())
             linear.weight.data = torch.from_numpy(s.weights.astype(np.float32) * 2**SHIFT)
             leaky = snn.Leaky(
                 DECAY / 4096, THRESHOLD, reset_mechanism="subtract", init_hidden=True, output=True
@@ -98,9 +118,12 @@ def theirs(program: Program, stimulus: Stimulus) -> dict[str, Any]:
         }
 
 
-@pytest.fixture(scope="module")
-def both() -> tuple[dict[str, Any], dict[str, Any], Program, Stimulus]:
-    program, stimulus = network(), seen()
+@pytest.fixture(scope="module", params=KINDS)
+def both(
+    request: pytest.FixtureRequest,
+) -> tuple[dict[str, Any], dict[str, Any], Program, Stimulus]:
+    program = network(request.param)
+    stimulus = seen(program)
     counts, events = infer(program, stimulus)
     ours = neurobench(program, events, messages_sent(program, stimulus, counts))
     return ours, theirs(program, stimulus), program, stimulus
@@ -110,7 +133,7 @@ def test_it_is_the_same_network(both) -> None:
     _, theirs, program, stimulus = both
     for f, shown in enumerate(trace(program, stimulus, learn=False)):
         for layer, spikes in zip(("layer1", "layer2"), theirs["spikes"], strict=True):
-            torchs = np.stack([step[f].numpy() for step in spikes])
+            torchs = np.stack([step[f].numpy().ravel() for step in spikes])
             assert np.array_equal(torchs, shown.spikes[layer])
 
 
@@ -138,7 +161,9 @@ def test_membrane_updates_differ_by_what_is_idle_in_the_first_step(both) -> None
     for f, shown in enumerate(trace(program, stimulus, learn=False)):
         below = sent[f]
         for s in program.synapses:
-            current = below[0] @ s.weights.T.astype(np.int64)
+            plain = listed(program, s)
+            size = program.population(s.target).size
+            current = plain.arriving(s.weights, below[0].astype(np.int64), size)
             idle += int(np.count_nonzero(current == 0))
             below = shown.spikes[s.target]
     assert idle > 0
@@ -165,7 +190,8 @@ def test_footprint() -> None:
 
 def test_without_spike_counts_zeros_are_spread_evenly() -> None:
     """Exact where no weight is zero, near it where a third of them is."""
-    program, shown = network(), seen()
+    program = network()
+    shown = seen(program)
     counts, events = infer(program, shown)
     sent = messages_sent(program, shown, counts)
     exact, even = (neurobench(program, events, s)["synaptic_operations"] for s in (sent, None))

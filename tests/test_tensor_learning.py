@@ -10,6 +10,7 @@ import plastic_maps
 import pytest
 import spike_timing_program
 import torch
+from compiled_program import network
 from compiled_program import stimulus as fixations_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,11 +21,16 @@ from compiler import rounding
 from compiler.backends import simulator, tensor
 from compiler.backends.simulator.kernels import random as random_kernels
 from compiler.backends.tensor import somata, sum_of_products
+from compiler.passes.consolidation import KINDS, Consolidation
+from compiler.pipeline import compile_network
 from compiler.products import POST, PRE
 from compiler.program import MEMBRANE_MAX, Gate, Program, SumOfProducts
 from compiler.spike_timing import SpikeTimingRule
+from compiler.targets import load_target
 from compiler.trace import Stimulus
 from compiler.verify import compare
+
+TARGET = load_target("loihi2-sim")
 
 
 def alike(program: Program, seen: Stimulus, learn: bool = True) -> None:
@@ -107,6 +113,18 @@ def test_memory_of_inference_is_bounded_by_what_kernels_see(
     parts, _ = tensor.infer(program, seen)
     assert max(at_once) < 7
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_reaches_weights_in_any_way(kind: str) -> None:
+    """By carries, by transfers of the whole tag, or directly."""
+    how = Consolidation(kind, None if kind == "direct" else 2)
+    source = network((20, 13, 9), rate=2**-6)
+    program = compile_network(source, TARGET, 3, consolidation=how).program
+    programs = [program, replace(program, seed=4)]
+    stimuli = [fixations_of(p, 30, seed=n) for n, p in enumerate(programs)]
+    side_by_side(programs, stimuli)
+    alike(program, stimuli[1])
 
 
 TIMED = (

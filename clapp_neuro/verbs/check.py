@@ -117,6 +117,7 @@ def _findings(group: str, look: Callable[[], object], nodes: dict[str, str]) -> 
         found = [
             Finding(TARGET, v.limit, v.node, _exceeding(v), v.remedy) for v in error.violations
         ]
+        found += [Finding(TARGET, "suggestion", "", line) for line in error.suggested]
         return found + ([Finding(PROGRAM, "program", "", error.also)] if error.also else [])
     except InputError as error:
         return [Finding(group, group, _place(line), line) for line in str(error).splitlines()]

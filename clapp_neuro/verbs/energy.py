@@ -133,7 +133,7 @@ def energy(
         reach=None
         if reach is None
         else learn_until(program, seen, reach, seed, names, readout_images, report),
-        here=measure_here(program, stimulus, images),
+        here=measure_here(program, stimulus, images, seen),
         metrics=neurobench(program, forward, messages_sent(program, stimulus, counts), events),
     )
 

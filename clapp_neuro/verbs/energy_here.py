@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from clapp_neuro.data.images import ImageSet
 from clapp_neuro.encoders.activity import activities
+from clapp_neuro.encoders.initial import initial_weights
+from clapp_neuro.training.online import OnlineTrainer
+from clapp_neuro.training.tally import Tally
 from clapp_neuro.verbs.float_network import float_weights
 from clapp_neuro.verbs.sight import experiment_of
 from compiler.backends.simulator import infer, simulate
@@ -18,6 +22,7 @@ from compiler.program import Program
 from compiler.trace import Stimulus
 
 DENSE = "dense network, inference"
+DENSE_LEARNING = "dense network, inference and learning, one fixation after another"
 LOOP = "event loop, inference"
 LEARNING = "event loop, inference and learning"
 
@@ -39,11 +44,11 @@ class Here:
         return tuple(dict.fromkeys(said))
 
 
-def measure_here(program: Program, stimulus: Stimulus, images: int) -> Here:
+def measure_here(program: Program, stimulus: Stimulus, images: int, seen: ImageSet) -> Here:
     """Each piece of work with this stimulus, for one of the images.
 
     The event loop is the simulator, which computes the program's integers; the dense network is
-    the float reference, all fixations at once.
+    the float reference, all fixations at once where it does not learn.
     """
     work: dict[str, Callable[[], object]] = {
         DENSE: lambda: _dense(program, stimulus, "cpu"),
@@ -51,6 +56,9 @@ def measure_here(program: Program, stimulus: Stimulus, images: int) -> Here:
     }
     if program.plastic:
         work[LEARNING] = lambda: simulate(program, stimulus)
+        learner = _dense_learner(program, seen)
+        if learner is not None:
+            work[DENSE_LEARNING] = lambda: _learn(learner, stimulus.fixations)
     on_gpu: dict[str, Callable[[], object]] = {DENSE: lambda: _dense(program, stimulus, "cuda")}
     gpu: Meter | NotMeasured = open_nvml()
     if not torch.cuda.is_available() and not isinstance(gpu, NotMeasured):
@@ -66,6 +74,25 @@ def _each(
         line = measure(meter, call)
         found[what] = line.each(images) if isinstance(line, Measured) else line
     return found
+
+
+def _dense_learner(program: Program, seen: ImageSet) -> OnlineTrainer | None:
+    """The reference's online training from the program's weights.
+
+    None where the program does not hold all that the reference keeps of a network: running
+    averages, kernels before they were copied.
+    """
+    experiment, weights = experiment_of(program), float_weights(program)
+    needed = {name: weight.shape for name, weight in initial_weights(experiment).items()}
+    held = {name: weight.shape for name, weight in weights.items()}
+    whole = needed == {name: held.get(name) for name in needed}
+    return OnlineTrainer(experiment, seen, weights, None) if whole else None
+
+
+def _learn(learner: OnlineTrainer, fixations: int) -> None:
+    tally = Tally(len(learner.layers), 0)
+    for step in range(fixations):
+        learner.advance(step, tally)
 
 
 def _dense(program: Program, stimulus: Stimulus, device: str) -> None:

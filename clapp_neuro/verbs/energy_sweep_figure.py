@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from clapp_neuro.reproduce.figures import COLOURS, MARKERS, save
 from clapp_neuro.verbs.energy_sweep import ENERGIES, Sweep
@@ -40,6 +41,7 @@ def plot_sweep(result: Sweep, path: str | os.PathLike[str]) -> Path:
         best = [(getattr(p, kind)[1], 100 * p.accuracy[1]) for p in front]
         side.plot(*zip(*best, strict=True), "k--", linewidth=1, label="Pareto front")
         side.set_xscale("log")
+        side.xaxis.set_minor_formatter(NullFormatter())  # so narrow a range would label them all
         side.set_xlabel(f"dynamic energy of {TITLES[kind]}, J (90 % band)")
         side.grid(alpha=0.3)
     for number, width in enumerate(widths):

@@ -88,8 +88,9 @@ def flatten(root: Table, name: str = "") -> tuple[dict[str, Table], list[tuple[s
         if not isinstance(node, dict):
             raise InputError(f"{title} is no node: the file is damaged")
         if node.get("type") == "NIRGraph":
-            within, between = flatten(node, title)
-            own = [n for n in within if n.rsplit(".", 1)[0] == title]
+            within, between = _renamed(flatten(node, title), title, node, inside.keys())
+            own = [n for n in within if n.startswith(f"{title}.")]
+            own = [n for n in own if "." not in n.removeprefix(f"{title}.")]
             firsts = [n for n in own if within[n].get("type") == "Input"]
             lasts = [n for n in own if within[n].get("type") == "Output"]
             if len(firsts) != 1 or len(lasts) != 1:
@@ -112,6 +113,22 @@ def flatten(root: Table, name: str = "") -> tuple[dict[str, Table], list[tuple[s
     return nodes, edges
 
 
+def _renamed(
+    flat: tuple[dict[str, Table], list[tuple[str, str]]], title: str, graph: Table, taken: Any
+) -> tuple[dict[str, Table], list[tuple[str, str]]]:
+    """The neuron and the weights of a recurrent layer of our own under the names that they had."""
+    nodes, edges = flat
+    metadata = graph.get("metadata")
+    said = metadata.get(f"{MARK}_recurrent") if isinstance(metadata, dict) else None
+    if not isinstance(said, str) or said in taken or said in nodes or said == title:
+        return flat
+    names = {f"{title}.lif": title, f"{title}.w_rec": said}
+    return (
+        {names.get(n, n): node for n, node in nodes.items()},
+        [(names.get(a, a), names.get(b, b)) for a, b in edges],
+    )
+
+
 class _Reading:
     """One file: its nodes translated, its loops cut where a spike comes back."""
 
@@ -131,7 +148,7 @@ class _Reading:
         self._refuse(*violations)
         nodes = {name: found.node for name, found in read.items() if found.node is not None}
         edges = self._edges(set(nodes))
-        edges = tuple(_cut(nodes, edges))
+        edges = tuple(cut(nodes, edges))
         nodes = self._completed(nodes, read, edges)
         steps = self.own.get(f"{MARK}_steps")
         graph = Graph(
@@ -265,7 +282,7 @@ class _Reading:
                 )
 
 
-def _cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
+def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
     """Delays the edges that close a loop: those that lead back towards the input.
 
     What comes back is what a neuron sent one step earlier, so the delay is moved up to where it

@@ -121,7 +121,7 @@ def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
         stride, dilation = (_integers(given, n, axes, 1) for n in ("stride", "dilation"))
         node = Convolution(
             weight=weight,
-            bias=_numbers(given, "bias") if "bias" in given else None,
+            bias=_bias(given),
             stride=stride,
             padding=_padding(given, axes, weight.shape[2:], stride, dilation),
             dilation=dilation,
@@ -135,6 +135,12 @@ def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
         return NirNode(node, space)
 
     return read
+
+
+def _bias(given: dict[str, Any]) -> np.ndarray | None:
+    """NIR writes zeros where there is none."""
+    bias = _numbers(given, "bias") if "bias" in given else np.zeros(1)
+    return bias if bias.any() else None
 
 
 def _padding(

@@ -13,6 +13,7 @@ from compiler.ir import (
     Projection,
     SpatialMean,
 )
+from compiler.limits import Limits
 from compiler.passes.integer_weights import IntegerWeights
 from compiler.passes.round_soma import round_soma
 from compiler.program import MEMBRANE_MAX, TAG_UNITS, Relay, Soma, Tally
@@ -34,9 +35,12 @@ class Quantized:
     somas: dict[str, Soma | Relay | Tally]
 
 
-def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, ...]]:
+def quantize(
+    network: Network, weight_max: int, limits: Limits | None = None
+) -> tuple[Quantized, tuple[Note, ...]]:
     """Chooses units, rounds weights to +-weight_max and neurons to fixed point.
 
+    limits: what the machine can hold of decays, thresholds and biases; None for what engines hold.
     Projections onto the same compartment share one unit, since their sums are added there.
     """
     notes: list[Note] = []
@@ -51,7 +55,7 @@ def quantize(network: Network, weight_max: int) -> tuple[Quantized, tuple[Note, 
     for population in network.populations:
         if isinstance(population.neuron, Neuron):
             unit = units.get((population.name, Compartment.SOMA), 1.0)
-            soma, note = round_soma(network, population, integers, unit, weight_max)
+            soma, note = round_soma(network, population, integers, unit, weight_max, limits)
             somas[population.name] = soma
             notes.append(note)
         elif isinstance(population.neuron, SpatialMean):

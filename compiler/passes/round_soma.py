@@ -13,8 +13,10 @@ import numpy as np
 
 from compiler.connectivity import fan_in
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Values
+from compiler.limits import Limits
 from compiler.passes.admit import plain
 from compiler.passes.deviation import deviation, largest_current, largest_magnitudes
+from compiler.passes.grains import Grain, grains_of, of_one
 from compiler.passes.integer_weights import IntegerWeights
 from compiler.program import DECAY_ONE, MEMBRANE_BITS, MEMBRANE_MAX, Soma
 from compiler.report import Note
@@ -38,8 +40,9 @@ def round_soma(
     integers: dict[str, IntegerWeights],
     unit: float,
     weight_max: int,
+    limits: Limits | None = None,
 ) -> tuple[Soma, Note]:
-    """The soma of a population of LIF neurons, and what it lost."""
+    """The soma of a population of LIF neurons, as the machine's limits let it be, and its loss."""
     neuron = population.neuron
     assert isinstance(neuron, Neuron)
     driving = [p for p in network.arriving[population.name] if p.compartment is Compartment.SOMA]
@@ -48,10 +51,15 @@ def round_soma(
     else:
         shift, full = _room(network, population, integers, unit)
     scale = 2**shift / unit
-    decay = _rounded_decay(neuron.decay)
-    threshold = None if neuron.threshold is None else _rounded(neuron.threshold, scale)
-    bias = _rounded(population.bias, scale)
-    current = None if neuron.current_decay is None else _rounded_decay(neuron.current_decay)
+    grains = grains_of(limits)
+    decay = _rounded_decay(neuron.decay, grains.decay)
+    threshold = None
+    if neuron.threshold is not None:
+        threshold = _rounded(neuron.threshold, scale, grains.threshold)
+    bias = _rounded(population.bias, scale, grains.bias)
+    current = None
+    if neuron.current_decay is not None:
+        current = _rounded_decay(neuron.current_decay, grains.decay)
     start = _rounded(neuron.start, scale)
     soma = Soma(
         decay=decay.values,
@@ -126,19 +134,21 @@ def _shift(population: Population, unit: float, room: int) -> int:
     return int(np.clip(min(room, spare), 0, INPUT_SHIFT_MAX))
 
 
-def _rounded(values: Values, scale: float) -> Rounded:
+def _rounded(values: Values, scale: float, grain: Grain = of_one) -> Rounded:
     """In units of the potential, clipped to 24 bits; the error is relative to the norm."""
     exact = np.asarray(values, np.float64) * scale
-    kept = np.clip(np.rint(exact), -MEMBRANE_MAX, MEMBRANE_MAX)
+    step = grain(exact)
+    most = MEMBRANE_MAX // step * step
+    kept = np.clip(np.rint(exact / step) * step, -most, most)
     norm = float(np.linalg.norm(exact))
     error = float(np.linalg.norm(exact - kept)) / norm if norm else 0.0
     return Rounded(_integers(kept), error, int((np.abs(np.rint(exact)) > MEMBRANE_MAX).sum()))
 
 
-def _rounded_decay(values: Values) -> Rounded:
-    """In 12 bits; the error is the largest one."""
+def _rounded_decay(values: Values, step: int = 1) -> Rounded:
+    """In 12 bits, of which the machine may have fewer; the error is the largest one."""
     exact = np.clip(np.asarray(values, np.float64), 0.0, 1.0)
-    kept = np.rint(exact * DECAY_ONE)
+    kept = np.rint(exact * DECAY_ONE / step) * step
     return Rounded(_integers(kept), float(np.abs(kept / DECAY_ONE - np.asarray(values)).max()))
 
 

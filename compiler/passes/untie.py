@@ -10,12 +10,11 @@ kernels on 16x16 positions by 7 % at an edge of the kernel, by 14 % at a corner.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 
 from clapp_neuro.errors import InputError
-from compiler.connectivity import on_the_map
+from compiler.alike import copies
 from compiler.ir import Connection, LearningRule, Projection
 from compiler.passes.integer_weights import IntegerWeights
 from compiler.passes.quantize import Quantized
@@ -63,6 +62,5 @@ def _copied(p: Projection, positions: int) -> Projection:
 def _copies(kernels: IntegerWeights, side: tuple[int, int]) -> IntegerWeights:
     """A copy for each position, with zeros where it would look off the map."""
     assert kernels.tags is not None, "what learns has tags"
-    shape = (prod(side), *kernels.weights.shape)
-    synapses = on_the_map(shape, side)
-    return replace(kernels, weights=kernels.weights * synapses, tags=kernels.tags * synapses)
+    weights, tags = copies(kernels.weights, side), copies(kernels.tags, side)
+    return replace(kernels, weights=weights, tags=tags)

@@ -67,6 +67,19 @@ def run(graph: Graph, samples: dict[str, np.ndarray], dtype: type = np.float32) 
     return Emulation(sent, membrane)
 
 
+def silent(graph: Graph, batch: int, dtype: type) -> dict[str, np.ndarray]:
+    """What delayed edges bring in the first step, by source: what it sends if no neuron spiked."""
+
+    def answer(name: str, asking: tuple[str, ...]) -> np.ndarray:
+        node, shape = graph.nodes[name], (batch, *graph.shapes[name])
+        if name in asking or isinstance(node, Input | Neuron | Delay):
+            return np.zeros(shape, dtype)
+        before = [answer(e.source, (*asking, name)) for e in graph.arriving[name]]
+        return apply(node, _sum(before))
+
+    return {e.source: answer(e.source, ()) for e in graph.edges if e.delayed}
+
+
 class _Machine:
     """The state of a graph: membranes, currents, what delayed edges and delays still hold."""
 
@@ -84,23 +97,7 @@ class _Machine:
             for name, node in graph.nodes.items()
             if isinstance(node, Delay)
         }
-        self.last = self._silent()
-
-    def _silent(self) -> dict[str, np.ndarray]:
-        """What delayed edges bring in the first step: of a stateless source its answer to zeros."""
-        silent: dict[str, np.ndarray] = {}
-
-        def answer(name: str, asking: tuple[str, ...]) -> np.ndarray:
-            node, shape = self.graph.nodes[name], (self.batch, *self.graph.shapes[name])
-            if name in asking or isinstance(node, Input | Neuron | Delay):
-                return np.zeros(shape, self.dtype)
-            before = [answer(e.source, (*asking, name)) for e in self.graph.arriving[name]]
-            return apply(node, _sum(before))
-
-        for e in self.graph.edges:
-            if e.delayed and e.source not in silent:
-                silent[e.source] = answer(e.source, ())
-        return silent
+        self.last = silent(graph, batch, dtype)
 
     def step(
         self, entering: dict[str, np.ndarray]

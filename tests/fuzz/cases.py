@@ -14,7 +14,8 @@ from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Network
 from compiler.program import Program
 from compiler.trace import Stimulus
-from fuzz.networks import SEEDS, Draw, networks
+from fuzz.drawn import SEEDS, Draw
+from fuzz.networks import networks
 from fuzz.programs import Refused, programs
 
 

@@ -12,19 +12,23 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+from varied_maps import driven_by_spikes
 
 from clapp_neuro.errors import InputError
-from compiler.ir import PRE_QUANTITIES, Connection, Network, Quantity
+from compiler.connectivity import on_the_map
+from compiler.ir import PRE_QUANTITIES, Network, Quantity
 from compiler.passes.consolidation import KINDS, Consolidation
 from compiler.pipeline import compile_network
 from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import fault
 from compiler.targets import load_target
-from fuzz.networks import SEEDS, Draw
+from compiler.terms import CHANNELWISE, Connection
+from fuzz.drawn import SEEDS, Draw
 
 TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]
+CONSOLIDATIONS = st.sampled_from([None, None, *(Consolidation(kind) for kind in KINDS)])
 
 
 @st.composite
@@ -37,11 +41,17 @@ def programs(
     """
     network: Network = draw(sources)
     try:
-        way = draw(st.sampled_from([None, None, *map(Consolidation, KINDS)]))
-        program = compile_network(network, TARGET, draw(SEEDS), consolidation=way).program
+        averaged = draw(st.sampled_from([0, 1, 2, 3]))
+        copied = any(p.rule and p.connection is Connection.CONVOLUTION for p in network.projections)
+        how = None if copied else draw(CONSOLIDATIONS)  # copies learn in tags that are carried
+        program = compile_network(
+            network, TARGET, draw(SEEDS), averaged=averaged, consolidation=how
+        ).program
     except InputError as error:
         refused(str(error))
         return None
+    if any(s.connection is Connection.UNTIED for s in program.synapses) and draw(st.booleans()):
+        program = _sound(program, driven_by_spikes(program))
     if draw(st.booleans()):
         program = draw(carrying_often(program))
     return draw(changed(program)) if draw(st.booleans()) else program
@@ -49,7 +59,7 @@ def programs(
 
 @st.composite
 def carrying_often(draw: Draw, program: Program) -> Program:
-    """The same with tags consolidated after every few fixations, so that short runs see it."""
+    """The same with whole units carried after every few fixations, so that short runs see it."""
     whole = (program.timetable.period - 1).bit_length()
     every = draw(st.integers(whole, max(whole, 9)))
 
@@ -97,11 +107,12 @@ def changed(draw: Draw, program: Program) -> Program:
 @st.composite
 def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
     s = program.synapses[number]
-    if s.connection is not Connection.POOL and draw(st.booleans()):
-        values = draw(_integers(s.weights.shape, program.weight_max)).astype(np.int8)
+    real = _synapses(program, s)
+    if s.connection not in CHANNELWISE and draw(st.booleans()):
+        values = (draw(_integers(s.weights.shape, program.weight_max)) * real).astype(np.int8)
         program = _with(program, "synapses", number, {"weights": values})
     if s.tags is not None and draw(st.booleans()):
-        tags = draw(_integers(s.tags.shape, program.tag_max)).astype(np.int16)
+        tags = (draw(_integers(s.tags.shape, program.tag_max)) * real).astype(np.int16)
         program = _with(program, "synapses", number, {"tags": tags})
     if draw(st.booleans()):
         shift = draw(st.integers(0, 31))
@@ -111,6 +122,13 @@ def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
         dt = tuple(replace(p, exponent=exponent) if p.sign > 0 else p for p in s.rule.dt)
         program = _with(program, "synapses", number, {"rule": replace(s.rule, dt=dt)})
     return program
+
+
+def _synapses(program: Program, s: Synapses) -> np.ndarray:
+    """Where there is a synapse and not an entry that looks off the map; bool, broadcasts."""
+    if s.connection is not Connection.UNTIED:
+        return np.ones(1, bool)
+    return on_the_map(s.weights.shape, program.population(s.target).map[1:])
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from compiler.backends.tensor import maps, rounding, somata, synapses
@@ -75,28 +74,28 @@ def learn(
         x1, y = x1[:, None], y[:, None]  # a single copy
     learning = (y != 0).any(2)
     rows = ((x1 != 0).sum(2) * learning).sum(1)
-    at_once, key = direct(s.rule), m.key(s.index, time_step)
-    before = m.weights[s.name] if at_once else m.tags[s.name]
-    largest = m.program.weight_max if at_once else m.program.tag_max
-    accumulated = before.to(torch.int16).view(*x1.shape, -1)
-    moved, clipped = synapses.learn(accumulated, x1, y, s.rule.exponent, key, largest)
-    moved = moved.view_as(before).to(before.dtype)
-    if at_once:
-        m.weigh(s, moved)
+    program, straight = m.program, direct(s.rule)
+    held = m.weights[s.name] if straight else m.tags[s.name]
+    most = program.weight_max if straight else program.tag_max
+    key = m.key(s.index, time_step)
+    moved, clipped = synapses.learn(held.view(*x1.shape, -1), x1, y, s.rule.exponent, key, most)
+    if straight:
+        m.weigh(s, moved.view_as(held))
     else:
-        m.tags[s.name] = moved
-    m.counters.learn(s, rows, learning.any(1), clipped, of_weights=at_once)
+        m.tags[s.name] = moved.view_as(held)
+    clips = "WEIGHT_CLIPPED" if straight else "TAG_CLIPPED"
+    m.counters.learn(s, rows, learning.any(1), {clips: clipped})
 
 
 def carry(m: Machine, s: Synapses, time_step: int) -> None:
-    """Whole weight units, or all that there is, move from the tags into the weights."""
+    """Whole weight units move from the tags into the weights, or all that is in the tags."""
     assert s.rule is not None
-    before, most = (m.weights[s.name], m.tags[s.name]), m.program.weight_max
+    weights, tags, most = m.weights[s.name], m.tags[s.name], m.program.weight_max
     if transfers(s.rule):
-        bits = rounding.synapse_bits(m.key(s.index, time_step), *before[0].shape[1:])
-        weights, tags, moved, clipped = synapses.transfer(*before, bits, most)
+        key = m.key(s.index, time_step)
+        weights, tags, moved, clipped = synapses.transfer(weights, tags, key, most)
     else:
-        weights, tags, moved, clipped = synapses.carry(*before, most)
+        weights, tags, moved, clipped = synapses.carry(weights, tags, most)
     m.weigh(s, weights)
     m.tags[s.name] = tags
     m.counters.carry(s, _real(m, s), moved, clipped)

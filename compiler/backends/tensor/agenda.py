@@ -66,7 +66,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     for s in own:
         if s.compartment is Compartment.INHIBITION:
             yield arrival(program, s), partial(feedback.inhibit, m, population, s)
-        if in_slots(s):
+        if s.rule is not None and in_slots(s):
             yield from _plasticity(m, s, population, start)
         elif s.rule is not None:
             yield from stepwise.epochs(m, s, start + program.population(s.source).level)

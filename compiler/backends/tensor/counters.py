@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,7 @@ class Counters:
 
     def operations(self, s: Synapses, operations: Tensor) -> None:
         """Adds synaptic operations (R,) of a map, where fan-out depends on the position."""
-        self._of(s)[:, SynapseCount.OPERATIONS] += operations
+        self._add_to(s, {"OPERATIONS": operations})
 
     def end(self, population: ProgramPopulation, previous: Tensor) -> None:
         """The end of a fixation."""
@@ -84,43 +85,32 @@ class Counters:
         row[:, GateCount.NEGATIVE] += opened < 0
         row[:, GateCount.SCORE_CLIPPED] += clipped
 
-    def learn(
-        self, s: Synapses, rows: Tensor, there: Tensor, clipped: Tensor, *, of_weights: bool
-    ) -> None:
-        """A learning epoch, (R,): rows that learn, whether there is any post value, what clipped.
+    def learn(self, s: Synapses, rows: Tensor, there: Tensor, more: dict[str, Tensor]) -> None:
+        """A learning epoch, (R,): rows that learn, whether there is any post value, other counts.
 
         Networks without any post value have no epoch.
         """
-        counts = self._of(s)
-        counts[:, SynapseCount.ROWS_LEARNED] += rows
-        column = SynapseCount.WEIGHT_CLIPPED if of_weights else SynapseCount.TAG_CLIPPED
-        counts[:, column] += clipped
-        counts[:, SynapseCount.EPOCHS] += there
+        self._add_to(s, {"ROWS_LEARNED": rows, "EPOCHS": there, **more})
 
-    def learn_at_step(self, s: Synapses, visits: Tensor, counted: dict[str, Tensor]) -> None:
-        """An epoch of a general rule, (R,): synapses visited, and counts by their columns."""
-        counts = self._of(s)
-        counts[:, SynapseCount.VISITED] += visits
-        counts[:, SynapseCount.EPOCHS] += visits > 0
-        for column, number in counted.items():
-            counts[:, SynapseCount[column]] += number
+    def learn_at_step(self, s: Synapses, visits: Tensor, more: dict[str, Tensor]) -> None:
+        """An epoch of a general rule, (R,): synapses visited, and other counts."""
+        self._add_to(s, {"VISITED": visits, "EPOCHS": visits > 0, **more})
 
     def carry(self, s: Synapses, real: int, moved: Tensor, clipped: Tensor) -> None:
         """A carry of all synapses, `real` of them."""
-        counts = self._of(s)
-        counts[:, SynapseCount.CARRIED] += moved
-        counts[:, SynapseCount.WEIGHT_CLIPPED] += clipped
-        counts[:, SynapseCount.CARRY_VISITS] += real
+        self._add_to(s, {"CARRIED": moved, "WEIGHT_CLIPPED": clipped, "CARRY_VISITS": real})
 
     def average_copies(self, s: Synapses, real: int, weights: Tensor, tags: Tensor) -> None:
         """An average of copies, `real` synapses: weights and tags that were clipped, (R,)."""
-        counts = self._of(s)
-        counts[:, SynapseCount.AVERAGED] += real
-        counts[:, SynapseCount.WEIGHT_CLIPPED] += weights
-        counts[:, SynapseCount.TAG_CLIPPED] += tags
+        self._add_to(s, {"AVERAGED": real, "WEIGHT_CLIPPED": weights, "TAG_CLIPPED": tags})
 
     def _of(self, s: Synapses) -> Tensor:
         return self.synapses[:, self.projection[s.name]]
+
+    def _add_to(self, s: Synapses, counts: Mapping[str, Tensor | int]) -> None:
+        """Adds counts (R,) of a projection by their columns."""
+        for column, number in counts.items():
+            self._of(s)[:, SynapseCount[column]] += number
 
     def of(self, row: int) -> Counted:
         """The counters of one network."""

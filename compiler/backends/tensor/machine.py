@@ -43,9 +43,7 @@ class Machine:
         self.programs, self.program = programs, programs[0]
         self.device, self.learn, self.rows, self.logs = device, learn, rows, logs
         self.steps = self.program.timetable.steps
-        self.by_step = learn and any(
-            s.rule is not None and not in_slots(s) for s in self.program.synapses
-        )
+        self.by_step = learn and any(_at_any_step(s) for s in self.program.synapses)
         self.seeds = rounding.seeds([p.seed for p in programs], device)
         self.counters = Counters(self.program, rows, device)
         self.populations = [p for p in _by_level(self.program) if learn or not _is_mean(p)]
@@ -151,7 +149,7 @@ class Machine:
             tags = [np.zeros(o.weights.shape, np.int16) if o.tags is None else o.tags for o in own]
             stacked = np.stack([weight_rows(s, t) for t in tags])
             self.tags[s.name] = on_device(stacked, self.device)
-        if self.learn and s.rule is not None and not in_slots(s):
+        if self.learn and _at_any_step(s):
             target = self.program.population(s.target)
             self.traces[s.name] = {
                 name: self.zeros(source.size if name.startswith("x") else target.size)
@@ -161,6 +159,11 @@ class Machine:
 
 def _by_level(program: Program) -> list[ProgramPopulation]:
     return sorted(program.populations, key=lambda p: p.level)
+
+
+def _at_any_step(s: Synapses) -> bool:
+    """Whether synapses may learn at any time step."""
+    return s.rule is not None and not in_slots(s)
 
 
 def _is_mean(population: ProgramPopulation) -> bool:

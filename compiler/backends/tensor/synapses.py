@@ -18,6 +18,8 @@ def learn(
 ) -> tuple[Tensor, Tensor]:
     """Tags int16 after `dt = 2^exponent*x0*x1*y`, and the number (R,) of clipped ones.
 
+    Or weights int8 after such a `dw`, with their largest for `tag_max`.
+
     x1 int32 (..., n_pre) and y int32 (..., n_post). The engine adds
     ((x1 * y) >> 3) << (exponent + 7) to t << 7 and rounds stochastically. Where x1 or y is zero
     nothing changes, whatever the bits.
@@ -28,7 +30,7 @@ def learn(
     product += (1 << ACCUMULATOR_BITS) - 1 - bits.view_as(product)
     moved = tags + (product >> ACCUMULATOR_BITS)
     kept = moved.clamp(-tag_max, tag_max)
-    return kept.to(torch.int16), counted(kept != moved)
+    return kept.to(tags.dtype), counted(kept != moved)
 
 
 def carry(weights: Tensor, tags: Tensor, weight_max: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -48,17 +50,19 @@ def carry(weights: Tensor, tags: Tensor, weight_max: int) -> tuple[Tensor, Tenso
 
 
 def transfer(
-    weights: Tensor, tags: Tensor, bits: Tensor, weight_max: int
+    weights: Tensor, tags: Tensor, key: Tensor, weight_max: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(weights, tags, moved, clipped) after `dw = 2^-6*u*t`, `dt = -u*t`, rounded by the bits.
-
-    weights int8, tags int16, bits int32; counts (R,).
-    """
-    exact = (weights.int() << ACCUMULATOR_BITS) + (tags.int() << 1)
-    wanted = (exact + (1 << ACCUMULATOR_BITS) - 1 - bits) >> ACCUMULATOR_BITS
+    """As `carry`, after `dw = 2^-6*u*t`, `dt = -u*t`, the weights rounded stochastically."""
+    bits = synapse_bits(key, *weights.shape[1:])
+    units = (weights.int() << ACCUMULATOR_BITS) + tags * ((1 << ACCUMULATOR_BITS) // TAG_UNITS)
+    wanted = (units + ((1 << ACCUMULATOR_BITS) - 1) - bits) >> ACCUMULATOR_BITS
     kept = wanted.clamp(-weight_max, weight_max)
-    changed, clipped = counted(kept != weights), counted(kept != wanted)
-    return kept.to(torch.int8), torch.zeros_like(tags), changed, clipped
+    return (
+        kept.to(torch.int8),
+        torch.zeros_like(tags),
+        counted(kept != weights),
+        counted(kept != wanted),
+    )
 
 
 def average(

@@ -42,7 +42,7 @@ class Rate:
 class Workload:
     """A network of one publication; `count` gives its events for one end of the rates' ranges.
 
-    A run has `runs` inferences (or steps, or samples: what the publication measures).
+    A run is one of what the publication measures: an inference, a step, a sample.
     """
 
     name: str
@@ -50,7 +50,6 @@ class Workload:
     program: Program
     rates: Mapping[str, Rate]
     count: Callable[[Program, Mapping[str, Rate], End], Events] = field(repr=False)
-    runs: int = 1
     assumptions: tuple[str, ...] = ()
 
     def events(self, end: End) -> Events:

@@ -1,0 +1,1 @@
+"""Source graphs for other tools: NIR and ONNX files. Inference only."""
