@@ -8,7 +8,7 @@ from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.figures import Figure
 from compiler.ir import Network
-from compiler.passes.admit import admit, unexecuted
+from compiler.passes.admit import admit
 from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
@@ -52,9 +52,6 @@ def compile_network(
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
-    missing = tuple(unexecuted(network))
-    if missing:
-        raise InputError("\n".join(missing))
     try:
         program, notes = _lowered(network, target, seed, averaged, consolidation)
     except InputError as error:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.backends.simulator.arrivals import inhibited
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
+from compiler.backends.simulator.interpreter import show
 from compiler.backends.simulator.operations import Field
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.products import general
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import FixationTrace, Stimulus
@@ -17,11 +19,10 @@ from compiler.trace import FixationTrace, Stimulus
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
     machine = Machine(program, learn=learn)
-    intensities, labels = stimulus_arrays(program, stimulus)
-    inputs = machine.inputs
-    for f in range(len(intensities)):
-        machine.working.state[Field.COUNT, inputs] = intensities[f]
-        machine.working.signals[: labels.shape[1]] = labels[f]
+    shown = stimulus_arrays(program, machine.layout, stimulus)
+    for f in range(shown.fixations):
+        show(machine.working, shown.intensities[f], machine.inputs, shown.sequences[f])
+        machine.working.signals[: shown.labels.shape[1]] = shown.labels[f]
         yield _one_fixation(machine)
         machine.fixation += 1
 
@@ -79,14 +80,10 @@ def _looks(
 def _look_at_population(
     machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
 ) -> None:
-    timetable, index = machine.program.timetable, machine.program.population_row[population.name]
-    w = machine.working
+    timetable, w = machine.program.timetable, machine.working
     places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:
-        lying = np.zeros((timetable.steps, population.size), bool)  # in the order of the engine
-        for step in range(timetable.steps):
-            lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
-        seen.spikes[population.name] = lying[:, places - machine.layout.offsets[population.name]]
+        seen.spikes[population.name] = machine.raster(population)
         seen.membrane[population.name] = w.membrane_log[:, places]
         seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
