@@ -18,6 +18,7 @@ from compiler.passes.admit import plain
 from compiler.passes.deviation import deviation, largest_current, largest_magnitudes
 from compiler.passes.grains import Grain, grains_of, of_one
 from compiler.passes.integer_weights import IntegerWeights
+from compiler.passes.rate_shift import rate_shift
 from compiler.program import DECAY_ONE, MEMBRANE_BITS, MEMBRANE_MAX, Soma
 from compiler.report import Note
 from compiler.terms import Integers, Reset, per_neuron
@@ -75,6 +76,9 @@ def round_soma(
     text = f"decay {_shown(decay)}/4096 (error {decay.error:.1e}), current << {shift}"
     if threshold is not None:
         text = f"threshold {_shown(threshold)} (error {threshold.error:.1e}), {text}"
+    shifted = rate_shift(neuron, soma, scale, network.schedule.steps)
+    if shifted is not None:
+        text += f", firing rate {shifted:+.2%}"
     if current is not None:
         text += f", decay of the current {_shown(current)}/4096 (error {current.error:.1e})"
     if population.bias:
