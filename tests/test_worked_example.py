@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from compiled_program import network
 
+from compiler.example import DRAWS, Example
 from compiler.ir import Comparator, Compartment, Quantity
 from compiler.pipeline import compile_network
 from compiler.program import Program, ProgramPopulation
 from compiler.real_rule import Values, gate
 from compiler.targets import load_target
-from compiler.worked_example import DRAWS, Example, worked_example
+from compiler.worked_example import worked_example
 
 METHODS = ("clapp", "espp", "lpl")
 # so that nothing is clipped, not even where post values are doubled

@@ -11,13 +11,14 @@ from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
 from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
+from compiler.example import Example
 from compiler.passes.consolidation import Consolidation
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
 from compiler.report import Note
 from compiler.targets import load_target
-from compiler.worked_example import Example, too_large, worked_example
+from compiler.worked_example import too_large, worked_example
 
 KERNELS = ("untied", "tied-averaged")
 
