@@ -19,6 +19,7 @@ from clapp_neuro.encoders.layers import first_to_spike
 from compiler.backends.simulator import simulate, trace
 from compiler.example import Example, change, draws, largest, size, two_fixations
 from compiler.ir import Connection, Map, Network
+from compiler.lower_part import lower_part, network_of
 from compiler.program import Program
 from compiler.real_rule import RealNetwork
 from compiler.spike_timing import SpikeTimingRule
@@ -33,12 +34,15 @@ LARGEST = 1 << 25  # synapses; beyond, an example would take longer than the com
 def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """The example of each plastic projection; none for a static program.
 
-    Nor for more than LARGEST synapses.
+    Of more than LARGEST synapses those of a lower part.
 
     Of some fixed pairs of inputs, with both values of the broadcast signal, the one from which
     most projections learn.
     """
-    if not program.plastic or too_large(program):
+    if size(program) > LARGEST:
+        program = lower_part(program, LARGEST)
+        network = network_of(network, program)
+    if not program.plastic:
         return ()
     if any(isinstance(p.rule, SpikeTimingRule) for p in network.projections):
         return spike_timing_example(network, program)
@@ -58,14 +62,18 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     )
 
 
-def too_large(program: Program) -> str:
-    """Why there is no worked example of a program with so many synapses; empty where there is."""
+def unshown(program: Program) -> str:
+    """Which worked examples there are not, of a program with so many synapses; empty for none."""
     synapses = size(program)
     if not program.plastic or synapses <= LARGEST:
         return ""
-    return (
-        f"left out: {synapses:,} synapses, more than {LARGEST:,}, would take longer than all else"
+    some, learning = (
+        sum(s.rule is not None for s in part.synapses)
+        for part in (lower_part(program, LARGEST), program)
     )
+    what = f"of the lowest {some} of {learning} projections that learn" if some else "left out"
+    more = f"{synapses:,} synapses, more than {LARGEST:,}"
+    return f"{what}: {more}, would take longer than all else"
 
 
 def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str, np.ndarray]]:

@@ -18,7 +18,7 @@ from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
 from compiler.report import Note
 from compiler.targets import load_target
-from compiler.worked_example import too_large, worked_example
+from compiler.worked_example import unshown, worked_example
 
 KERNELS = ("untied", "tied-averaged")
 
@@ -90,9 +90,9 @@ def compile(
     if source.graph is not None:
         told = tuple(Note("read", source.kind, text) for text in source.graph.notes)
         compiled = replace(compiled, notes=(*told, *compiled.notes))
-    unshown = too_large(compiled.program)
-    if unshown:
-        note = Note("example", "network", unshown)
+    left_out = unshown(compiled.program)
+    if left_out:
+        note = Note("example", "network", left_out)
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))
