@@ -9,9 +9,13 @@ import numpy as np
 from compiler.backends.simulator.arrivals import inhibited
 from compiler.backends.simulator.engine import Machine, stimulus_arrays
 from compiler.backends.simulator.operations import Field
+from compiler.events import Events
 from compiler.products import general
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import FixationTrace, Stimulus
+
+Raster = dict[str, np.ndarray]
+"""Spikes bool (steps, N) of every population that spikes, at its own time."""
 
 
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
@@ -79,14 +83,10 @@ def _looks(
 def _look_at_population(
     machine: Machine, population: ProgramPopulation, tau: int, seen: FixationTrace
 ) -> None:
-    timetable, index = machine.program.timetable, machine.program.population_row[population.name]
-    w = machine.working
+    timetable, w = machine.program.timetable, machine.working
     places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:
-        lying = np.zeros((timetable.steps, population.size), bool)  # in the order of the engine
-        for step in range(timetable.steps):
-            lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
-        seen.spikes[population.name] = lying[:, places - machine.layout.offsets[population.name]]
+        seen.spikes[population.name] = _spikes(machine, population)
         seen.membrane[population.name] = w.membrane_log[:, places]
         seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
@@ -102,3 +102,24 @@ def _look_at_population(
     for i, value in enumerate(population.post_values):
         if value.step == tau:
             seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, places]
+
+
+def _spikes(machine: Machine, population: ProgramPopulation) -> np.ndarray:
+    """Spikes bool (steps, N) of the last presentation; none of populations that send none."""
+    steps, w = machine.program.timetable.steps, machine.working
+    index, name = machine.program.population_row[population.name], population.name
+    lying = np.zeros((steps, population.size), bool)  # in the order of the engine
+    for step in range(steps):
+        lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
+    return lying[:, machine.layout.places[name] - machine.layout.offsets[name]]
+
+
+def learn_and_watch(program: Program, stimulus: Stimulus) -> tuple[Program, list[Raster], Events]:
+    """What `simulate` learns and counts, and the raster of every fixation, as fast."""
+    machine = Machine(program, learn=True)
+    intensities, labels = stimulus_arrays(program, stimulus)
+    rasters = []
+    for f in range(stimulus.fixations):
+        machine.run(intensities[f : f + 1], labels[f : f + 1])
+        rasters.append({p.name: _spikes(machine, p) for p in program.populations if p.spiking})
+    return machine.learned(), rasters, machine.events(stimulus.fixations)
