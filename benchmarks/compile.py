@@ -35,14 +35,11 @@ ROUNDS = 5
 
 
 LEARNING = {
-    "encoder": {"bias": False},
-    "train": {
-        "method": "clapp",
-        "weight_decay": 0.0,
-        "prediction_steps": 1,
-        "skip": 0,
-        "directions": "down",
-    },
+    "method": "clapp",
+    "weight_decay": 0.0,
+    "prediction_steps": 1,
+    "skip": 0,
+    "directions": "down",
 }
 """What a chip can learn of the paper's experiment."""
 
@@ -53,7 +50,8 @@ def checkpoint_of(preset: str, path: Path, learn: bool) -> None:
     coding = "on-off" if experiment.data.coding == "signed" else experiment.data.coding
     experiment = with_settings(experiment, encoder={"neurons": "spiking"}, data={"coding": coding})
     if learn:
-        experiment = with_settings(experiment, **LEARNING)
+        biases = {} if experiment.encoder.architecture == "dense" else {"bias": False}
+        experiment = with_settings(experiment, encoder=biases, train=LEARNING)
     save_checkpoint(path, Checkpoint(experiment, 0, initial_weights(experiment)))
 
 

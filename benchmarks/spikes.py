@@ -22,8 +22,9 @@ import numpy as np
 from machine import cpu_name
 
 from clapp_neuro.files import write_whole
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
 from compiler.backends.simulator.interpreter import run_inference
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Schedule
 from compiler.pipeline import compile_network
 from compiler.program import Program
@@ -57,9 +58,10 @@ def step_seconds(machine: Machine, spikes: int) -> tuple[float, float]:
     shown = np.zeros((1, INPUTS), np.uint8)
     shown[0, random.permutation(INPUTS)[:spikes]] = 255
     stimulus = Stimulus({"input": shown}, {})
-    intensities, _ = stimulus_arrays(machine.program, stimulus)
+    ready = stimulus_arrays(machine.program, machine.layout, stimulus)
+    given = (ready.intensities, ready.sequences)
     kept, counts = np.zeros(0, np.int64), np.zeros((1, 0), np.uint8)
-    work = (machine.layout.operations, machine.clock, intensities, machine.inputs, machine.working)
+    work = (machine.layout.operations, machine.clock, given, machine.inputs, machine.working)
     shortest, repeats = float("inf"), 1
     for _ in range(ROUNDS):
         began = time.perf_counter()

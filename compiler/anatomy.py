@@ -1,6 +1,6 @@
 """Which connections end where: on which neurons and compartments, and with which weights.
 
-onto the soma           all to all, convolutions; a pool on relays, a sum on means
+onto the soma           all to all, one to one, convolutions; a pool on relays, a sum on means
 onto apical and retro   all to all, where nothing is a map; what a mean spreads over its map
 onto the inhibition     an unpool, from the relays that pool the map
 """
@@ -24,6 +24,7 @@ ENDS = {
     Connection.SUM: (Compartment.SOMA,),
     Connection.SPREAD: DENDRITES,
     Connection.UNPOOL: (Compartment.INHIBITION,),
+    Connection.ONE_TO_ONE: (Compartment.SOMA,),
 }
 FROM = {
     Connection.POOL: (Soma, Relay),
@@ -73,6 +74,10 @@ def _of_population(population: ProgramPopulation, arriving: Sequence[Synapses]) 
         for value in population.post_values:
             if {*value.factors} & {*SURROGATES}:
                 yield f"{name} is a mean and has no surrogate, which a post value reads"
+    if isinstance(soma, Soma) and soma.threshold is None:
+        for what, some in (("is heard", population.messages), ("learns", population.post_values)):
+            if some:
+                yield f"{name} never spikes, but {what}"
     for s in arriving:
         together = [other for other in arriving if other.compartment is s.compartment]
         alone = s.connection in (Connection.SPREAD, Connection.UNPOOL)

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = 3  # 2: all copies of a kernel; 1: one margin and no norm, no averages, no maps
+VERSION = (
+    3  # 2: all copies of a kernel, no recurrence; 1: one margin and no norm, no averages, no maps
+)
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 FASTEST = 1  # of deflate: weights and tags look like noise, more work hardly shrinks them

@@ -29,7 +29,8 @@ from compiler.passes.usage import (
     key_of,
 )
 from compiler.products import decimations, has_tag, in_slots, post_registers
-from compiler.program import TRACE_MAX, Program, Relay, Synapses, Tally
+from compiler.program import TRACE_MAX, Program, Relay, Soma, Synapses, Tally
+from compiler.recurrence import drives, held_back
 from compiler.somata_limits import check_somata
 from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import (
@@ -39,10 +40,13 @@ from compiler.targets import (
     load_machine,
     machine_names,
 )
-from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF, Reset
 from compiler.violation import Violation, farthest_first, over
 from compiler.widths import largest_payload, largest_sum
 
+# What neurons of a fixed kind do; a reset to zero at once has the spikes of one that is delayed.
+FIXED_RESETS = (Reset.SUBTRACT, Reset.ZERO, Reset.ZERO_AT_ONCE)
+LONGEST_DELAY = 62  # time steps: Loihi's synapses have 6 bits for it, and no target states less
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 SCORE_BITS = 24  # scores are clipped to 24 bits
 # What one neuron or row exceeds, as placing names it: the words of a refusal and the unit.
@@ -156,6 +160,11 @@ def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[V
             needs.append((p.name, "a soma that remembers its first spike", "programmable_soma"))
         if isinstance(p.soma, Tally):
             needs.append((p.name, "a soma that adds up a map", "programmable_soma"))
+        reset = _reset(p.soma)
+        if reset is not None and reset not in FIXED_RESETS:
+            needs.append((p.name, f"a soma that resets by '{reset.value}'", "programmable_soma"))
+        if p.sequence > 1:
+            needs.append((p.name, "graded spikes (values given step by step)", "graded_spikes"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
         if g.norm is not None:
@@ -172,6 +181,13 @@ def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[V
     return [missing for missing in lacking if missing is not None]
 
 
+def _reset(soma: Soma | Relay | Tally | None) -> Reset | None:
+    """What a spike does to a neuron; None for what does not spike by a potential."""
+    if not isinstance(soma, Soma) or soma.threshold is None:
+        return None
+    return Reset(soma.reset)
+
+
 def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Violation]:
     limits = machine.limits
     graded = machine.capabilities.graded_spikes.value  # without them no payload has any width
@@ -186,6 +202,9 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
             signed = any(m.quantity in COMPARTMENT_OF for m in p.messages)
             bits = max(sent.values()).bit_length() + int(signed)
             yield from over(p.name, "payload", bits, limits, "payload_bits", "bits", remedy)
+        if graded and p.sequence > 1:
+            bits, smaller = p.sequence.bit_length() + 1, "scale what it is given to smaller values"
+            yield from over(p.name, "payload", bits, limits, "payload_bits", "bits", smaller)
         if learned:
             bits = max(learned).bit_length()
             yield from over(p.name, "trace x1", bits, limits, "trace_bits", "bits", remedy)
@@ -193,6 +212,10 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
         remedy = "use a machine with wider payloads, or a larger score shift"
         yield from over(g.name, "score message", SCORE_BITS, limits, "payload_bits", "bits", remedy)
     for s in program.synapses:
+        if drives(program, s):
+            held, remedy = held_back(program, s), "shorten it, or put populations in between"
+            if held > LONGEST_DELAY:
+                yield Violation(s.name, "delay", held, LONGEST_DELAY, "steps", remedy)
         remedy = f"quantise to weights of at most {2 ** int(limits.weight_bits.value - 1) - 1}"
         yield from over(s.name, "weight", weight_bits, limits, "weight_bits", "bits", remedy)
         if s.connection in CHANNELWISE:

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from compiler.terms import CHANNELWISE, Connection, Map
+from compiler.terms import WITHIN_CHANNELS, Connection, Map
 
 NEIGHBOURS = 2  # a pool takes so many rows and columns
 
@@ -56,6 +56,7 @@ def window(connection: Connection, kernel: int) -> Window | None:
         Connection.UNPOOL: Window(1, 1, 0, share=NEIGHBOURS),
         Connection.SUM: Window(kernel, kernel, 0),
         Connection.SPREAD: Window(1, 0, 0),
+        Connection.ONE_TO_ONE: Window(1, 1, 0),
     }[connection]
 
 
@@ -65,6 +66,8 @@ def weights_shape(
     """The weights that connect two maps; None where the connection does not fit them."""
     if connection is Connection.ALL_TO_ALL:
         return prod(target), prod(source)
+    if connection is Connection.ONE_TO_ONE:
+        return (prod(target),) if source == target else None
     if connection in (Connection.POOL, Connection.UNPOOL):
         whole, pooled = (source, target) if connection is Connection.POOL else (target, source)
         fits = pooled == (whole[0], whole[1] // NEIGHBOURS, whole[2] // NEIGHBOURS)
@@ -103,7 +106,7 @@ def axon_fan_in(connection: Connection, weights: tuple[int, ...], shared: bool) 
 
 def largest_fan_out(connection: Connection, weights: tuple[int, ...]) -> int:
     """Synapses of one source neuron, away from the border, by the shape of the weights."""
-    if connection in (Connection.POOL, Connection.SUM):
+    if connection in (Connection.POOL, Connection.SUM, Connection.ONE_TO_ONE):
         return 1
     if connection in (Connection.UNPOOL, Connection.SPREAD):
         return prod(weights)
@@ -123,7 +126,7 @@ def synapse_count(
         return prod(weights)
     rows = int(along.readers(source[1], 0, target[1]).sum())
     columns = int(along.readers(source[2], 0, target[2]).sum())
-    pairs = source[0] if connection in CHANNELWISE else source[0] * target[0]
+    pairs = source[0] if connection in WITHIN_CHANNELS else source[0] * target[0]
     return pairs * rows * columns
 
 

@@ -8,13 +8,13 @@ from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.figures import Figure
 from compiler.ir import Network
-from compiler.passes.admit import admit, unexecuted
+from compiler.passes.admit import admit
 from compiler.passes.consolidation import Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
-from compiler.passes.quantize import quantize
+from compiler.passes.quantize import MAXIMUM, quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.program import TAG_UNITS, Program
@@ -42,21 +42,19 @@ def compile_network(
     *,
     averaged: int = 0,
     consolidation: Consolidation | None = None,
+    percentile: float = MAXIMUM,
 ) -> Compiled:
     """Compiles a source network for a target.
 
     averaged: kernels that learn become copies, one a position; after so many fixations the
     management processor averages them (0: never). consolidation: how updates reach weights;
-    None for the best that the target's tags allow.
+    None for the best that the target's tags allow. percentile: see `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
-    missing = tuple(unexecuted(network))
-    if missing:
-        raise InputError("\n".join(missing))
     try:
-        program, notes = _lowered(network, target, seed, averaged, consolidation)
+        program, notes = _lowered(network, target, seed, averaged, consolidation, percentile)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -74,6 +72,7 @@ def _lowered(
     seed: int,
     averaged: int,
     consolidation: Consolidation | None,
+    percentile: float,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
@@ -82,7 +81,7 @@ def _lowered(
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
-    quantized, rounding = quantize(folded, weight_max, limits)
+    quantized, rounding = quantize(folded, weight_max, limits, percentile)
     untied, copying = untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(

@@ -3,7 +3,7 @@
 A fixation takes `Timetable.period` time steps. A population at level l counts its own time
 tau = (time_step - 1 - l) mod period, so each level runs one step behind the one below, and a
 message sent at tau reaches the level above at the same tau of that level's own time. Synapses
-deliver one step after the message was sent.
+deliver one step after the message was sent: within a level, a spike of tau arrives at tau + 1.
 
     tau              what happens
     0 .. steps-1     spikes; a latched population receives its constant current at tau = 0
@@ -142,8 +142,9 @@ class ProgramPopulation:
 
     `messages` are its graded messages; spikes (payload 1) are sent at tau < steps beside them. An
     input spikes only with `spikes`: where (i * (tau + 1) + 128) >> 8 exceeds (i * tau + 128) >> 8,
-    for the intensity i. Neurons of a map are numbered by channel, row, column; engines may keep
-    them otherwise.
+    for the intensity i. Or it has a `sequence`: at each tau < steps it sends what it is given, of
+    that magnitude at most, and 0 is no message. Neurons of a map are numbered by channel, row,
+    column; engines may keep them otherwise.
     """
 
     name: str
@@ -155,11 +156,12 @@ class ProgramPopulation:
     averages: Averages | None = None
     shape: Map | None = None
     spikes: bool = False
+    sequence: int = 0
 
     @property
     def spiking(self) -> bool:
-        """Whether it sends spikes during the presentation."""
-        return isinstance(self.soma, Soma | Relay) or self.spikes
+        """Whether it sends spikes, or what it is given, at each step of the presentation."""
+        return isinstance(self.soma, Soma | Relay) or self.spikes or self.sequence > 0
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -176,7 +178,7 @@ class ProgramPopulation:
 
     @property
     def latched(self) -> bool:
-        """Whether it receives its current once and holds it."""
+        """Whether it holds a current that graded messages bring, once."""
         return isinstance(self.soma, Soma) and self.soma.latched
 
     def message(self, step: int) -> Message:
@@ -258,7 +260,9 @@ class Synapses:
     """Synapses with integer weights in units of `unit`; their shape is that of the connection.
 
     `listens` are the source's tau whose message drives the target compartment. What is summed is
-    divided by 2^delivery_shift exactly (the payload was lifted by as much).
+    divided by 2^delivery_shift exactly (the payload was lifted by as much). Spikes of the source's
+    tau arrive at the target's tau + `delay`: the axon holds them back for delay + climbs - 1 time
+    steps, with the levels that it climbs. What would arrive after the presentation is lost.
 
     What arrives at the inhibition is the bit of the winner, shifted: one step after the message, a
     neuron whose sum has not the highest bit of its relay's neighbours, 2^(neighbours - 1), sets its
@@ -287,6 +291,7 @@ class Synapses:
     slots: tuple[int, ...] = ()  # the target's tau at which it learns
     connection: Connection = Connection.ALL_TO_ALL
     averaged: int = 0
+    delay: int = 0
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Synapses):
@@ -413,6 +418,17 @@ class Program:
         spiking = {p.name for p in self.populations if isinstance(p.soma, Soma | Relay)}
         driving = (s for s in self.synapses if s.compartment is Compartment.SOMA)
         return tuple(s for s in driving if s.target in spiking)
+
+    def potential_unit(self, population: str) -> float:
+        """The real value of one unit of a population's potential; ValueError if nothing drives it.
+
+        Bias, threshold and start have the same unit.
+        """
+        soma = self.population(population).soma
+        driving = [s for s in self.arriving[population] if s.compartment is Compartment.SOMA]
+        if not isinstance(soma, Soma) or not driving:
+            raise ValueError(f"{population} has no potential, or nothing drives it")
+        return driving[0].unit / 2**soma.input_shift
 
     @property
     def plastic(self) -> bool:

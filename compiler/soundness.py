@@ -28,11 +28,13 @@ from compiler.program import (
     Synapses,
     Tally,
 )
-from compiler.terms import Connection, Reset
+from compiler.terms import CHANNELWISE, Compartment, Connection, Reset
 from compiler.timing import untimely
 from compiler.widths import overflowing
 
 LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
+LONGEST_PRESENTATION = 1 << 16
+SEQUENCE_MAX = 255  # 8 bits, and a sign
 Range = tuple[str, int, int, int]  # name, value, lowest, highest
 
 
@@ -49,7 +51,8 @@ def _ranges(program: Program) -> Iterator[Range]:
     yield "seed", program.seed, 0, 2**32 - 1
     yield "weight_max", program.weight_max, 1, 127
     yield "tag_max", program.tag_max, 1, 2**14
-    yield "the number of steps", timetable.steps, 1, 255
+    counting = program.plastic or bool(program.gates)  # counts are then sent, in 8 bits
+    yield "the number of steps", timetable.steps, 1, 255 if counting else LONGEST_PRESENTATION
     yield "the period", timetable.period, timetable.steps, LONGEST
     last = timetable.period - 1
     for kind in ("retro", "predict"):
@@ -60,6 +63,7 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
         yield f"{s.name}: averaged", s.averaged, 0, LONGEST
+        yield f"{s.name}: delay", s.delay, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
     for gate in program.gates:
@@ -74,6 +78,7 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
     name, soma = population.name, population.soma
     yield f"{name}: size", population.size, 1, 1 << 24
     yield f"{name}: level", population.level, 0, LONGEST
+    yield f"{name}: sequence", population.sequence, 0, SEQUENCE_MAX
     if population.shape is not None:
         for side in population.shape:
             yield f"{name}: a side of its map", side, 1, 1 << 24
@@ -125,6 +130,7 @@ def _faults(program: Program) -> Iterator[str]:
             if Quantity.DEVIATION in value.factors and population.averages is None:
                 yield f"{population.name} reads a deviation, but keeps no averages"
         yield from _of_averages(program, population)
+        yield from _of_sequence(program, population)
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
@@ -139,6 +145,8 @@ def _faults(program: Program) -> Iterator[str]:
     for s in program.synapses:
         if general(s) and mapped:
             yield f"{s.name} learns at any step beside the map {mapped[0]}"
+        if general(s):
+            yield from _beside_spike_times(program, s)
         yield from _of_synapses(program, s, sizes)
     yield from misplaced(program)
     yield from untimely(program)
@@ -173,6 +181,33 @@ def _of_averages(program: Program, population: ProgramPopulation) -> Iterator[st
             yield f"an average of {name} is out of range"
 
 
+def _of_sequence(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    name = population.name
+    if not population.sequence:
+        return
+    if population.soma is not None or population.spikes:
+        yield f"{name} is given a sequence, but is no input, or encodes intensities"
+    if population.messages:
+        yield f"{name} is given a sequence, and sends graded messages besides"
+    for s in program.leaving[name]:
+        if s.rule is not None:
+            yield f"{s.name} learns from {name}, which is given a sequence and has no count"
+        if s.connection in CHANNELWISE or s.compartment is not Compartment.SOMA:
+            yield f"{s.name} brings a sequence to where spikes or counts are needed"
+
+
+def _beside_spike_times(program: Program, s: Synapses) -> Iterator[str]:
+    """What rules that learn at any step are not executed beside."""
+    for p in program.populations:
+        if isinstance(p.soma, Soma) and p.soma.plain is None:
+            yield f"{s.name} learns at any step beside {p.name}, whose neurons are not all alike"
+        if p.sequence:
+            yield f"{s.name} learns at any step beside {p.name}, which is given a sequence"
+    for other in program.synapses:
+        if other.delay or other.connection is Connection.ONE_TO_ONE:
+            yield f"{s.name} learns at any step beside {other.name}, which is recurrent or delayed"
+
+
 def _of_soma(population: ProgramPopulation) -> Iterator[str]:
     name, soma = population.name, population.soma
     if math.prod(population.map) != population.size:
@@ -189,8 +224,6 @@ def _of_soma(population: ProgramPopulation) -> Iterator[str]:
                 yield f"{name} has {len(values)} values of {what} for {channels} channels"
         elif values == () and what != "bias":
             yield f"{name} has no {what}"
-    if soma.plain is None or len(soma.bias) not in (0, population.map[0]):
-        yield f"no engine executes the soma of {name} yet"
 
 
 def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterator[str]:

@@ -55,6 +55,9 @@ class Connection(str, Enum):
 CHANNELWISE = frozenset({Connection.POOL, Connection.UNPOOL, Connection.SUM, Connection.SPREAD})
 """Connections that stay within a channel, with weights that are given: bits and ones."""
 
+WITHIN_CHANNELS = CHANNELWISE | {Connection.ONE_TO_ONE}
+"""All connections that stay within a channel."""
+
 
 class Reset(str, Enum):
     """What a spike in step t does to a potential v with threshold h; w is v before the reset.

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import in_slots
-from compiler.program import Program, ProgramPopulation, Relay, Synapses, Tally
-from compiler.terms import COMPARTMENT_OF
+from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
+from compiler.recurrence import held_back, members
+from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 
 DOWNWARD = {Connection.SPREAD: (-2, -1), Connection.UNPOOL: (-1,)}  # levels that they climb
 INHIBITED = (Quantity.COUNT, Quantity.SURROGATE, Quantity.CHANGE)  # what is made of a count
@@ -114,6 +115,25 @@ def _of_post_values(program: Program, population: ProgramPopulation) -> Iterator
             )
 
 
+def delayed(s: Synapses, source: ProgramPopulation) -> bool:
+    """Whether a projection may have a delay: it brings spikes to somata, and learns nothing."""
+    learns = s.rule is not None or s.connection in CHANNELWISE
+    return s.compartment is Compartment.SOMA and source.spiking and not learns
+
+
+def _of_delay(program: Program, s: Synapses) -> Iterator[str]:
+    """Nothing arrives before it was sent, and somata that wait for one another all are neurons."""
+    held = held_back(program, s)
+    if held < 0:
+        yield f"{s.name} brings spikes {-held} steps before they can arrive"
+    low, high = program.population(s.target).level, program.population(s.source).level
+    if low > high:
+        return
+    for population in members(program, range(low, high + 1)):
+        if not isinstance(population.soma, Soma):
+            yield f"{s.name} is recurrent across {population.name}, which is no neuron"
+
+
 def _changes(s: Synapses) -> tuple[Quantity, ...]:
     """The quantities of a neuron that depend on what a downward projection brings."""
     return INHIBITED if s.compartment is Compartment.INHIBITION else carried(s)
@@ -125,10 +145,14 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"
-    if climbs not in DOWNWARD.get(s.connection, (int(soma),)):
+    if delayed(s, source):
+        yield from _of_delay(program, s)
+    elif climbs not in DOWNWARD.get(s.connection, (int(soma),)):
         yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
-    if soma and target.latched and source.spiking:
-        yield f"{s.name} sends spikes to {s.target}, which latches one message"
+    elif s.delay:
+        yield f"{s.name} has a delay of {s.delay}, but does not bring spikes to somata"
+    if soma and not source.spiking and not target.latched:
+        yield f"{s.name} sends a graded message to {s.target}, which does not hold it"
     sent = {m.step: m.quantity for m in source.messages}
     learned = {slot + climbs for slot in s.slots}
     spikes = source.spiking and soma

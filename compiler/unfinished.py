@@ -10,7 +10,7 @@ from compiler.backends.simulator import State
 from compiler.backends.simulator.memory import lay_out
 from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.working import allocate
-from compiler.events.columns import SynapseCount
+from compiler.events.columns import PopulationCount, SynapseCount
 from compiler.program import Program
 
 PREFIX = "run."  # of the arrays' names; projections are named after their layers
@@ -43,6 +43,10 @@ def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfini
     if width in (SynapseCount.OPERATIONS, SynapseCount.VISITED, SynapseCount.AVERAGED):
         missing = len(SynapseCount) - width
         kept["synapse_counts"] = np.pad(kept["synapse_counts"], ((0, 0), (0, missing)))
+    width = kept["population_counts"].shape[-1]
+    if width == PopulationCount.CURRENT_WRAPPED:  # written before there were synaptic currents
+        missing = len(PopulationCount) - width
+        kept["population_counts"] = np.pad(kept["population_counts"], ((0, 0), (0, missing)))
     state = State(fixation=_count(numbers["fixation"]), **kept)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
 

@@ -49,9 +49,10 @@ def overflowing(program: Program) -> Iterator[str]:
         for compartment in Compartment:
             largest = largest_sum(program, ending, compartment)
             if compartment is Compartment.SOMA and isinstance(population.soma, Soma):
-                # beside the potential and the threshold, which are added to the current
+                # beside potential, synaptic current and threshold, which are added to the current
                 constant = max((abs(b) for b in population.soma.bias), default=0)
-                largest = (largest << population.soma.input_shift) + constant + 2 * MEMBRANE_MAX
+                largest = (largest << population.soma.input_shift) + constant
+                largest += (2 if population.soma.current_decay is None else 3) * MEMBRANE_MAX
             if largest > SUM_MAX:
                 yield f"what arrives at {population.name}.{compartment.value} may exceed 32 bits"
         for value in population.post_values:
@@ -121,7 +122,7 @@ def _heard(program: Program, s: Synapses) -> int:
     """The largest message that drives a projection's target."""
     source = program.population(s.source)
     if s.compartment is Compartment.SOMA and source.spiking:
-        return 1
+        return max(1, source.sequence)
     heard = [m for m in source.messages if m.step in s.listens]
     return max((largest_payload(program, source, m) for m in heard), default=0)
 

@@ -12,7 +12,7 @@ from compiler.terms import Connection
 def run(network: Network, sent: np.ndarray) -> dict[str, np.ndarray]:
     """Spikes of each population (T, N), of readouts their potential, for input (T, N) as sent."""
     steps = len(sent)
-    somata = {p.name: _Soma(p) for p in network.populations if p.neuron is not None}
+    somata = {p.name: RealSoma(p) for p in network.populations if p.neuron is not None}
     found = {p.name: np.zeros((steps, p.size)) for p in network.populations}
     source = next(p for p in network.populations if p.neuron is None)
     found[source.name][:] = sent * source.scale
@@ -46,7 +46,9 @@ def _through(q: Projection, x: np.ndarray, source: Population, target: Populatio
     return y.numpy().ravel()
 
 
-class _Soma:
+class RealSoma:
+    """Neurons of a population: `v` after a step, and `before` its reset, both (N,)."""
+
     def __init__(self, p: Population) -> None:
         assert isinstance(p.neuron, Neuron)
         self.neuron = n = p.neuron
@@ -55,14 +57,14 @@ class _Soma:
         self.threshold = None if n.threshold is None else per_neuron(n.threshold, p.map)
         self.current_decay = None if n.current_decay is None else per_neuron(n.current_decay, p.map)
         self.u, self.v = np.zeros(p.size), per_neuron(n.start, p.map).astype(float)
-        self.spiked = np.zeros(p.size, bool)
+        self.spiked, self.before = np.zeros(p.size, bool), self.v
 
     def step(self, arriving: np.ndarray) -> np.ndarray:
         reset, h = self.neuron.reset, self.threshold
         self.u = arriving if self.current_decay is None else self.current_decay * self.u + arriving
         w = self.decay * self.v + self.u + self.bias
         if h is None:
-            self.v = w
+            self.v = self.before = w
             return w
         above = self.v > h
         if reset is Reset.SUBTRACT:
@@ -74,7 +76,7 @@ class _Soma:
         elif reset is Reset.SUBTRACT_ONCE:
             w = w - h * above
         self.spiked = w > h
-        self.v = w
+        self.v = self.before = w
         if reset is Reset.SUBTRACT_AT_ONCE:
             self.v = w - h * self.spiked
         elif reset is Reset.ZERO_AT_ONCE:

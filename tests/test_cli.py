@@ -22,8 +22,8 @@ from compiler.backends import lava
 from compiler.bundle import VERSION
 
 COMMANDS = (
-    "train", "probe", "reproduce", "check", "compile", "run", "adapt", "verify", "emit", "export",
-    "energy", "energy-check", "targets", "doctor",
+    "train", "probe", "reproduce", "check", "compile", "run", "adapt", "verify", "emit",
+    "export", "energy", "energy-check", "targets", "doctor",
 )  # fmt: skip
 VERIFY_KEYS = {
     "equal", "mismatches", "fixations", "time_steps", "weights_compared", "first_difference",

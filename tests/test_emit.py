@@ -190,8 +190,8 @@ def test_changed_code_is_found(
     copy = Path(shutil.copytree(emitted["conv"], tmp_path / "copy"))
     soma = copy / PACKAGE / "soma.py"
     text = soma.read_text()
-    assert text.count("np.abs(v) * soma.decay") == 1
-    soma.write_text(text.replace("np.abs(v) * soma.decay", "np.abs(v) // 2 * soma.decay"))
+    assert text.count("np.abs(x) * decay") == 1
+    soma.write_text(text.replace("np.abs(x) * decay", "np.abs(x) // 2 * decay"))
     done = python(copy, alone, "run.py")
     assert done.returncode == 1, done.stderr
     assert "layer1.counts: " in done.stdout

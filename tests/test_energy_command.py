@@ -58,7 +58,7 @@ def test_one_table_and_one_sentence(bundle, tmp_path, capsys):
     assert "It may be concluded" in shown and "it may not be concluded" in shown
     told = json.loads(files["json"].read_text())
     assert told["conclusion"].count(".") == 1, "one sentence"
-    assert 0 < told["accuracy"]["chip"] <= 1 and 0 < told["accuracy"]["float"] <= 1
+    assert 0 < told["accuracy"]["chip"] <= 1 and 0 < told["accuracy"]["reference"] <= 1
     assert told["comparison"]["machines"]["loihi2"]["derived_from"] == ["loihi1"]
     assert files["png"].read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(files["csv"].open()))

@@ -109,6 +109,7 @@ def library(**calls):
     working = {
         "nvmlInit": lambda: None,
         "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetHandleByUUID": lambda uuid: uuid,
         "nvmlDeviceGetName": lambda device: "A GPU",
         "nvmlDeviceGetTotalEnergyConsumption": lambda device: next(counter),
     }
@@ -118,6 +119,7 @@ def library(**calls):
 def test_a_gpu_counts_from_when_it_was_opened():
     meter = open_nvml(library=library())
     assert meter.what == "NVML, whole A GPU" and meter.joules() == pytest.approx(2.5)
+    assert open_nvml("GPU-1234", library=library()).device == "GPU-1234"
 
 
 @pytest.mark.parametrize(

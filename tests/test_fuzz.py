@@ -20,6 +20,7 @@ from fuzz.cases import Case, cases, read_case, write_case
 from fuzz.hunt import EnginesDisagreeError, hunt
 from fuzz.learning_maps import learning_maps
 from fuzz.networks import dense, maps, timed
+from fuzz.recurrent import recurrent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
@@ -28,6 +29,7 @@ from clapp_neuro.errors import InputError
 from compiler.backends import simulator
 from compiler.backends.tensor import maps as tensor_maps
 from compiler.backends.tensor import somata, sum_of_products, synapses
+from compiler.ir import Network
 from compiler.products import general
 from compiler.soundness import fault
 from compiler.terms import Connection
@@ -45,17 +47,31 @@ def test_engines_agree(against: str) -> None:
     assert hunter.drawn >= DRAWS[against] // 2, hunter  # there are not always so many small ones
 
 
+RECURRENT = {"tensor": 100, "lava": 4}
+
+
+@pytest.mark.parametrize("against", RECURRENT)
+def test_engines_agree_on_recurrent_networks(against: str) -> None:
+    """Any neurons, delays and sequences as well, which compute and do not learn."""
+    hunter = hunt(against, RECURRENT[against], most=2, sources=recurrent())
+    assert hunter.drawn >= RECURRENT[against] // 2, hunter
+    assert hunter.refused.total() < hunter.drawn / 4
+
+
 @pytest.mark.fuzz
 @pytest.mark.timeout(0)
+@pytest.mark.parametrize("sources", [None, recurrent()], ids=["any", "recurrent"])
 @pytest.mark.parametrize("against", DRAWS)
-def test_engines_agree_on_thousands(against: str) -> None:
+def test_engines_agree_on_thousands(
+    against: str, sources: st.SearchStrategy[Network] | None
+) -> None:
     """FUZZ says how many; what failed before is tried first."""
     asked = int(os.environ.get("FUZZ", "3000"))
     database = DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "fuzz")
     draws = asked if against == "tensor" else max(1, asked // LAVA_SHARE)
     print()
     most = 6 if against == "tensor" else 3
-    print(hunt(against, draws, database=database, loud=True, most=most))
+    print(hunt(against, draws, database=database, loud=True, most=most, sources=sources))
 
 
 def wrong_threshold(soma, v, fired, drive, right=somata.step):

@@ -17,7 +17,7 @@ from clapp_neuro.errors import InputError
 from compiler.backends import lava
 from compiler.backends.lava import supervise
 from compiler.backends.lava.job import Job, Task
-from compiler.backends.lava.soma import NeuronState
+from compiler.backends.lava.soma import Neurons, NeuronState
 from compiler.backends.simulator import simulate
 from compiler.backends.simulator import trace as simulator_trace
 from compiler.ir import (
@@ -395,7 +395,7 @@ def test_soma_resets_one_step_after_the_spike(reset: str, after: int) -> None:
     soma = Soma(decay=4096, threshold=10, reset=reset, input_shift=1, latched=False)
     seen = []
     for _ in range(3):
-        state.integrate(soma, np.array([4]), np.zeros(1, np.int64))
+        state.integrate(Neurons(soma, (1, 1, 1)), np.array([4]))
         seen.append(int(state.membrane[0]))
     assert seen == [8, 16, after]  # 16 spikes; then 16 - 10 + 8, or 0 + 8
     assert state.count[0] == (2 if reset == "subtract" else 1)

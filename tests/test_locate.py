@@ -13,7 +13,7 @@ from conv_network import conv_network, dense_connected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.passes.locate import Slots, hops, locate, slots_of
+from compiler.passes.locate import hops, locate, slots_of
 from compiler.passes.place import place
 from compiler.passes.wires import Wires
 from compiler.pipeline import compile_network
@@ -92,7 +92,7 @@ def counted(program: Program, machine: NeuromorphicMachine) -> int:
 
 
 @pytest.mark.parametrize("kind", ["static maps", "maps that learn"])
-def test_wires_are_what_synapses_need(kind, monkeypatch):
+def test_wires_are_what_synapses_need(kind):
     if kind == "static maps":
         network = conv_network((6, 8), (2, 6, 5, 4), (1,))
         program = compile_network(network, load_target("loihi2-sim")).program
@@ -100,18 +100,10 @@ def test_wires_are_what_synapses_need(kind, monkeypatch):
         program = plastic_maps.program(layers=(3, 4), pool=(1,), patch=6, rate=2**-12)
         program = without_comparators(program)
     machine = small(neurons_per_core=20)
-    found: list[tuple[Wires, Slots, np.ndarray]] = []
-
-    def watched(wires, slots, cores):
-        found.append((wires, slots, locate(wires, slots, cores)))
-        return found[-1][2]
-
-    monkeypatch.setattr("compiler.passes.place.locate", watched)
-    expected = counted(program, machine)
-    assert {hops(*seen) for seen in found} == {expected} and expected > 0
-    wires, slots, places = found[0]
-    in_a_row = hops(wires, slots, np.arange(len(places)))
-    assert expected < in_a_row if kind == "static maps" else expected <= in_a_row
+    placement = place(program, machine)
+    assert placement.hops == counted(program, machine) > 0
+    assert placement.hops <= placement.hops_in_a_row
+    assert placement.hops < placement.hops_in_a_row or kind != "static maps"
 
 
 def without_comparators(program: Program) -> Program:
@@ -120,15 +112,6 @@ def without_comparators(program: Program) -> Program:
     return replace(program, gates=(), populations=populations)
 
 
-def test_layers_over_many_cores_are_closer_than_in_a_row(monkeypatch):
-    found = []
-
-    def watched(wires, slots, cores):
-        places = locate(wires, slots, cores)
-        found.append((hops(wires, slots, places), hops(wires, slots, np.arange(cores))))
-        return places
-
-    monkeypatch.setattr("compiler.passes.place.locate", watched)
-    place(compiled((30, 90, 90, 60)), small(synaptic_bytes_per_core=6_000))
-    ((close, in_a_row),) = found
-    assert close < in_a_row
+def test_layers_over_many_cores_are_closer_than_in_a_row():
+    placement = place(compiled((30, 90, 90, 60)), small(synaptic_bytes_per_core=6_000))
+    assert placement.hops < placement.hops_in_a_row

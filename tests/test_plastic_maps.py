@@ -17,8 +17,9 @@ from plain_synapses import listed
 from varied_maps import driven_by_spikes, with_numbers
 
 from compiler.backends.simulator import infer, simulate, trace
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
 from compiler.backends.simulator.kernels.copies import average_copies
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.connectivity import on_the_map, synapse_count
 from compiler.events.columns import PopulationCount, SynapseCount
 from compiler.ir import Connection
@@ -72,7 +73,7 @@ def test_maps_that_learn_are_what_their_docstrings_say(
     assert comparison.equal, comparison.first_difference
 
     machine = Machine(program, learn=True)
-    machine.run(*stimulus_arrays(program, seen))
+    machine.run(stimulus_arrays(program, machine.layout, seen))
     assert machine.learned() == plain.learned()
     for s, found in zip(program.synapses, counters(machine).values(), strict=True):
         expected = plain.counted[s.name]
@@ -97,7 +98,7 @@ def test_the_small_program_does_all_there_is_to_do() -> None:
     """Every slot learns, losers forget, copies are averaged; the last odd row learns nothing."""
     program, seen = small(), stimulus(small(), 12)
     machine = Machine(program, learn=True)
-    machine.run(*stimulus_arrays(program, seen))
+    machine.run(stimulus_arrays(program, machine.layout, seen))
     found = counters(machine)
     for layer in ("layer1", "layer2"):
         forward = found[f"{layer}.forward"]
@@ -176,7 +177,7 @@ def test_without_learning_only_the_forward_pass_is_left(program: Program, fixati
 def test_tallies_count_what_arrives() -> None:
     program, seen = small(side=4), stimulus(small(side=4), 9)
     machine = Machine(program, learn=True)
-    machine.run(*stimulus_arrays(program, seen))
+    machine.run(stimulus_arrays(program, machine.layout, seen))
     expected = dict.fromkeys(PopulationCount, 0)
     previous, sizes = 0, []
     for t in trace(program, seen):

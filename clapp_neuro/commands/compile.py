@@ -34,6 +34,10 @@ def compile(
     steps: Steps = None,
     inputs: Inputs = None,
     calibration: Calibration = None,
+    percentile: Annotated[
+        float,
+        typer.Option(help="of weights, which the largest integer stands for; 100: the largest"),
+    ] = 100.0,
     json: Json = None,
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
@@ -47,13 +51,19 @@ def compile(
         average_every=average_every,
         consolidation=consolidation,
         consolidate_every=consolidate_every,
+        percentile=percentile,
         reading=Reading(dt, steps, inputs, calibration),
     )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)
-    header, *rows = result.compiled.placement.rows()
+    placement = result.compiled.placement
+    header, *rows = placement.rows()
     table(header, rows)
+    lines(
+        f"a message of every neuron to each core that hears it: {placement.hops:,} hops on the "
+        f"mesh, {placement.hops_in_a_row:,} if the cores lay in a row"
+    )
     if result.examples:
         y, draws = result.examples[0].label, result.examples[0].draws
         told = "" if y is None else f" y = {y:+d},"

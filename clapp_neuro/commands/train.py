@@ -33,6 +33,9 @@ def train(
     adam_rate: Annotated[float | None, typer.Option(help="learning rate, batch mode")] = None,
     sgd_rate: Annotated[float | None, typer.Option(help="learning rate, online")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="0 for the chip")] = None,
+    weight_bits: Annotated[
+        int | None, typer.Option(help="train for a chip's weights of so many bits, 2 to 8")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="float32 or bfloat16")] = None,
     compiled: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="use torch.compile")
@@ -69,6 +72,7 @@ def train(
             "adam_rate": adam_rate,
             "sgd_rate": sgd_rate,
             "weight_decay": weight_decay,
+            "weight_bits": weight_bits,
             "precision": precision,
             "compile": compiled,
             "seed": seed,

@@ -28,6 +28,11 @@ def check_combination(data: DataConfig, encoder: EncoderConfig, train: TrainConf
         )
     if train.mode == "online":
         _check_online(method, deep, encoder, train)
+    if train.weight_bits is not None and train.mode == "online":
+        raise InputError(
+            "weight_bits: training for few bits is for minibatches: use mode 'batch' (online, the "
+            "chip itself learns in few bits: compile and run --learn)"
+        )
     if data.coding == "signed" and encoder.neurons == "spiking":
         raise InputError(
             "coding 'signed' has negative inputs, which spikes cannot carry: use 'on-off'"

@@ -26,6 +26,8 @@ class TrainConfig(Part):
     prediction_scale: half-width of the initial W_pred and W_retro, relative to PyTorch's default.
     tau_plus, tau_minus: time constants of STDP in time steps, before and after; depression: A₋/A₊;
     retention: what an eligibility keeps from one fixation to the next.
+    weight_bits: layers answer with weights rounded to so many bits, sign included, as a chip will
+    hold them (quantisation-aware training); None: with the weights themselves.
     """
 
     method: str = "clapp"
@@ -49,6 +51,7 @@ class TrainConfig(Part):
     tau_minus: Rate = 8.0
     depression: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.2
     retention: Annotated[float, Field(ge=0, le=1)] = 0.5
+    weight_bits: Annotated[int, Field(ge=2, le=8)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

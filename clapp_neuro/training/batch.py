@@ -4,6 +4,9 @@ Modules learn one after the other while the activity passes through: once a modu
 learned, nothing of it is kept but its activity, so memory does not grow with depth. Only where a
 layer learns from another one (context above or top, feedback alignment) does a first pass note the
 activities of the patches; predictive coding, where layers relax together, keeps their maps.
+
+With `weight_bits` layers answer, and rules look, as if weights were the integers of a chip; what is
+learned goes into the weights themselves, as if rounding were the identity (straight-through).
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from clapp_neuro.randomness import Purpose, keyed_generator
 from clapp_neuro.rules.registry import METHODS, find_rule
 from clapp_neuro.rules.seen import Draw, Seen, Signal
 from clapp_neuro.training.crew import ALONE, Crew
+from clapp_neuro.training.few_bits import rounded
 from clapp_neuro.training.loader import Minibatches, minibatches
 from clapp_neuro.training.state import check_loss, resume_tensor, tensors_of
 from clapp_neuro.training.tally import Tally
@@ -61,12 +65,15 @@ class BatchTrainer:
         self.next_step = -1
         self.decay = experiment.train.decay
         self.pairs = self._pairs()
+        self.seen: Mapping[str, Tensor] = weights  # those that the layers answer with
         self.optimizer = torch.optim.Adam(list(weights.values()), lr=experiment.train.adam_rate)
         if resume is not None:
             self._restore(resume)
 
     def advance(self, step: int, tally: Tally) -> None:
         """Learn from the minibatch of this step."""
+        if self.experiment.train.weight_bits is not None:
+            self.seen = rounded(self.weights, self.experiment.train.weight_bits)
         images, labels = self._minibatch(step)
         maps = self.experiment.encoder.architecture != "dense"
         inputs = patch_inputs(images, self.experiment.data, maps).to(self.dtype)
@@ -181,7 +188,7 @@ class BatchTrainer:
             x, spikes = (below.map, below.spikes) if below else (inputs, None)
             responses.append(self._respond(number, x, spikes))
         assert self.rule.relax is not None, "a rule that sees the network relaxes it"
-        own = [tensors_of(self.weights, part[-1]) for part in self.modules]
+        own = [tensors_of(self.seen, part[-1]) for part in self.modules]
         found = []
         signals = self.rule.relax([response.top for response in responses], own)
         for number, (response, said) in enumerate(zip(responses, signals, strict=True)):
@@ -200,7 +207,7 @@ class BatchTrainer:
         train = self.experiment.train
         with torch.autocast(self.device.type, torch.bfloat16, train.precision == "bfloat16"):
             return respond(
-                self.modules[number], self.weights, x, spikes, self.experiment.encoder, self.answer
+                self.modules[number], self.seen, x, spikes, self.experiment.encoder, self.answer
             )
 
     def _grid(self, z: Tensor) -> Tensor:
@@ -220,8 +227,8 @@ class BatchTrainer:
                 levels=top,
                 z=z,
                 context=context,
-                weights=tensors_of(self.weights, level),
-                top=tensors_of(self.weights, top),
+                weights=tensors_of(self.seen, level),
+                top=tensors_of(self.seen, top),
                 draw=draw,
                 labels=labels,
                 train=self.experiment.train,

@@ -28,6 +28,7 @@ from clapp_neuro.training.loop import Run
 from clapp_neuro.training.tally import LayerReport, Stretch, last_fifth
 from clapp_neuro.versions import software_versions
 
+CHANGEABLE = (("train", "steps"), ("train", "weight_bits"))  # from a checkpoint to what resumes it
 NO_IMAGES = "nowhere: an untrained network, not calibrated for a chip"
 
 
@@ -64,7 +65,8 @@ def train(
     """Train a network and write its checkpoint to `out`.
 
     experiment: what to do; None together with `resume` goes on with the checkpoint's own, and one
-    that differs from it only in `steps` changes the length of the run. The result is, to the bit,
+    that differs from it only in `steps` changes the length of the run, in `weight_bits` fine-tunes
+    it for a chip of so many bits. The result is, to the bit,
     that of an uninterrupted run. data: see `load_images`. device: "cpu" or "cuda"; None takes a
     GPU for minibatches where there is one. tensorboard: a folder to log to. The first Ctrl-C
     saves and returns; a long run saves every ten minutes besides. Started by torchrun, the
@@ -146,7 +148,7 @@ def _last_step(experiment: Experiment) -> int:
 
 
 def _experiment(given: Experiment | None, start: Checkpoint | None) -> Experiment:
-    """The experiment to run; one that resumes may differ from the checkpoint's in `steps` only."""
+    """The experiment to run; one that resumes may differ from the checkpoint's as CHANGEABLE."""
     if start is None:
         if given is None:
             raise InputError("nothing to train: give an experiment or a checkpoint to resume")
@@ -157,7 +159,7 @@ def _experiment(given: Experiment | None, start: Checkpoint | None) -> Experimen
         ours, theirs = getattr(given, part), getattr(start.experiment, part)
         for name in type(ours).model_fields:
             new, old = getattr(ours, name), getattr(theirs, name)
-            if new != old and (part, name) != ("train", "steps"):
+            if new != old and (part, name) not in CHANGEABLE:
                 raise InputError(
                     f"the checkpoint was trained with {part}.{name} = {old}, not {new}: "
                     "resume with the same settings or train from the start"

@@ -13,6 +13,7 @@ from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
 from compiler.example import Example
 from compiler.passes.consolidation import Consolidation
+from compiler.passes.quantize import MAXIMUM
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
@@ -55,6 +56,7 @@ def compile(
     average_every: int = AVERAGED_EVERY,
     consolidation: str | None = None,
     consolidate_every: int | None = None,
+    percentile: float = MAXIMUM,
     reading: Reading | None = None,
 ) -> CompileResult:
     """Compile a model and write the program to `out` (default: beside it, as .clapp).
@@ -64,7 +66,8 @@ def compile(
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. consolidation: how updates reach the weights: "carry",
     "transfer" or "direct" (`compiler.passes.consolidation`; default: the best that the target's
-    tags allow), the first two after every `consolidate_every` fixations.
+    tags allow), the first two after every `consolidate_every` fixations. percentile: of a layer's
+    weights, by magnitude, that the largest integer stands for; 100 for the largest weight.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -73,6 +76,8 @@ def compile(
         raise unknown("lowering of kernels", kernels, KERNELS)
     if average_every < 1:
         raise InputError(f"copies averaged every {average_every} fixations: give at least 1")
+    if not 50 <= percentile <= MAXIMUM:
+        raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
     path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
     require_place(path)
@@ -82,7 +87,14 @@ def compile(
     network = source.network
     averaged = average_every if kernels == "tied-averaged" else 0
     consolidated = _consolidation(consolidation, consolidate_every)
-    compiled = compile_network(network, chosen, seed, averaged=averaged, consolidation=consolidated)
+    compiled = compile_network(
+        network,
+        chosen,
+        seed,
+        averaged=averaged,
+        consolidation=consolidated,
+        percentile=percentile,
+    )
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)

@@ -65,9 +65,9 @@ def emit(
     """Write a compiled program as a project into the folder `out`, which is new or empty.
 
     fixations: how many the project shows (default 20, or all of `stimulus`). stimulus: an npz file
-    with `NAME.intensities` uint8 (F, N) of each input and `NAME.signal` (F,) of each broadcast
-    signal, in {-1, 0, +1} or -1 and the classes, instead of the program's own data. Equal programs
-    and fixations give equal files.
+    with `NAME.intensities` of each input, uint8 (F, N) or step by step int16 (F, T, N), and
+    `NAME.signal` (F,) of each broadcast signal, in {-1, 0, +1} or -1 and the classes, instead of
+    the program's own data. Equal programs and fixations give equal files.
     Raises InputError, before anything is written, for an unknown backend, bad files, a program
     that the backend cannot express, a place where it cannot be written.
     """
@@ -85,7 +85,8 @@ def emit(
         lava.require_expressible(program, shown, learn)
     counts, _ = simulator.infer(program, shown)
     learned = _learned(program, shown) if program.plastic else None
-    files = lava.project_files(program, shown, _counts(counts), learned)
+    expected = _counts(counts) | _potentials(program, shown)
+    files = lava.project_files(program, shown, expected, learned)
     written = write_whole_folder(out, files)
     return EmitResult(
         path=written,
@@ -115,7 +116,13 @@ def _learned(program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
     for i, gate in enumerate(program.gates):
         expected[f"{gate.name}.scores"] = result.scores[:, i]
         expected[f"{gate.name}.gates"] = result.gates[:, i]
-    return expected | take_apart(result.program)[1]
+    return expected | _potentials(program, stimulus) | take_apart(result.program)[1]
+
+
+def _potentials(program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
+    """Of leaky integrators, as they end each presentation."""
+    found = simulator.answer(program, stimulus)
+    return {f"{name}.potential": seen[:, -1] for name, seen in found.potentials.items()}
 
 
 def _given(program: Program, path: str | os.PathLike[str], fixations: int | None) -> Stimulus:
@@ -127,10 +134,13 @@ def _given(program: Program, path: str | os.PathLike[str], fixations: int | None
         held, wanted = (", ".join(sorted(names)) for names in (arrays, needed))
         raise InputError(f"'{path}' holds {held or 'nothing'}: give {wanted}")
     for name, population in inputs.items():
-        array, shape = arrays[name], f"(F, {population.size})"
-        if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != population.size:
+        array = arrays[name]
+        steps = [program.timetable.steps] if population.sequence else []
+        sides, kind = (*steps, population.size), np.dtype(np.int16 if steps else np.uint8)
+        shape = f"(F, {', '.join(map(str, sides))})"
+        if array.dtype != kind or array.shape[1:] != sides:
             raise InputError(
-                f"'{path}': {name} is {array.dtype} of shape {array.shape}, not uint8 of {shape}"
+                f"'{path}': {name} is {array.dtype} of shape {array.shape}, not {kind} of {shape}"
             )
     for modulator in program.modulators:
         array, highest = arrays[f"{modulator}.signal"], _highest_label(program, modulator)

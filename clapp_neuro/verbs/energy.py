@@ -29,18 +29,18 @@ READOUT_IMAGES = 500
 class Accuracy:
     """Test accuracies in 0..1 of a linear readout of the last layer, fitted on `images` images.
 
-    chip: of the program's integers, which every machine is taken to compute. float: of the dense
-    reference. None where there was nothing to read out.
+    chip: of the program's integers, which every machine is taken to compute. reference: of the
+    dense float network. None where nothing was read out.
     """
 
     chip: float | None
-    float: float | None
+    reference: float | None
     images: int
 
     def __str__(self) -> str:
         if self.chip is None:
             return "accuracy not measured"
-        dense = "" if self.float is None else f", {self.float:.1%} as the float network"
+        dense = "" if self.reference is None else f", {self.reference:.1%} as the float network"
         return f"accuracy {self.chip:.1%} as the program's integers{dense} ({self.images} images)"
 
 

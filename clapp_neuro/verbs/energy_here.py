@@ -60,8 +60,10 @@ def measure_here(program: Program, stimulus: Stimulus, images: int, seen: ImageS
         if learner is not None:
             work[DENSE_LEARNING] = lambda: _learn(learner, stimulus.fixations)
     on_gpu: dict[str, Callable[[], object]] = {DENSE: lambda: _dense(program, stimulus, "cuda")}
-    gpu: Meter | NotMeasured = open_nvml()
-    if not torch.cuda.is_available() and not isinstance(gpu, NotMeasured):
+    seen_gpu = torch.cuda.is_available()
+    uuid = f"GPU-{torch.cuda.get_device_properties(0).uuid}" if seen_gpu else None
+    gpu: Meter | NotMeasured = open_nvml(uuid)
+    if not seen_gpu and not isinstance(gpu, NotMeasured):
         gpu = NotMeasured(f"PyTorch sees no CUDA GPU, though there is one ({gpu.what})")
     return Here(_each(open_rapl(), work, images), _each(gpu, on_gpu, images))
 

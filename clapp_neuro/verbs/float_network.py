@@ -14,8 +14,8 @@ from clapp_neuro.encoders.parts import parts
 from clapp_neuro.verbs.sight import experiment_of, readout_populations
 from compiler.backends import simulator
 from compiler.connectivity import on_the_map
-from compiler.program import Program, ProgramPopulation, Soma, Synapses
-from compiler.terms import CHANNELWISE, Compartment, Connection
+from compiler.program import Program, Soma, Synapses
+from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus
 
 
@@ -31,7 +31,7 @@ def float_weights(program: Program) -> dict[str, Tensor]:
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:
-            bias = np.array(p.soma.bias) * membrane_unit(program, p)
+            bias = np.array(p.soma.bias) * program.potential_unit(p.name)
             weights[f"{p.name}.bias"] = torch.from_numpy(bias).float()
     return weights
 
@@ -87,11 +87,3 @@ def weight_unit(program: Program, name: str) -> float:
     # the first weights took over the input's scale of 1/255 an intensity, unless it spikes
     source = program.population(s.source)
     return s.unit * (255.0 if source.soma is None and not source.spikes else 1.0)
-
-
-def membrane_unit(program: Program, population: ProgramPopulation) -> float:
-    """The real value of one unit of a membrane potential, and so of a bias."""
-    assert isinstance(population.soma, Soma)
-    ends = (population.name, Compartment.SOMA)
-    driving = next(s for s in program.synapses if (s.target, s.compartment) == ends)
-    return driving.unit / 2**population.soma.input_shift

@@ -29,6 +29,11 @@ LARGEST_STIMULUS = 1 << 30  # input neurons times fixations: a byte each, severa
 def experiment_of(program: Program) -> Experiment:
     """The experiment that the program was compiled from; InputError where the file lacks it."""
     text = program.provenance.get("experiment")
+    if text is None and "inputs" in program.provenance:
+        raise InputError(
+            "the program is of another tool and has no images of its own: show it samples in "
+            "Python (compiler.stimulus)"
+        )
     if text is None:
         raise InputError("the program does not say which data it was trained on: compile it again")
     try:

@@ -25,6 +25,7 @@ from clapp_neuro.verbs.float_network import (
     maps_on_chip_spikes,
     weight_unit,
 )
+from clapp_neuro.verbs.samples import is_foreign, random_samples
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_populations
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
@@ -93,11 +94,19 @@ def verify(
     program, _ = read_bundle(path)
     if learn and not program.plastic:
         raise InputError(f"'{path}' has no plastic synapses: leave --learn out")
-    images = images_of(program, data)
-    stimulus = gaze(program, images, fixations, seed)
-    if against == "reference":
-        learning = images if learn else None
-        return _against_reference(program, stimulus, learning, seed)
+    if is_foreign(program):
+        if against == "reference" or data is not None:
+            raise InputError(
+                f"'{path}' is of another tool: it is verified on random samples, against lava or "
+                "tensor, and its source by compiler.emulate"
+            )
+        stimulus = random_samples(program, fixations, seed)
+    else:
+        images = images_of(program, data)
+        stimulus = gaze(program, images, fixations, seed)
+        if against == "reference":
+            learning = images if learn else None
+            return _against_reference(program, stimulus, learning, seed)
     ours = simulator.trace(program, stimulus, learn)
     if against == "tensor":
         theirs = tensor.trace(program, stimulus, learn, device=find_device(device).type)

@@ -116,14 +116,20 @@ class Nvml:
 
 
 def open_nvml(
-    index: int = 0, library: Any = None, devices: Path = NVIDIA_DEVICES
+    uuid: str | None = None, library: Any = None, devices: Path = NVIDIA_DEVICES
 ) -> Nvml | NotMeasured:
-    """The GPU of that number as NVML counts them; `library` as the module pynvml."""
+    """The GPU with that identifier (`GPU-...`), or the first one; `library` as the module pynvml.
+
+    Numbers of GPUs are not the same for NVML and for a program that sees some of them only.
+    """
     if library is None:
         library = pynvml
     try:
         library.nvmlInit()
-        device = library.nvmlDeviceGetHandleByIndex(index)
+        if uuid is None:
+            device = library.nvmlDeviceGetHandleByIndex(0)
+        else:
+            device = library.nvmlDeviceGetHandleByUUID(uuid)
         name = library.nvmlDeviceGetName(device)
         first = library.nvmlDeviceGetTotalEnergyConsumption(device) * MILLIJOULE
     except library.NVMLError as error:

@@ -19,6 +19,7 @@ class PopulationCount(IntEnum):
     ACCUMULATOR_CLIPPED = 8
     SILENT = 9  # neurons without a spike, summed over fixations
     SATURATED = 10  # neurons that spiked at every step, summed over fixations
+    CURRENT_WRAPPED = 11  # synaptic currents beyond 24 bits
 
 
 class SynapseCount(IntEnum):

@@ -36,7 +36,7 @@ def count_events(
 ) -> Events:
     """Names the simulator's counters and derives the rest from the program.
 
-    Counters are int64 sums over `fixations`: populations (P, 11), projections (S, 9), gates
+    Counters are int64 sums over `fixations`: populations (P, 12), projections (S, 9), gates
     (G, 3), columns as in `compiler.events.columns`. Without `learn` only the forward
     pass is counted. ValueError where a shape does not belong to the program.
     """
@@ -83,6 +83,7 @@ def count_events(
                 phase_active_updates=phases[0],
                 phase_idle_updates=phases[1],
                 post_writes=counts[PopulationCount.POST_WRITES],
+                current_wrapped=counts[PopulationCount.CURRENT_WRAPPED],
                 membrane_clipped=counts[PopulationCount.MEMBRANE_CLIPPED],
                 accumulator_clipped=counts[PopulationCount.ACCUMULATOR_CLIPPED],
                 post_clipped=counts[PopulationCount.POST_CLIPPED],

@@ -35,6 +35,7 @@ class PopulationEvents:
     phase_active_updates: int
     phase_idle_updates: int
     post_writes: int
+    current_wrapped: int
     membrane_clipped: int
     accumulator_clipped: int
     post_clipped: int

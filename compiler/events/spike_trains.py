@@ -108,6 +108,7 @@ def _population(p: ProgramPopulation, spikes: np.ndarray, active: np.ndarray) ->
         phase_active_updates=0,
         phase_idle_updates=0,
         post_writes=0,
+        current_wrapped=0,
         membrane_clipped=0,
         accumulator_clipped=0,
         post_clipped=0,

@@ -11,23 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from clapp_neuro.errors import InputError
-from compiler.frontends import torch_layers
+from compiler.frontends import torch_functions, torch_layers
 from compiler.frontends.parts import Part
 from compiler.frontends.recording import Call, record
 from compiler.frontends.refusals import UnsupportedError
 from compiler.frontends.rolling import Rolled, Source, StepCall, roll
+from compiler.frontends.side_by_side import require_same
 from compiler.source import Edge, Graph, Input, Neuron, Node, Output, Reset
-from compiler.source.emulate import emulate
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, refuse
 
-CHECKED_STEPS = 8
-TOLERANCE = 1e-4  # of values that are no spikes, relative to the largest
 INPUT, OUTPUT = "input", "output"
 
 
@@ -73,7 +70,7 @@ def read_network(net: nn.Module, sample: Any, framework: Framework) -> Graph:
         framework.clear(net)
         graph, rolled = _translated(net, sample, framework)
         framework.clear(net)
-        _compare(net, sample, graph, rolled, framework)
+        require_same(net, sample, graph, rolled, framework.clear, framework.carries)
     return graph
 
 
@@ -159,11 +156,11 @@ class _Translation:
     def _part(self, step_call: StepCall) -> Part:
         call, leading = step_call.call, step_call.leading
         if call.module is None:
-            part = torch_layers.read_function(call, leading)
+            part = torch_functions.read_function(call, leading)
             if part is None:
                 raise UnsupportedError(
                     f"the function {call.name} is not taken",
-                    f"use one of {', '.join(sorted(torch_layers.FUNCTIONS))}",
+                    f"use one of {', '.join(sorted(torch_functions.FUNCTIONS))}",
                 )
             return part
         module = call.module
@@ -316,78 +313,3 @@ def _kept(net: nn.Module) -> Iterator[None]:
             if buffer.shape == old.shape:
                 buffer.data.copy_(old)
             setattr(module, name, buffer)
-
-
-def _compare(
-    net: nn.Module, sample: Tensor, graph: Graph, rolled: Rolled, framework: Framework
-) -> None:
-    """InputError where network and graph, run from rest on the sample, do not agree."""
-    generator = torch.Generator().manual_seed(1)
-    shown = sample * torch.rand(sample.shape, generator=generator).round()
-    for given in (sample, shown):
-        framework.clear(net)
-        wanted = _run(net, given, rolled, framework)
-        if rolled.steps > 1 or rolled.timed:
-            entering = _time_first(given, rolled).numpy()
-            found = emulate(graph, entering).output(graph)
-            if isinstance(wanted, list):
-                wanted_array = _as_steps(wanted, found.shape)
-                if wanted_array is None:
-                    return  # the host gathers the steps in a way of its own
-                _require_equal(graph, found, wanted_array)
-            continue
-        found = emulate(graph, given.numpy(), CHECKED_STEPS).output(graph)
-        _require_equal(graph, found, np.stack(wanted))
-
-
-def _run(net: nn.Module, sample: Tensor, rolled: Rolled, framework: Framework) -> list[np.ndarray]:
-    """What the network returns first, step by step or for the whole loop."""
-    found, states = [], None
-    with torch.no_grad():
-        for _ in range(1 if rolled.steps > 1 or rolled.timed else CHECKED_STEPS):
-            if framework.carries and states is not None:
-                result = net(sample, states)
-            else:
-                result = net(sample)
-            if framework.carries and isinstance(result, tuple) and len(result) == 2:
-                states = result[1]
-            found.append(_first(result).detach().numpy().copy())
-    return found
-
-
-def _first(result: Any) -> Tensor:
-    while not isinstance(result, Tensor):
-        result = next(iter(result.values())) if isinstance(result, dict) else result[0]
-    return result
-
-
-def _time_first(sample: Tensor, rolled: Rolled) -> Tensor:
-    if not rolled.timed:
-        return sample.expand(rolled.steps, *sample.shape)
-    return sample if sample.shape[0] == rolled.steps else sample.transpose(0, 1)
-
-
-def _as_steps(wanted: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray | None:
-    given = wanted[0]
-    if given.shape == shape:
-        return given
-    if given.shape == (shape[1], shape[0], *shape[2:]):
-        return np.swapaxes(given, 0, 1)
-    return None
-
-
-def _require_equal(graph: Graph, found: np.ndarray, wanted: np.ndarray) -> None:
-    if found.shape != wanted.shape:
-        raise InputError(
-            f"the network returns {wanted.shape[1:]} a step where its layers make "
-            f"{found.shape[1:]}: return the last layer's result as it is"
-        )
-    bound = TOLERANCE * max(1.0, float(np.abs(wanted).max(initial=0)))
-    off = np.abs(found - wanted) > bound
-    if off.mean() > 0.001:  # a membrane within rounding of its threshold may go either way
-        step = int(np.argwhere(off)[0][0])
-        raise InputError(
-            f"the network does something that its layers alone do not do: at time step {step} it "
-            f"returns {wanted[off][0]:.6g} where they give {found[off][0]:.6g}; carry nothing from "
-            "step to step but the neurons' states, or run the loop over time inside forward"
-        )

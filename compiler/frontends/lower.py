@@ -17,6 +17,7 @@ import numpy as np
 
 from clapp_neuro.errors import InputError, unknown
 from compiler.frontends.linear_maps import LARGEST, LinearMap, TooLargeError, linear_map, plane
+from compiler.frontends.paths import Path, paths, sends
 from compiler.ir import Compartment, Network, Population, Projection, Schedule
 from compiler.ir import Neuron as Soma
 from compiler.source import (
@@ -25,7 +26,6 @@ from compiler.source import (
     Input,
     MaxPool,
     Neuron,
-    Node,
     Output,
     Rectifier,
     Reset,
@@ -71,16 +71,6 @@ def lowered(
     lowering = _Lowering(graph, shown, inputs)
     network = lowering.network()
     return (None if lowering.violations else network), tuple(lowering.violations)
-
-
-@dataclass(frozen=True)
-class Path:
-    """Nodes without memory from one that sends to one that receives; delay: steps on the way."""
-
-    source: str
-    nodes: tuple[str, ...]
-    chain: tuple[Node, ...]
-    delay: int
 
 
 @dataclass
@@ -148,7 +138,7 @@ class _Lowering:
 
     def _read_directly(self, name: str) -> bool:
         before = self.graph.arriving[name]
-        return len(before) == 1 and not before[0].delayed and _sends(self.graph, before[0].source)
+        return len(before) == 1 and not before[0].delayed and sends(self.graph, before[0].source)
 
     def _receiver(self, name: str, node: Neuron) -> None:
         shape = self.graph.shape_of_input(name)
@@ -168,7 +158,7 @@ class _Lowering:
             )
         drive = node.gain * (1 if node.current is None else node.current.gain)
         bias = np.zeros(prod(shape))
-        for path in self._paths(name, ()):
+        for path in paths(self.graph, name, self._refuse):
             found = self._synapses(name, path, drive, shape)
             if found is not None:
                 bias += found.bias
@@ -261,28 +251,6 @@ class _Lowering:
                 "pool spikes (after the neuron), or take the mean (AvgPool)",
             )
 
-    def _paths(self, name: str, through: tuple[str, ...]) -> Iterator[Path]:
-        """All ways from what sends to `name`, over nodes without memory."""
-        for edge in self.graph.arriving[name]:
-            late, source = int(edge.delayed), edge.source
-            node = self.graph.nodes[source]
-            if isinstance(node, Neuron) and not node.spiking:
-                self._refuse(
-                    source, "its potential goes into another layer", "use a neuron that spikes"
-                )
-            if _sends(self.graph, source):
-                yield Path(source, (), (), late)
-                continue
-            if source in through:
-                self._refuse(source, "it lies on a loop without a neuron", "put a neuron there")
-                return
-            for path in self._paths(source, (*through, source)):
-                nodes = (*path.nodes, source)
-                if isinstance(node, Delay):
-                    yield from _delays(path, nodes, node, late, self.graph.shapes[source])
-                else:
-                    yield Path(path.source, nodes, (*path.chain, node), path.delay + late)
-
     def _level(self) -> None:
         """Each population one above the highest that it hears in the same step."""
         level = {n: 0 for n, p in self.populations.items() if p.neuron is None}
@@ -312,23 +280,6 @@ class _Lowering:
                     f"the intensities of {q.source} skip a layer",
                     "show them step by step (--inputs graded), or feed the first layer only",
                 )
-
-
-def _sends(graph: Graph, name: str) -> bool:
-    return isinstance(graph.nodes[name], Input | Neuron | Threshold | MaxPool)
-
-
-def _delays(
-    path: Path, nodes: tuple[str, ...], node: Delay, late: int, shape: Shape
-) -> Iterator[Path]:
-    """A path for each delay, with the elements that have it."""
-    every = np.broadcast_to(node.steps, shape)
-    for steps in np.unique(every):
-        chosen = every == steps
-        mask: tuple[Node, ...] = ()
-        if not chosen.all():
-            mask = (Scale(chosen.astype(float), ZERO),)
-        yield Path(path.source, nodes, (*path.chain, *mask), path.delay + late + int(steps))
 
 
 def _threshold(node: Neuron) -> np.ndarray:

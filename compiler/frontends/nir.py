@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.frontends.loops import cut
 from compiler.frontends.nir_file import Table, read_tables
 from compiler.frontends.nir_nodes import INFERRED, NODES, NirNode
 from compiler.frontends.refusals import UnsupportedError
-from compiler.source import Edge, Graph, Input, Neuron, Node, Reset
+from compiler.source import Edge, Graph, Neuron, Node, Reset
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, infer_shapes, ordered, refuse
 
@@ -280,49 +281,3 @@ class _Reading:
                     f"it says that {said} arrives, but its sources send {arriving}",
                     "write the shapes again (nir infers them wrongly for some kernels)",
                 )
-
-
-def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
-    """Delays the edges that close a loop: those that lead back towards the input.
-
-    What comes back is what a neuron sent one step earlier, so the delay is moved up to where it
-    leaves a neuron, as far as nothing else hangs on the way.
-    """
-    distance: dict[str, int] = {n: 0 for n, node in nodes.items() if isinstance(node, Input)}
-    waiting = list(distance)
-    while waiting:
-        name = waiting.pop(0)
-        for e in edges:
-            if e.source == name and e.target not in distance:
-                distance[e.target] = distance[name] + 1
-                waiting.append(e.target)
-    reach = {n: _reached_from(n, edges) for n in nodes}
-    back = set()
-    for e in edges:
-        loops = e.source in reach[e.target] or e.source == e.target
-        if loops and distance.get(e.target, 0) <= distance.get(e.source, 0):
-            back.add(_up_to_a_neuron(e, nodes, edges))
-    for e in edges:
-        yield replace(e, delayed=e in back)
-
-
-def _reached_from(start: str, edges: tuple[Edge, ...]) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        for e in edges:
-            if e.source == name and e.target not in found:
-                found.add(e.target)
-                waiting.append(e.target)
-    return found
-
-
-def _up_to_a_neuron(edge: Edge, nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Edge:
-    while not isinstance(nodes[edge.source], Neuron):
-        before = [e for e in edges if e.target == edge.source]
-        beside = [e for e in edges if e.source == edge.source]
-        if len(before) != 1 or len(beside) != 1:
-            return edge
-        edge = before[0]
-    return edge

@@ -49,7 +49,7 @@ class StepCall:
 class Rolled:
     """One time step; results: what the network returned, steps: how many were watched.
 
-    timed: the sample has a time axis, `leading` axes in all in front of one sample's own.
+    leading: axes of the sample in front of one sample's own; with 2 `axis` is that of time.
     """
 
     calls: dict[int, StepCall]
@@ -57,6 +57,7 @@ class Rolled:
     steps: int
     leading: int
     notes: tuple[str, ...] = ()
+    axis: int = 0
 
     @property
     def timed(self) -> bool:
@@ -153,7 +154,8 @@ class _Roller:
             self._tell(value)
             if gathered.call is None or gathered.call in local:
                 results.append(self._source(gathered, local, self.step.get(gathered.call or -1)))
-        return Rolled(found, tuple(results), steps, leading, tuple(self.notes))
+        axis = min(self.axes, default=0)
+        return Rolled(found, tuple(results), steps, leading, tuple(self.notes), axis)
 
     def _assign(self) -> None:
         """The step of each call that leads to a neuron, then of what follows from those."""

@@ -101,30 +101,16 @@ def _of_projection(network: Network, p: Projection) -> Iterator[str]:
         )
     if isinstance(source.neuron, Neuron) and not source.neuron.spiking:
         yield f"{where} begins at {p.source}, which never spikes: it can only be read"
+    if p.rule is not None and (p.delay or climbs != 1):
+        yield f"{where} learns, but is recurrent, delayed or skips a layer: make it static"
+    if p.rule is not None and source.sequence:
+        yield f"{where} learns from {p.source}, which is given step by step and has no count"
     fitting = source.size == target.size == p.weights.size and p.weights.ndim == 1
     if p.connection is Connection.ONE_TO_ONE and not fitting:
         yield (
             f"{where} is one-to-one with {p.weights.size} weights from {source.size} neurons "
             f"onto {target.size}: there has to be one for each"
         )
-
-
-def unexecuted(network: Network) -> Iterator[str]:
-    """What the representation can say and no engine executes yet, by name."""
-    for p in network.populations:
-        if p.sequence:
-            yield f"population {p.name}: inputs given step by step are not executed yet"
-        neuron = p.neuron
-        if isinstance(neuron, Neuron) and not plain(neuron):
-            yield f"population {p.name}: only one decay, one threshold, subtract and zero yet"
-        if p.bias and len(p.bias) != p.map[0]:
-            yield f"population {p.name}: only one bias a channel yet"
-    level = {p.name: p.level for p in network.populations}
-    for s in network.projections:
-        climbs = level[s.target] - level[s.source]
-        driving = s.compartment is Compartment.SOMA and s.carries in PRE_QUANTITIES
-        if (driving and (s.delay or climbs != 1)) or s.connection is Connection.ONE_TO_ONE:
-            yield f"projection {s.name}: recurrence, delays and skipped layers are not executed yet"
 
 
 def plain(neuron: Neuron) -> bool:

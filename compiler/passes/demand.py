@@ -25,7 +25,7 @@ from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
 from compiler.targets import Limits, NeuromorphicMachine
-from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 
 Format = tuple[int, int, int, int]
 """An entry of a core's table of synapse formats: bits of synapse and index, rule, exponent."""
@@ -64,11 +64,12 @@ class Incoming:
     @property
     def channelwise(self) -> bool:
         """Whether it stays within a channel."""
-        return self.connection in CHANNELWISE
+        return self.connection in WITHIN_CHANNELS
 
     def shares(self, machine_does: bool) -> bool:
         """Whether a core stores its kernels once, where the machine can."""
-        return machine_does and self.along is not None and self.connection is not Connection.UNTIED
+        own = (Connection.UNTIED, Connection.ONE_TO_ONE)
+        return machine_does and self.along is not None and self.connection not in own
 
     def axon_fan_in(self, shared: bool) -> int:
         """Axons that end on a neuron; where kernels are shared, one brings all channels."""
@@ -255,7 +256,9 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: its projections, then its comparators."""
     sent = [
-        Outgoing(s.target, window(s.connection, s.weights.shape[-1]), s.connection in CHANNELWISE)
+        Outgoing(
+            s.target, window(s.connection, s.weights.shape[-1]), s.connection in WITHIN_CHANNELS
+        )
         for s in program.leaving[population]
     ]
     gates = [g.name for g in program.gates if g.population == population]

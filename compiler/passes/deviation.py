@@ -109,6 +109,7 @@ def deviation(
     current_leak = None
     if neuron.current_decay is not None and soma.current_decay is not None:
         current_leak = _Leak(neuron.current_decay, soma.current_decay, shape, grain)
+    largest = error
     for _ in range(network.schedule.steps):
         if current_leak is None:
             error_u, high_u = wrong, arriving
@@ -117,7 +118,8 @@ def deviation(
             high_u = current_leak.decay * high_u + arriving
         error = leak.error(error, high) + error_u + constant
         high = leak.decay * np.maximum(high, height) + high_u + np.abs(bias) + height
-    return error
+        largest = np.maximum(largest, error)
+    return largest
 
 
 class _Leak:

@@ -59,7 +59,6 @@ from compiler.program import (
     PostValue,
     Program,
     ProgramPopulation,
-    Soma,
     SumOfProducts,
     Synapses,
 )
@@ -116,6 +115,7 @@ def lower_learning(
             averages=lower_averages(p, network.schedule.steps, notes),
             shape=p.shape,
             spikes=p.spikes,
+            sequence=p.sequence,
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
@@ -281,6 +281,7 @@ def _synapses(
         rule=rule,
         slots=slots,
         connection=projection.connection,
+        delay=projection.delay,
     )
 
 
@@ -290,9 +291,8 @@ def _listens(
     """The source's tau whose message is for the target, and what its payload was lifted by."""
     timetable = plan.timetable
     if projection.compartment is Compartment.SOMA:
-        soma = quantized.somas[projection.target]
-        latched = isinstance(soma, Soma) and soma.latched
-        return (0,) if latched else tuple(range(timetable.steps)), 0
+        graded = quantized.network.population(projection.source).graded
+        return (0,) if graded else tuple(range(timetable.steps)), 0
     if projection.carries not in PRE_QUANTITIES:
         return (spread_at(timetable.steps, plan.feedback)[projection.carries],), 0
     apical = projection.compartment is Compartment.APICAL
@@ -303,7 +303,7 @@ def _listens(
 def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Message, ...]:
     """The graded messages that some target of the population needs, by step."""
     network = quantized.network
-    drop, lift = trace_lift(network, population)
+    drop, lift = trace_lift(network, population) if plan.slots else (0, 0)
     level = {p.name: p.level for p in network.populations}
     sent: dict[int, Message] = {}
     for p in network.projections:

@@ -12,7 +12,7 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.passes.demand import Demand, demands, memory_bytes, outgoing_of
-from compiler.passes.locate import locate, slots_of
+from compiler.passes.locate import hops, locate, slots_of
 from compiler.passes.part import Part
 from compiler.passes.placement import Core, Placement, Slice
 from compiler.passes.split import Grid, best_grid, reached, slices_reached
@@ -65,7 +65,8 @@ def place_what_fits(
     apart = machine.capabilities.all_plastic_or_none.value
     shared, home = _first_fit(slices, machine.limits, apart)
     slots = slots_of(machine, len(shared))
-    spots = locate(between_cores(placed, grids, home), slots, len(shared))
+    wires = between_cores(placed, grids, home)
+    spots = locate(wires, slots, len(shared))
     cores = tuple(
         Core(
             index=index,
@@ -81,7 +82,16 @@ def place_what_fits(
     )
     on_host = tuple(p.name for p in program.populations if p.soma is None)
     receiving = _receiving(program, grids)
-    return Placement(machine.name, cores, slots.chips, on_host, receiving), misfits
+    placement = Placement(
+        machine=machine.name,
+        cores=cores,
+        chips=slots.chips,
+        on_host=on_host,
+        receiving=receiving,
+        hops=hops(wires, slots, spots),
+        hops_in_a_row=hops(wires, slots, np.arange(len(shared))),
+    )
+    return placement, misfits
 
 
 def _receiving(program: Program, grids: dict[str, Grid]) -> dict[str, float]:

@@ -69,7 +69,8 @@ class Placement:
     """Neurons and synapses on cores; `on_host` names the populations that take no core.
 
     `receiving` says for each projection how many slices of its target a message of a source neuron
-    reaches, the mean over the source.
+    reaches, the mean over the source. `hops` are those of one message of every neuron to each core
+    that hears it, `hops_in_a_row` what they would be with the cores one after the other.
     """
 
     machine: str
@@ -77,6 +78,8 @@ class Placement:
     chips: int
     on_host: tuple[str, ...]
     receiving: dict[str, float]
+    hops: int
+    hops_in_a_row: int
 
     def slice_counts(self) -> dict[str, int]:
         """Number of slices of each placed population."""

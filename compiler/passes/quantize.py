@@ -20,6 +20,7 @@ from compiler.program import MEMBRANE_MAX, TAG_UNITS, Relay, Soma, Tally
 from compiler.report import Note
 from compiler.terms import CHANNELWISE
 
+MAXIMUM = 100.0  # the percentile that no weight exceeds
 PLASTIC_HEADROOM = 2.0  # plastic weights may grow to twice their largest value ...
 PLASTIC_RANGE = (
     0.5  # ... or to half of what alone reaches the threshold (or margin), if that is more
@@ -36,15 +37,20 @@ class Quantized:
 
 
 def quantize(
-    network: Network, weight_max: int, limits: Limits | None = None
+    network: Network,
+    weight_max: int,
+    limits: Limits | None = None,
+    percentile: float = MAXIMUM,
 ) -> tuple[Quantized, tuple[Note, ...]]:
     """Chooses units, rounds weights to +-weight_max and neurons to fixed point.
 
     limits: what the machine can hold of decays, thresholds and biases; None for what engines hold.
-    Projections onto the same compartment share one unit, since their sums are added there.
+    percentile: of the magnitudes of a projection's weights, which the largest integer stands for;
+    larger weights are clipped, and counted. Projections onto the same compartment share one unit,
+    since their sums are added there.
     """
     notes: list[Note] = []
-    units = _units(network, weight_max)
+    units = _units(network, weight_max, percentile)
     integers = {}
     for p in network.projections:
         if p.connection in CHANNELWISE:  # bits and ones, which nothing scales
@@ -66,12 +72,14 @@ def quantize(
     return Quantized(network, integers, somas), tuple(notes)
 
 
-def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], float]:
+def _units(
+    network: Network, weight_max: int, percentile: float
+) -> dict[tuple[str, Compartment], float]:
     ranges: dict[tuple[str, Compartment], float] = {}
     for p in network.projections:
         if p.connection in CHANNELWISE:
             continue
-        peak = float(np.abs(p.weights).max(initial=0.0))
+        peak = _largest(p.weights, percentile)
         if p.rule is not None:
             floor = PLASTIC_RANGE
             threshold = _threshold(network, p.target)
@@ -92,6 +100,16 @@ def _units(network: Network, weight_max: int) -> dict[tuple[str, Compartment], f
     return units
 
 
+def _largest(weights: np.ndarray, percentile: float) -> float:
+    """The largest magnitude that integers have to hold; the largest of all where that is 0."""
+    magnitudes = np.abs(weights)
+    if percentile < MAXIMUM and magnitudes.size:
+        held = float(np.percentile(magnitudes, percentile))
+        if held > 0:
+            return held
+    return float(magnitudes.max(initial=0.0))
+
+
 def _threshold(network: Network, population: str) -> float | None:
     """The largest threshold of a population; None where it has none."""
     neuron = network.population(population).neuron
@@ -108,7 +126,9 @@ def _round_weights(
     tags = None
     kept = rounded
     if projection.rule is not None:
-        tags = np.rint((exact - rounded) * TAG_UNITS).astype(np.int16)
+        # a tag holds what rounding dropped, not what was clipped
+        within = np.clip(exact, -weight_max, weight_max)
+        tags = np.rint((within - rounded) * TAG_UNITS).astype(np.int16)
         kept = rounded + tags / TAG_UNITS
     norm = float(np.linalg.norm(exact))
     lost = float(np.linalg.norm(exact - rounded)) / norm if norm > 0 else 0.0

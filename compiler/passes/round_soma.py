@@ -18,10 +18,12 @@ from compiler.passes.admit import plain
 from compiler.passes.deviation import deviation, largest_current, largest_magnitudes
 from compiler.passes.grains import Grain, grains_of, of_one
 from compiler.passes.integer_weights import IntegerWeights
+from compiler.passes.rate_shift import rate_shift
 from compiler.program import DECAY_ONE, MEMBRANE_BITS, MEMBRANE_MAX, Soma
 from compiler.report import Note
 from compiler.terms import Integers, Reset, per_neuron
 
+ENOUGH_UNITS = 1 << 12  # of a threshold: weights and decays are rounded more coarsely
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
 
 
@@ -74,6 +76,9 @@ def round_soma(
     text = f"decay {_shown(decay)}/4096 (error {decay.error:.1e}), current << {shift}"
     if threshold is not None:
         text = f"threshold {_shown(threshold)} (error {threshold.error:.1e}), {text}"
+    shifted = rate_shift(neuron, soma, scale, network.schedule.steps)
+    if shifted is not None:
+        text += f", firing rate {shifted:+.2%}"
     if current is not None:
         text += f", decay of the current {_shown(current)}/4096 (error {current.error:.1e})"
     if population.bias:
@@ -115,12 +120,26 @@ def _room(
     weights = {name: own.weights for name, own in integers.items()}
     arriving = largest_current(network, population, weights)
     current, potential = largest_magnitudes(population, arriving, network.schedule.steps, unit)
+    # no current may wrap; potentials have room beyond it where they are fine enough without
+    room = max(_bits_left(potential), _resolution(population, unit))
+    shift = _shift(population, unit, min(_bits_left(current), room))
+    return shift, max(current, potential) * 2**shift >= MEMBRANE_MAX
+
+
+def _bits_left(peak: float) -> int:
+    """How far a number may be shifted before it exceeds 24 bits."""
+    return MEMBRANE_BITS - max(1, math.ceil(peak)).bit_length()
+
+
+def _resolution(population: Population, unit: float) -> int:
+    """The shift with which the lowest threshold has enough units, if there is one."""
     neuron = population.neuron
     assert isinstance(neuron, Neuron)
-    # a spiking neuron is reset long before its potential is as large as it might get
-    peak = max(current, 0.0 if neuron.spiking else potential)
-    room = MEMBRANE_BITS - max(1, math.ceil(peak)).bit_length()
-    return _shift(population, unit, room), max(current, potential) >= MEMBRANE_MAX
+    if neuron.threshold is None:
+        return 0
+    each = per_neuron(neuron.threshold, population.map)
+    lowest = float(each[each > 0].min(initial=math.inf)) / unit
+    return math.ceil(math.log2(ENOUGH_UNITS / lowest)) if math.isfinite(lowest) else 0
 
 
 def _shift(population: Population, unit: float, room: int) -> int:

@@ -149,6 +149,9 @@ def _require_layers(network: Network) -> None:
         climbs = level[p.target] - level[p.source]
         if p.carries not in PRE_QUANTITIES and climbs < 0:
             continue
+        spikes = p.compartment is Compartment.SOMA and not network.population(p.source).graded
+        if spikes and p.rule is None and p.delay + climbs >= 1:
+            continue  # held back for as long as it takes
         needed = 1 if p.compartment is Compartment.SOMA else 0
         if climbs != needed:
             raise InputError(

@@ -61,10 +61,18 @@ def cases(
     if program is None:
         return None
     fixations = draw(st.sampled_from([n for n in (3, most, 2, most, 1, 0) if n >= least]))
-    sides = {p.name: (fixations, p.size) for p in program.populations if p.soma is None}
+    steps = program.timetable.steps
+    inputs = {p.name: p for p in program.populations if p.soma is None}
     signs, classes = st.sampled_from([1, -1, 1, -1, 0]), st.sampled_from([1, -1, 0, 2])
     stimulus = Stimulus(
-        {name: draw(_intensities(shape)) for name, shape in sides.items()},
+        {
+            name: draw(
+                _sequences((fixations, steps, p.size), p.sequence)
+                if p.sequence
+                else _intensities((fixations, p.size))
+            )
+            for name, p in inputs.items()
+        },
         {
             name: np.array(
                 draw(st.tuples(*[classes if name == "class" else signs] * fixations)), np.int8
@@ -87,6 +95,15 @@ def _intensities(draw: Draw, shape: tuple[int, int]) -> np.ndarray:
     if kind == "dim":
         return random.integers(0, 4, shape).astype(np.uint8)
     return np.full(shape, {"dark": 0, "bright": 255}[kind], np.uint8)
+
+
+@st.composite
+def _sequences(draw: Draw, shape: tuple[int, int, int], largest: int) -> np.ndarray:
+    """What an input is given step by step: spikes, or values of either sign."""
+    random = np.random.default_rng(draw(SEEDS))
+    values = random.integers(0 if largest == 1 else -largest, largest + 1, shape)
+    share = draw(st.sampled_from([1.0, 0.3, 1.0, 0.05, 0.0]))
+    return (values * (random.random(shape) < share)).astype(np.int16)
 
 
 def write_case(path: Path, case: Case) -> Path:

@@ -23,7 +23,7 @@ from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
 from compiler.soundness import fault
 from compiler.targets import load_target
-from compiler.terms import CHANNELWISE, Connection
+from compiler.terms import CHANNELWISE, Connection, Reset
 from fuzz.drawn import SEEDS, Draw
 
 TARGET = load_target("loihi2-sim")
@@ -154,10 +154,13 @@ def _of_population(
             ("decay", st.sampled_from([0, 1, 4095, 4096]) | st.integers(0, 4096)),
             ("threshold", high),
             ("input_shift", st.integers(0, 23)),
-            ("reset", st.sampled_from(["subtract", "zero"])),
+            ("reset", st.sampled_from([Reset.SUBTRACT, Reset.ZERO, *Reset])),
+            ("current_decay", st.none() | st.sampled_from([0, 1, 4095, 4096])),
+            ("start", st.just(0) | wide),
             ("bias", st.lists(wide, min_size=population.map[0], max_size=population.map[0])),
         ):
-            if draw(st.booleans()):
+            often = name not in ("current_decay", "start") or draw(st.booleans())
+            if often and draw(st.booleans()):
                 value = draw(strategy)
                 value = tuple(value) if name == "bias" else value
                 yield "soma", replace(population.soma, **{name: value})

@@ -18,7 +18,6 @@ from compiler.program import (
     Program,
     ProgramPopulation,
     Relay,
-    Soma,
     Synapses,
     Tally,
 )
@@ -89,17 +88,11 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
         return
     if synapses.compartment is not Compartment.SOMA:
         yield from _collected(synapses, source)
-    elif source.level + 1 != target.level:
-        yield f"{synapses.name} does not climb one level"
     elif not source.spiking and not target.latched:
         yield f"{synapses.name} drives {target.name} by spikes, which {source.name} does not send"
-    elif source.spiking and target.latched:
-        yield f"{synapses.name} sends spikes to {target.name}, which latches one message"
-    if isinstance(target.soma, Soma) and target.soma.reset not in ("subtract", "zero"):
-        yield f"{target.name} resets by '{target.soma.reset}'"
     if synapses.connection in CHANNELWISE or synapses.connection is Connection.ALL_TO_ALL:
         return
-    largest = INTENSITY_MAX if source.soma is None else 1
+    largest = INTENSITY_MAX if not source.spiking else max(1, source.sequence)
     sums = fan_in(synapses.connection, synapses.weights.shape) * program.weight_max * largest
     if folded(synapses) and sums > MEMBRANE_MAX:
         yield f"the sums of {synapses.name} may need more than the 24 bits of Lava's Conv"
@@ -221,8 +214,9 @@ def _missing_input(program: Program, stimulus: Stimulus, learn: bool) -> Iterato
         if population.soma is not None:
             continue
         given = stimulus.intensities.get(population.name)
-        if given is None or given.shape[1:] != (population.size,):
-            shape = f"(F, {population.size})"
+        steps = (program.timetable.steps,) if population.sequence else ()
+        if given is None or given.shape[1:] != (*steps, population.size):
+            shape = "(" + ", ".join(["F", *map(str, steps), str(population.size)]) + ")"
             yield f"the input needs intensities of shape {shape} for {population.name}"
     for modulator in program.modulators if learn else ():
         labels = stimulus.signals.get(modulator)

@@ -31,6 +31,7 @@ def entries(synapses: Synapses, source: Map, target: Map) -> Entries:
         Connection.UNPOOL: _unpool,
         Connection.SUM: _sum,
         Connection.SPREAD: _spread,
+        Connection.ONE_TO_ONE: _one_to_one,
     }[synapses.connection](synapses.weights.shape, source, target)
     order = np.lexsort((found.source, found.target))
     return Entries(found.target[order], found.source[order], found.weight[order])
@@ -70,3 +71,9 @@ def _spread(shape: tuple[int, ...], source: Map, target: Map) -> Entries:
     """The other way round."""
     back = _sum(shape, target, source)
     return Entries(back.source, back.target, back.weight)
+
+
+def _one_to_one(shape: tuple[int, ...], source: Map, target: Map) -> Entries:
+    """Each neuron reaches the one of its number."""
+    number = np.arange(shape[0])
+    return Entries(number, number, number)

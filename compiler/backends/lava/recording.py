@@ -26,7 +26,7 @@ def shared_zeros(shape: tuple[int, ...], dtype: type) -> np.ndarray:
 class PopulationRecord:
     """One population; every array has the fixation, modulo their number of slots, as first axis.
 
-    `detailed` records every step, otherwise only the counts are kept.
+    `detailed` records every step, otherwise only counts and last potentials are kept.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class PopulationRecord:
         self.detailed = detailed
         size, kept = population.size, slots if detailed else 0
         self.counts = shared_zeros((slots, size), np.int32)
+        self.potentials = shared_zeros((slots, size), np.int32)  # after the presentation
         self.membrane = shared_zeros((kept, steps, size), np.int32)
         self.spikes = shared_zeros((kept, steps, size), np.bool_)
         self.apical = shared_zeros((kept, size), np.int32)

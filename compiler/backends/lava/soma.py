@@ -17,12 +17,11 @@ from compiler.program import (
     TRACE_MAX,
     Message,
     PostValue,
-    ProgramPopulation,
     Soma,
     Trace,
 )
 from compiler.rounding import round_stochastically, words
-from compiler.terms import Quantity, per_neuron
+from compiler.terms import Map, Quantity, Reset, per_neuron
 
 DECAY_BITS = 12
 
@@ -56,16 +55,36 @@ class TraceState:
 
 
 ARRAYS = (
-    *("membrane", "spiked", "held", "count", "previous", "apical", "retro"),
+    *("membrane", "synaptic", "owed", "spiked", "held", "count", "previous", "apical", "retro"),
     *("mean", "variance", "deviation"),
 )
 
 
-def biases(population: ProgramPopulation) -> np.ndarray:
-    """The constant current of each neuron, int64 (N,)."""
-    soma = population.soma
-    values = soma.bias if isinstance(soma, Soma) and soma.bias else 0
-    return per_neuron(values, population.map)
+def wrap_24_bits(x: np.ndarray) -> np.ndarray:
+    """The same modulo 2^24, from -2^23 on: what a word of 24 bits holds."""
+    half = MEMBRANE_MAX + 1
+    return (x + half) % (2 * half) - half
+
+
+def leak(x: np.ndarray, decay: np.ndarray) -> np.ndarray:
+    """What is left of x, rounded towards zero; int64, as |x| * decay does not fit 32 bits."""
+    return np.sign(x) * (np.abs(x) * decay >> DECAY_BITS)
+
+
+class Neurons:
+    """The parameters of a population's neurons, each array int64 (N,)."""
+
+    def __init__(self, soma: Soma, shape: Map) -> None:
+        never = np.iinfo(np.int64).max
+        self.reset = Reset(soma.reset)
+        self.shift = soma.input_shift
+        self.decay = per_neuron(soma.decay, shape)
+        self.threshold = per_neuron(never if soma.threshold is None else soma.threshold, shape)
+        self.bias = per_neuron(soma.bias or 0, shape)
+        self.start = per_neuron(soma.start, shape)
+        self.current_decay = None
+        if soma.current_decay is not None:
+            self.current_decay = per_neuron(soma.current_decay, shape)
 
 
 @dataclass
@@ -75,6 +94,8 @@ class NeuronState:
     size: int
     steps: int
     membrane: np.ndarray = field(init=False)
+    synaptic: np.ndarray = field(init=False)  # current
+    owed: np.ndarray = field(init=False)  # 1 where a spike has still to be paid for
     spiked: np.ndarray = field(init=False)
     held: np.ndarray = field(init=False)  # the latched current
     count: np.ndarray = field(init=False)
@@ -91,22 +112,37 @@ class NeuronState:
 
     def begin_fixation(self) -> None:
         """Clears what belongs to one presentation."""
-        for state in (self.membrane, self.spiked, self.held, self.count):
+        for state in (self.membrane, self.synaptic, self.owed, self.spiked, self.held, self.count):
             state[:] = 0
 
-    def integrate(self, soma: Soma, current: np.ndarray, bias: np.ndarray) -> None:
-        """One step of the presentation: leak, input, reset of the last spike, new spikes.
-
-        int64 throughout: |v| * decay does not fit 32 bits. `bias` has a value for each neuron.
-        """
-        v = self.membrane
-        leaked = np.sign(v) * (np.abs(v) * soma.decay >> DECAY_BITS)
-        if soma.reset == "zero":
-            leaked = np.where(self.spiked > 0, 0, leaked)
-        else:
-            leaked = leaked - self.spiked * soma.threshold
-        self.membrane = clip_24_bits(leaked + (current << soma.input_shift) + bias)
-        self.spiked = (self.membrane > soma.threshold).astype(np.int64)
+    def integrate(self, neurons: Neurons, current: np.ndarray) -> None:
+        """One step of the presentation: leak, input, reset of the last spike, new spikes."""
+        drive, threshold, reset = current << neurons.shift, neurons.threshold, neurons.reset
+        if neurons.current_decay is not None:
+            drive = wrap_24_bits(leak(self.synaptic, neurons.current_decay) + drive)
+            self.synaptic = drive
+        leaked, owed = leak(self.membrane, neurons.decay), self.owed > 0
+        if reset is Reset.ZERO:
+            leaked = np.where(owed, 0, leaked)
+        potential = leaked + drive + neurons.bias
+        if reset in (Reset.SUBTRACT, Reset.SUBTRACT_ONCE):
+            potential = np.where(owed, potential - threshold, potential)
+        if reset is Reset.CLEAR:
+            potential = np.where(owed, 0, potential)
+        potential = clip_24_bits(potential)
+        spiked = potential > threshold
+        if reset in (Reset.SUBTRACT_AT_ONCE, Reset.SUBTRACT_ONCE):
+            potential = np.where(spiked, potential - threshold, potential)
+        if reset is Reset.SUBTRACT_ONCE:
+            potential = np.where(owed, potential + threshold, potential)
+        if reset is Reset.ZERO_AT_ONCE:
+            potential = np.where(spiked, 0, potential)
+        self.membrane = clip_24_bits(potential)
+        delayed = reset in (Reset.SUBTRACT, Reset.ZERO, Reset.CLEAR)
+        owed = spiked if delayed else (self.membrane > threshold)
+        pays = delayed or reset is Reset.SUBTRACT_ONCE
+        self.owed = (owed & pays).astype(np.int64)
+        self.spiked = spiked.astype(np.int64)
         self.count += self.spiked
 
     def relay(self, mask: np.ndarray) -> None:

@@ -23,6 +23,7 @@ from compiler.program import (
     Timetable,
     Trace,
 )
+from compiler.recurrence import drives, held_back
 from compiler.rounding import trace_stream
 from compiler.terms import Compartment, Connection
 
@@ -44,6 +45,8 @@ class Arrival:
     """What a projection delivers: port `port`, used at the target's tau in `steps` only.
 
     `folded` where it comes as a map. `winner` is, of an inhibition, the bit of whoever has won.
+    `held_back` are the time steps for which the axon delays it. `graded` is a message that a soma
+    holds.
     """
 
     port: str
@@ -52,6 +55,8 @@ class Arrival:
     shift: int
     folded: bool = False
     winner: int = 0
+    held_back: int = 0
+    graded: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,10 +193,15 @@ def three_factor(rule: SumOfProducts) -> bool:
 
 
 def _arrival(program: Program, synapses: Synapses) -> Arrival:
-    # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
     source = program.population(synapses.source)
-    delay = 1 + source.level - program.population(synapses.target).level
-    steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
+    if drives(program, synapses):
+        held = held_back(program, synapses)
+        steps = frozenset(range(synapses.delay, program.timetable.steps))
+    else:
+        # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
+        delay = 1 + source.level - program.population(synapses.target).level
+        steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
+        held = 0
     return Arrival(
         arrival_port(synapses),
         synapses.compartment,
@@ -199,4 +209,6 @@ def _arrival(program: Program, synapses: Synapses) -> Arrival:
         synapses.delivery_shift,
         folded=folded(synapses),
         winner=1 << source.soma.neighbours - 1 if isinstance(source.soma, Relay) else 0,
+        held_back=held,
+        graded=not source.spiking,
     )

@@ -5,9 +5,12 @@ Each function gives rows (time, operands); `memory` says how fractions of a time
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from compiler.backends.simulator.operations import COMPARTMENT_FIELD, FIELD_OF, Op
-from compiler.program import Message, Program, ProgramPopulation, Relay, Synapses, Tally
-from compiler.terms import Compartment, Connection
+from compiler.program import Message, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
+from compiler.recurrence import members
+from compiler.terms import Compartment, Connection, Reset
 
 Rows = list[tuple[float, list[int]]]
 
@@ -21,54 +24,112 @@ def _into(program: Program, name: str, compartment: Compartment) -> list[Synapse
     return [s for s in program.arriving[name] if s.compartment is compartment]
 
 
-def presentation(
-    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
-) -> Rows:
+@dataclass(frozen=True)
+class Places:
+    """Where each population's neurons begin, each projection's weights, each sequence."""
+
+    offsets: dict[str, int]
+    starts: dict[str, int]
+    sequences: dict[str, int]
+
+
+# What a reset does, as `kernels.somata.soma_step` takes it: what is owed takes the threshold, the
+# potential, or all; a spike takes the threshold, or all, at once; what was owed is given back.
+MASKS = {
+    Reset.SUBTRACT: (-1, 0, 0, 0, 0, 0),
+    Reset.ZERO: (0, -1, 0, 0, 0, 0),
+    Reset.CLEAR: (0, 0, -1, 0, 0, 0),
+    Reset.SUBTRACT_AT_ONCE: (0, 0, 0, -1, 0, 0),
+    Reset.ZERO_AT_ONCE: (0, 0, 0, 0, -1, 0),
+    Reset.SUBTRACT_ONCE: (-1, 0, 0, -1, 0, -1),
+    Reset.NONE: (0, 0, 0, 0, 0, 0),
+}
+
+
+def presentation(program: Program, population: ProgramPopulation, places: Places) -> Rows:
     """All steps of the presentation at once: what drives the soma, then the soma."""
     soma = population.soma
     time = program.timetable.steps - 1 + population.level
     index = program.population_row[population.name]
-    place = [offsets[population.name], population.size]
-    if soma is None:
+    place = [places.offsets[population.name], population.size]
+    if soma is None:  # known before anything begins
+        if population.sequence:
+            return [(0, [Op.SEQUENCE, index, *place, places.sequences[population.name]])]
         spikes = [Op.ENCODE, index, *place]
-        return [(time, [Op.PRESENT, *place, index]), *([(time, spikes)] * population.spikes)]
+        return [(0, [Op.PRESENT, *place, index]), *([(0, spikes)] * population.spikes)]
     rows: Rows = [(time, [Op.CURRENT, population.size])]
     for s in _into(program, population.name, Compartment.SOMA):
-        rows.append((time, _drive(program, population, s, offsets, starts)))
+        rows.append((time, _drive(program, population, s, places)))
     if isinstance(soma, Relay | Tally):
         counting = Op.RELAY if isinstance(soma, Relay) else Op.TALLY
         return [*rows, (time, [counting, index, *place])]
-    assert soma.plain is not None, "others are refused"
-    neuron = [*soma.plain, 1 << soma.input_shift, int(soma.reset == "zero")]
-    return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
+    if soma.plain is not None:
+        neuron = [*soma.plain, 1 << soma.input_shift, int(soma.reset == Reset.ZERO)]
+        return [*rows, (time, [Op.INTEGRATE, index, *place, *neuron])]
+    rows.append((time, [Op.BEGIN, index, *place]))
+    rows.append((time, _advance(soma, index, place)))
+    return [*rows, (time, [Op.FINISH, index, *place])]
+
+
+def recurrent(program: Program, band: range, places: Places) -> Rows:
+    """A presentation of populations that wait for one another in every step."""
+    time = program.timetable.steps - 1 + band.start
+    before: Rows = []
+    during: Rows = []
+    after: Rows = []
+    for population in members(program, band):
+        assert isinstance(population.soma, Soma), "only neurons are recurrent"
+        index = program.population_row[population.name]
+        place = [places.offsets[population.name], population.size]
+        clear = (time, [Op.CURRENT, population.size])
+        before.append(clear)
+        during.append(clear)
+        for s in _into(program, population.name, Compartment.SOMA):
+            rows = during if program.population(s.source).spiking else before
+            rows.append((time, _drive(program, population, s, places)))
+        before.append((time, [Op.BEGIN, index, *place]))
+        during.append((time, _advance(population.soma, index, place)))
+        after.append((time, [Op.FINISH, index, *place]))
+    return [*before, (time, [Op.BAND, len(during)]), *during, *after]
+
+
+def _advance(soma: Soma, index: int, place: list[int]) -> list[int]:
+    synaptic = 0 if soma.current_decay is None else -1
+    return [Op.ADVANCE, index, *place, 1 << soma.input_shift, synaptic, *MASKS[soma.reset]]
 
 
 def _drive(
-    program: Program,
-    population: ProgramPopulation,
-    s: Synapses,
-    offsets: dict[str, int],
-    starts: dict[str, int],
+    program: Program, population: ProgramPopulation, s: Synapses, places: Places
 ) -> list[int]:
     """The operation that adds up what a projection brings to the soma."""
     source = program.population(s.source)
     number = program.population_row[source.name]
     channels, *sides = source.map
-    here = [program.synapse_row[s.name], starts[s.name]]
+    start = places.starts[s.name]
+    here = [program.synapse_row[s.name], start]
+    given = places.sequences.get(source.name, -1)
+    graded = source.sequence > 1
     if s.connection in (Connection.POOL, Connection.SUM):
         summing = Op.POOL if s.connection is Connection.POOL else Op.SUM
         return [summing, *here, number, channels, *sides]
+    if s.connection is Connection.ONE_TO_ONE:
+        return [Op.DRIVE_ONE_TO_ONE, start, number, given if graded else -1, s.delay]
     if s.connection in (Connection.CONVOLUTION, Connection.UNTIED):
         kernel, out = s.weights.shape[-1], population.map[0]
         copy = kernel**2 * channels if s.connection is Connection.UNTIED else 0
         window = [*sides, kernel, copy]
-        if not population.latched:
-            return [Op.CONVOLVE_SPIKES, *here, out, number, channels, *window]
+        if graded:
+            return [Op.CONVOLVE_SEQUENCE, *here, out, given, channels, *sides, kernel, s.delay]
+        if source.spiking:
+            return [Op.CONVOLVE_SPIKES, *here, out, number, channels, *window, s.delay]
         sent = message_operands(source.message(0))
-        return [Op.CONVOLVE_GRADED, *here, out, offsets[s.source], channels, *sent, *window]
-    if not population.latched:
-        return [Op.DRIVE_SPIKES, starts[s.name], population.size, number]
-    where = [starts[s.name], population.size, offsets[s.source], source.size]
+        offset = places.offsets[s.source]
+        return [Op.CONVOLVE_GRADED, *here, out, offset, channels, *sent, *window]
+    if graded:
+        return [Op.DRIVE_SEQUENCE, start, population.size, given, source.size, s.delay]
+    if source.spiking:
+        return [Op.DRIVE_SPIKES, start, population.size, number, s.delay]
+    where = [start, population.size, places.offsets[s.source], source.size]
     return [Op.DRIVE_GRADED, *where, *message_operands(source.message(0))]
 
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clapp_neuro.errors import InputError
 from compiler.averages import Averages
 from compiler.backends.simulator.interpreter import execute, run_inference, run_learning
 from compiler.backends.simulator.memory import Layout, lay_out
 from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.order import weight_matrix
+from compiler.backends.simulator.shown import Shown, stimulus_arrays
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
 from compiler.program import Program, ProgramPopulation, Tally
-from compiler.trace import Stimulus
+from compiler.trace import Stimulus, count_type
 
 
 @dataclass(frozen=True)
@@ -82,29 +82,38 @@ class Machine:
     @property
     def inputs(self) -> np.ndarray:
         """(inputs,) where the intensities go in the state array."""
-        return np.concatenate([self.layout.places[p.name] for p in self.layout.inputs])
+        places = [self.layout.places[p.name] for p in self.layout.inputs]
+        return np.concatenate([np.zeros(0, np.int64), *places])
 
-    def run(self, intensities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Runs fixations; intensities uint8 (F, inputs), labels int8 (F, modulators)."""
-        scores = np.zeros((len(intensities), len(self.working.scores)), np.int64)
+    def run(self, shown: Shown) -> tuple[np.ndarray, np.ndarray]:
+        """Runs fixations with everything on; scores and gates (F, gates)."""
+        scores = np.zeros((shown.fixations, len(self.working.scores)), np.int64)
         gates = np.zeros_like(scores)
         run_learning(
             self.layout.operations,
             self.fixation,
             self.clock,
-            intensities,
-            labels,
+            (shown.intensities, shown.sequences),
+            shown.labels,
             self.inputs,
             self.working,
             scores,
             gates,
         )
-        self.fixation += len(intensities)
+        self.fixation += shown.fixations
         return scores, gates
 
     def execute(self, operations: np.ndarray) -> None:
         """Runs some operations of the current fixation, with the step-by-step log on."""
         execute(operations, self.fixation, self.clock, self.working, True)
+
+    def raster(self, population: ProgramPopulation) -> np.ndarray:
+        """Who spiked in each step of the presentation, bool (T, N)."""
+        row, w = self.program.population_row[population.name], self.working
+        lying = np.zeros((self.clock.steps, population.size), bool)  # in the order of the engine
+        for step in range(self.clock.steps):
+            lying[step, w.rows_fired[row, step, : w.n_fired[row, step]]] = True
+        return lying[:, self.layout.places[population.name] - self.layout.offsets[population.name]]
 
     def matrix(self, flat: np.ndarray, name: str) -> np.ndarray:
         """A projection's weights or tags out of the flat array, in their own shape, a copy."""
@@ -147,38 +156,6 @@ class Machine:
         return count_events(self.program, fixations, *counters, learn=self.learn)
 
 
-def stimulus_arrays(program: Program, stimulus: Stimulus) -> tuple[np.ndarray, np.ndarray]:
-    """Stimulus as the engine takes it: inputs side by side, one column a modulator.
-
-    Raises InputError where it does not fit the program: compiled code would read past its end.
-    """
-    sizes = {p.name: p.size for p in program.populations if p.soma is None}
-    inputs = list(sizes)
-    for kind, given, needed in (
-        ("intensities", stimulus.intensities, inputs),
-        ("signals", stimulus.signals, program.modulators),
-    ):
-        missing = [name for name in needed if name not in given]
-        if missing:
-            raise InputError(f"the stimulus has no {kind} for {', '.join(missing)}")
-    for name, size in sizes.items():
-        shape = stimulus.intensities[name].shape
-        if shape != (stimulus.fixations, size):
-            raise InputError(
-                f"intensities of {name} have the shape {shape}, not {(stimulus.fixations, size)}"
-            )
-    for name in program.modulators:
-        if stimulus.signals[name].shape != (stimulus.fixations,):
-            raise InputError(
-                f"signal {name} has the shape {stimulus.signals[name].shape}: give one value for "
-                f"each of the {stimulus.fixations} fixations"
-            )
-    intensities = np.concatenate([stimulus.intensities[name] for name in inputs], axis=1)
-    labels = [stimulus.signals[name] for name in program.modulators]
-    stacked = np.stack(labels, axis=1) if labels else np.zeros((len(intensities), 0), np.int8)
-    return np.ascontiguousarray(intensities, np.uint8), np.ascontiguousarray(stacked, np.int8)
-
-
 def simulate(
     program: Program,
     stimulus: Stimulus,
@@ -198,12 +175,11 @@ def simulate(
     that learn in their slots.
     """
     machine = Machine(program, learn=True, state=state, shared=shared_rounding)
-    intensities, labels = stimulus_arrays(program, stimulus)
+    shown = stimulus_arrays(program, machine.layout, stimulus)
     none = np.zeros((0, len(program.gates)), np.int64)
     scores, gates = ([none], [none]) if state is None else ([state.scores], [state.gates])
-    for start in range(0, len(intensities), block):
-        part = slice(start, start + block)
-        u, gate = machine.run(intensities[part], labels[part])
+    for start in range(0, shown.fixations, block):
+        u, gate = machine.run(shown.part(start, start + block))
         scores.append(u)
         gates.append(gate)
         if progress is not None:
@@ -234,29 +210,33 @@ def infer(
     threads: int | None = None,
     keep: tuple[str, ...] | None = None,
 ) -> tuple[dict[str, np.ndarray], Events]:
-    """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events.
+    """Forward pass of independent fixations: spike counts (F, N) a population, and events.
 
-    Only the populations that `keep` names have counts in the result (default: all but the inputs).
+    Counts are uint8, or uint32 where a fixation has more than 255 steps. Only the populations that
+    `keep` names have counts in the result (default: all but the inputs).
     Spatial means, which serve learning only, have none.
     The fixations are shared out over `threads` (default: all processors); the result does not
     depend on how many.
     """
-    intensities, _ = stimulus_arrays(program, stimulus)
-    workers = max(1, min(threads or os.cpu_count() or 1, len(intensities)))
-    machines = [Machine(program, learn=False) for _ in range(workers)]
-    places = machines[0].layout.places
+    first = Machine(program, learn=False)
+    shown = stimulus_arrays(program, first.layout, stimulus)
+    workers = max(1, min(threads or os.cpu_count() or 1, shown.fixations))
+    machines = [first, *(Machine(program, learn=False) for _ in range(workers - 1))]
+    places = first.layout.places
     somata = [p for p in program.populations if p.soma is not None]
     names = [p.name for p in somata if not isinstance(p.soma, Tally)]
     if keep is not None:
         names = [name for name in names if name in keep]
     kept = np.concatenate([np.zeros(0, np.int64), *(places[name] for name in names)])
-    counts = np.zeros((len(intensities), len(kept)), np.uint8)
-    bounds = np.linspace(0, len(intensities), workers + 1).astype(int)
+    counts = np.zeros((shown.fixations, len(kept)), count_type(program))
+    bounds = np.linspace(0, shown.fixations, workers + 1).astype(int).tolist()
     with ThreadPoolExecutor(workers) as pool:
-        parts = [slice(bounds[i], bounds[i + 1]) for i in range(workers)]
+        parts = [(bounds[i], bounds[i + 1]) for i in range(workers)]
         list(
             pool.map(
-                lambda machine, part: _infer_part(machine, intensities[part], kept, counts[part]),
+                lambda machine, part: _infer_part(
+                    machine, shown.part(*part), kept, counts[slice(*part)]
+                ),
                 machines,
                 parts,
             )
@@ -267,16 +247,14 @@ def infer(
     ends = np.cumsum([len(places[name]) for name in names])
     spans = {name: counts[:, end - len(places[name]) : end]
              for name, end in zip(names, ends, strict=True)}  # fmt: skip
-    return spans, machines[0].events(len(intensities))
+    return spans, machines[0].events(shown.fixations)
 
 
-def _infer_part(
-    machine: Machine, intensities: np.ndarray, kept: np.ndarray, counts: np.ndarray
-) -> None:
+def _infer_part(machine: Machine, shown: Shown, kept: np.ndarray, counts: np.ndarray) -> None:
     run_inference(
         machine.layout.operations,
         machine.clock,
-        intensities,
+        (shown.intensities, shown.sequences),
         machine.inputs,
         machine.working,
         kept,

@@ -34,12 +34,15 @@ def drive_graded(w, op, steps):
 
 
 @compiled(inline="always")
-def drive_spikes(w, op, steps):
-    """The current of the source's spikes, step by step."""
-    start, n_post, source = op[1], op[2], op[3]
-    arrived = w.current[:steps]
-    rows, n_rows = w.rows_fired[source], w.n_fired[source]
-    add_rows(arrived, w.weights, start, n_post, rows, n_rows, w.reached)
+def drive_spikes(w, op, first, stop):
+    """The current of the steps first .. stop - 1: of the spikes of `delay` steps earlier."""
+    start, n_post, source, delay = op[1], op[2], op[3], op[4]
+    first = max(first, delay)
+    if first < stop:
+        arrived = w.current[first:stop]
+        rows = w.rows_fired[source, first - delay : stop - delay]
+        n_rows = w.n_fired[source, first - delay : stop - delay]
+        add_rows(arrived, w.weights, start, n_post, rows, n_rows, w.reached[: stop - first])
 
 
 @compiled(inline="always")

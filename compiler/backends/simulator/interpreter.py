@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.backends.simulator import adapt, copies, epoch, feedback, forward, maps
+from compiler.backends.simulator import adapt, copies, epoch, feedback, forward, general, maps
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.copying import copy
@@ -43,10 +43,50 @@ def execute_plastic_map(op, fixation, clock, w):
 
 
 @compiled
+def execute_general(op, first, stop, clock, w, log):
+    """Operations of any neurons, and of what drives them, for some steps of a presentation."""
+    code = op[0]
+    if code == c.SEQUENCE:
+        general.list_sequence(w, op, clock.steps)
+    elif code == c.DRIVE_SEQUENCE:
+        general.drive_sequence(w, op, first, stop)
+    elif code == c.CONVOLVE_SEQUENCE:
+        general.convolve_sequence(w, op, first, stop)
+    elif code == c.DRIVE_ONE_TO_ONE:
+        general.drive_one_to_one(w, op, first, stop)
+    elif code == c.BEGIN:
+        general.begin(w, op, clock.steps)
+    elif code == c.ADVANCE:
+        general.advance(w, op, first, stop, log)
+    elif code == c.FINISH:
+        general.finish(w, op, clock.steps)
+
+
+@compiled
+def execute_band(operations, clock, w, log):
+    """Populations that wait for one another in every step of a presentation."""
+    for tau in range(clock.steps):
+        for o in range(operations.shape[0]):
+            op = operations[o]
+            code = op[0]
+            if code == c.CURRENT:
+                w.current[tau, : op[1]] = 0
+            elif code == c.DRIVE_SPIKES:
+                forward.drive_spikes(w, op, tau, tau + 1)
+            elif code == c.CONVOLVE_SPIKES:
+                maps.convolve_spikes(w, op, tau, tau + 1)
+            else:
+                execute_general(op, tau, tau + 1, clock, w, log)
+
+
+@compiled
 def execute(operations, fixation, clock, w, log):
     """Runs the given operations of one fixation; `log` keeps the potentials of every step."""
     steps = clock.steps
+    after = 0
     for o in range(operations.shape[0]):
+        if o < after:
+            continue
         op = operations[o]
         code = op[0]
         if code == c.CURRENT:
@@ -54,7 +94,7 @@ def execute(operations, fixation, clock, w, log):
         elif code == c.DRIVE_GRADED:
             forward.drive_graded(w, op, steps)
         elif code == c.DRIVE_SPIKES:
-            forward.drive_spikes(w, op, steps)
+            forward.drive_spikes(w, op, 0, steps)
         elif code == c.INTEGRATE:
             forward.integrate(w, op, steps, log)
         elif code == c.GATE:
@@ -80,33 +120,44 @@ def execute(operations, fixation, clock, w, log):
         elif code == c.CONVOLVE_GRADED:
             maps.convolve_graded(w, op, steps)
         elif code == c.CONVOLVE_SPIKES:
-            maps.convolve_spikes(w, op, steps)
+            maps.convolve_spikes(w, op, 0, steps)
         elif code == c.POOL:
             maps.pool(w, op, steps)
         elif code == c.RELAY:
             maps.relay(w, op, steps, log)
         elif code < c.SUM:
             execute_step(op, fixation, clock, w, log)
-        else:
+        elif code < c.SEQUENCE:
             execute_plastic_map(op, fixation, clock, w)
+        elif code == c.BAND:
+            after = o + 1 + op[1]
+            execute_band(operations[o + 1 : after], clock, w, log)
+        else:
+            execute_general(op, 0, steps, clock, w, log)
 
 
 @compiled
-def show(w, stimulus, inputs):
-    """Puts one fixation's intensities where the input neurons' counts lie."""
-    for j in range(stimulus.shape[0]):
-        w.state[c.COUNT, inputs[j]] = stimulus[j]
+def show(w, intensities, inputs, sequences):
+    """Puts one fixation's intensities where the input neurons' counts lie, and what is given."""
+    for j in range(intensities.shape[0]):
+        w.state[c.COUNT, inputs[j]] = intensities[j]
+    for t in range(sequences.shape[0]):
+        for j in range(sequences.shape[1]):
+            w.sequence[t, j] = sequences[t, j]
 
 
 @compiled
-def run_learning(operations, first_fixation, clock, intensities, labels, inputs, w, scores, gates):
-    """Fixation after fixation with everything on; intensities (F, N), labels (F, modulators).
+def run_learning(operations, first_fixation, clock, shown, labels, inputs, w, scores, gates):
+    """Fixation after fixation with everything on; labels (F, modulators).
 
-    `inputs` (N,) are the input neurons' places. Scores and gates (F, gates) are filled in.
+    `shown` are intensities (F, N), of the input neurons whose places are `inputs` (N,), and
+    sequences (F, T, S) of all that inputs are given step by step. Scores and gates (F, gates) are
+    filled in.
     """
     modulators = labels.shape[1]
+    intensities, sequences = shown
     for f in range(intensities.shape[0]):
-        show(w, intensities[f], inputs)
+        show(w, intensities[f], inputs, sequences[f])
         for m in range(modulators):
             w.signals[m] = labels[f, m]
         execute(operations, first_fixation + f, clock, w, False)
@@ -115,13 +166,14 @@ def run_learning(operations, first_fixation, clock, intensities, labels, inputs,
 
 
 @compiled
-def run_inference(operations, clock, intensities, inputs, w, kept, counts):
-    """The forward pass of independent fixations.
+def run_inference(operations, clock, shown, inputs, w, kept, counts):
+    """The forward pass of independent fixations, `shown` as in `run_learning`.
 
-    The counts of the neurons whose places are `kept` (K,) fill counts (F, K) uint8.
+    The counts of the neurons whose places are `kept` (K,) fill counts (F, K).
     """
+    intensities, sequences = shown
     for f in range(intensities.shape[0]):
-        show(w, intensities[f], inputs)
+        show(w, intensities[f], inputs, sequences[f])
         execute(operations, 0, clock, w, False)
         for j in range(kept.shape[0]):
             counts[f, j] = w.state[c.COUNT, kept[j]]

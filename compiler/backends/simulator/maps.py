@@ -44,16 +44,19 @@ def convolve_graded(w, op, steps):
 
 
 @compiled(inline="always")
-def convolve_spikes(w, op, steps):
-    """The current of the source's spikes through kernels, step by step."""
+def convolve_spikes(w, op, first, stop):
+    """The same as `drive_spikes` through kernels."""
     synapses, start, n_post, source, channels = op[1], op[2], op[3], op[4], op[5]
-    height, width, kernel, own = op[6], op[7], op[8], op[9]
+    height, width, kernel, own, delay = op[6], op[7], op[8], op[9], op[10]
+    first = max(first, delay)
+    steps = max(0, stop - first)
+    out, begins = w.current[first : first + steps], w.begins[:steps]
+    rows, runs = w.rows_fired[source, first - delay : first - delay + steps], w.runs[:kernel]
     for t in range(steps):
-        rows, n = w.rows_fired[source, t], w.n_fired[source, t]
-        list_positions(rows, n, channels, w.begins[t], height * width)
-    out, rows, runs = w.current[:steps], w.rows_fired[source], w.runs[:kernel]
+        n = w.n_fired[source, first - delay + t]
+        list_positions(rows[t], n, channels, begins[t], height * width)
     added = add_map(
-        out, w.weights, start, n_post, rows, w.begins, runs, channels, height, width, kernel, own
+        out, w.weights, start, n_post, rows, begins, runs, channels, height, width, kernel, own
     )
     w.synapse_counts[synapses, c.OPERATIONS] += added * n_post
 

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.backends.simulator import stepwise
-from compiler.backends.simulator.arrivals import compartments, message_operands, presentation
+from compiler.backends.simulator.arrivals import (
+    Places,
+    compartments,
+    message_operands,
+    presentation,
+    recurrent,
+)
 from compiler.backends.simulator.operations import (
     FIELD_OF,
     FUNCTIONS,
@@ -27,6 +33,7 @@ from compiler.backends.simulator.order import places
 from compiler.connectivity import synapse_count
 from compiler.products import direct, in_slots, transfers
 from compiler.program import Program, ProgramPopulation, Synapses, Tally
+from compiler.recurrence import bands
 from compiler.terms import Connection, Quantity
 
 
@@ -44,6 +51,8 @@ class Layout:
     synapses: int
     widest: int
     inputs: tuple[ProgramPopulation, ...]
+    sequences: dict[str, int]  # where what each input is given lies among all that is given
+    given: int
     signals: dict[str, int]
     operations: np.ndarray  # (n, OPERANDS) int64; column 0 the code
     times: np.ndarray  # (n,) global time of each operation within the fixation
@@ -66,18 +75,24 @@ def lay_out(program: Program, learn: bool) -> Layout:
     signals = {
         name: i for i, name in enumerate((*program.modulators, *(g.name for g in program.gates)))
     }
+    sequences = _starts([(p.name, p.size) for p in program.populations if p.sequence])
+    lying = Places(offsets, starts, sequences)
+    together = bands(program)
     table: list[tuple[float, list[int]]] = []
     by_step = learn and any(stepwise.by_step(s) for s in program.synapses)
     present = stepwise.presentation if by_step else presentation
     for population in program.populations:
         if isinstance(population.soma, Tally) and not learn:
             continue
-        table += present(program, population, offsets, starts)
+        if not any(population.level in band for band in together) or population.soma is None:
+            table += present(program, population, lying)
         if learn:
             table += compartments(program, population, offsets, starts)
             table += _averages(program, population, offsets, signals)
             table += _post_values(program, population, offsets, signals)
             table += _end(program, population, offsets)
+    for band in together:
+        table += recurrent(program, band, lying)
     if learn:
         table += _gates(program, offsets, signals)
         table += _plasticity(program, offsets, starts)
@@ -93,7 +108,9 @@ def lay_out(program: Program, learn: bool) -> Layout:
         starts=starts,
         synapses=sum(s.weights.size for s in program.synapses),
         widest=max(p.size for p in program.populations),
-        inputs=tuple(p for p in program.populations if p.soma is None),
+        inputs=tuple(p for p in program.populations if p.soma is None and not p.sequence),
+        sequences=sequences,
+        given=sum(p.size for p in program.populations if p.sequence),
         signals=signals,
         operations=operations,
         times=np.array([int(time) for time, _ in table], np.int64),

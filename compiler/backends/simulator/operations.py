@@ -12,7 +12,7 @@ class Op(IntEnum):
 
     CURRENT = 0  # size: clears the current buffer
     DRIVE_GRADED = 1  # start, n_post, source, n_pre, field, drop, lift
-    DRIVE_SPIKES = 2  # start, n_post, source population
+    DRIVE_SPIKES = 2  # start, n_post, source population, delay
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
     #           y = +1, and where y = -1, factor of the norm, classes or 0
@@ -31,7 +31,7 @@ class Op(IntEnum):
     CONVOLVE_GRADED = 14  # synapses, start, C_out, source, C_in, field, drop, lift, h, w, kernel,
     #                       rows of weights of one position (0: all share the same)
     CONVOLVE_SPIKES = 15  # synapses, start, C_out, source population, C_in, height, width, kernel,
-    #                       rows of weights of one position
+    #                       rows of weights of one position, delay
     POOL = 16  # synapses, start, source population, channels, height, width of the source
     RELAY = 17  # population, offset, size
     ENCODE = 18  # population, offset, size: an input's intensities become spikes
@@ -49,6 +49,15 @@ class Op(IntEnum):
     LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width
     AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
     #                      fixations from one average to the next
+    SEQUENCE = 29  # population, offset, size, place among what inputs are given
+    DRIVE_SEQUENCE = 30  # start, n_post, place, n_pre, delay
+    CONVOLVE_SEQUENCE = 31  # synapses, start, C_out, place, C_in, height, width, kernel, delay
+    DRIVE_ONE_TO_ONE = 32  # start, source population, place or -1, delay
+    BEGIN = 33  # population, offset, size
+    ADVANCE = 34  # population, offset, size, scale of currents, mask of a synaptic current, then of
+    #               what a reset does: `general.advance`
+    FINISH = 35  # population, offset, size
+    BAND = 36  # so many of the rows that follow are done step by step, all of them in each step
 
 
 class Field(IntEnum):

@@ -34,6 +34,10 @@ def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray
         return np.ascontiguousarray(values.transpose(0, 3, 4, 2, 1)).ravel()
     if s.connection in CHANNELWISE:
         return values.ravel()
+    if s.connection is Connection.ONE_TO_ONE:
+        lying = np.empty_like(values)
+        lying[places(program.population(s.source))] = values
+        return lying
     rows = np.empty(values.shape[::-1], values.dtype)
     source, target = (places(program.population(name)) for name in (s.source, s.target))
     rows[source[:, np.newaxis], target] = values.T

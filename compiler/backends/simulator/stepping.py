@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from compiler.backends.simulator.arrivals import inhibited
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
+from compiler.backends.simulator.interpreter import show
 from compiler.backends.simulator.operations import Field
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.events import Events
 from compiler.products import general
 from compiler.program import Program, ProgramPopulation, Tally
@@ -21,11 +23,10 @@ Raster = dict[str, np.ndarray]
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
     machine = Machine(program, learn=learn)
-    intensities, labels = stimulus_arrays(program, stimulus)
-    inputs = machine.inputs
-    for f in range(len(intensities)):
-        machine.working.state[Field.COUNT, inputs] = intensities[f]
-        machine.working.signals[: labels.shape[1]] = labels[f]
+    shown = stimulus_arrays(program, machine.layout, stimulus)
+    for f in range(shown.fixations):
+        show(machine.working, shown.intensities[f], machine.inputs, shown.sequences[f])
+        machine.working.signals[: shown.labels.shape[1]] = shown.labels[f]
         yield _one_fixation(machine)
         machine.fixation += 1
 
@@ -86,7 +87,7 @@ def _look_at_population(
     timetable, w = machine.program.timetable, machine.working
     places = machine.layout.places[population.name]
     if tau == timetable.steps - 1:
-        seen.spikes[population.name] = _spikes(machine, population)
+        seen.spikes[population.name] = machine.raster(population)
         seen.membrane[population.name] = w.membrane_log[:, places]
         seen.counts[population.name] = w.state[Field.COUNT, places]
     if not machine.learn:
@@ -104,22 +105,11 @@ def _look_at_population(
             seen.post[population.name][i] = w.registers[int(value.register[1:]) - 1, places]
 
 
-def _spikes(machine: Machine, population: ProgramPopulation) -> np.ndarray:
-    """Spikes bool (steps, N) of the last presentation; none of populations that send none."""
-    steps, w = machine.program.timetable.steps, machine.working
-    index, name = machine.program.population_row[population.name], population.name
-    lying = np.zeros((steps, population.size), bool)  # in the order of the engine
-    for step in range(steps):
-        lying[step, w.rows_fired[index, step, : w.n_fired[index, step]]] = True
-    return lying[:, machine.layout.places[name] - machine.layout.offsets[name]]
-
-
 def learn_and_watch(program: Program, stimulus: Stimulus) -> tuple[Program, list[Raster], Events]:
     """What `simulate` learns and counts, and the raster of every fixation, as fast."""
     machine = Machine(program, learn=True)
-    intensities, labels = stimulus_arrays(program, stimulus)
     rasters = []
     for f in range(stimulus.fixations):
-        machine.run(intensities[f : f + 1], labels[f : f + 1])
-        rasters.append({p.name: _spikes(machine, p) for p in program.populations if p.spiking})
+        machine.run(stimulus_arrays(program, machine.layout, stimulus.part(f, f + 1)))
+        rasters.append({p.name: machine.raster(p) for p in program.populations if p.spiking})
     return machine.learned(), rasters, machine.events(stimulus.fixations)

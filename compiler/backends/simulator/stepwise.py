@@ -14,6 +14,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from compiler.backends.simulator.arrivals import Places
 from compiler.backends.simulator.operations import FIELD_OF, Op
 from compiler.backends.simulator.rule_table import rule_tables
 from compiler.ir import Compartment
@@ -104,10 +105,9 @@ def _mask(rule: SumOfProducts) -> int:
     return (1 << found.pop()) - 1 if found else -1
 
 
-def presentation(
-    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
-) -> Rows:
+def presentation(program: Program, population: ProgramPopulation, places: Places) -> Rows:
     """The population's neurons, step by step, and what it sends."""
+    offsets, starts = places.offsets, places.starts
     steps, level, soma = program.timetable.steps, population.level, population.soma
     index = program.population_row[population.name]
     place = [index, offsets[population.name], population.size]

@@ -58,6 +58,10 @@ class Working(NamedTuple):
     reached: np.ndarray  # (T, 2) int64: part of each step's list that is being added up
     arrived: np.ndarray  # (N,) int32: current of the next step, where populations go step by step
     held: np.ndarray  # (N,) int32: and what holds for the whole presentation
+    sequence: np.ndarray  # (T, S) int32: what inputs are given step by step
+    parameters: np.ndarray  # (4, N) int32: decay, threshold, decay of the current, start
+    synaptic: np.ndarray  # (N,) int32: currents
+    owed: np.ndarray  # (N,) int32: masks of those whose last spike has still to be paid for
     membrane_log: np.ndarray  # (T, N) int32, written where `log` is set
     runs: np.ndarray  # (kernel, 3) int64: rows of weights that one position needs
     payload: np.ndarray  # (widest,) int32, and three more pieces of scratch
@@ -102,6 +106,10 @@ def allocate(program: Program, layout: Layout) -> Working:
         reached=np.zeros((steps, 2), np.int64),
         arrived=np.zeros(layout.neurons, np.int32),
         held=np.zeros(layout.neurons, np.int32),
+        sequence=np.zeros((steps, layout.given), np.int32),
+        parameters=_parameters(program, layout),
+        synaptic=np.zeros(layout.neurons, np.int32),
+        owed=np.zeros(layout.neurons, np.int32),
         membrane_log=np.zeros((steps, layout.neurons), np.int32),
         runs=np.zeros((max(kernels, default=0), 3), np.int64),
         payload=np.zeros(widest, np.int32),
@@ -158,3 +166,17 @@ def _biases(program: Program, layout: Layout) -> np.ndarray:
         if isinstance(p.soma, Soma) and p.soma.bias:
             bias[layout.places[p.name]] = per_neuron(p.soma.bias, p.map)
     return bias
+
+
+def _parameters(program: Program, layout: Layout) -> np.ndarray:
+    """Of every neuron; whoever has no threshold never reaches it."""
+    found = np.zeros((4, layout.neurons), np.int32)
+    for p in program.populations:
+        if isinstance(p.soma, Soma):
+            never = np.iinfo(np.int32).max
+            threshold = never if p.soma.threshold is None else p.soma.threshold
+            for row, values in enumerate(
+                (p.soma.decay, threshold, p.soma.current_decay or 0, p.soma.start)
+            ):
+                found[row, layout.places[p.name]] = per_neuron(values, p.map)
+    return found

@@ -12,7 +12,7 @@ from functools import partial
 
 from compiler.backends.tensor import adapt, feedback, stepwise
 from compiler.backends.tensor.machine import Machine, Todo
-from compiler.backends.tensor.presentation import present
+from compiler.backends.tensor.presentation import first_of_its_band, present
 from compiler.products import direct, in_slots
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
@@ -22,7 +22,8 @@ from compiler.timing import arrival
 def forward(m: Machine) -> None:
     """The presentation alone."""
     for population in m.populations:
-        present(m, population)
+        if first_of_its_band(m, population):
+            present(m, population)
 
 
 def run(m: Machine, fixation: int) -> None:
@@ -48,7 +49,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     began = start + population.level
     if m.by_step:
         yield from stepwise.presentation(m, population)
-    else:
+    elif first_of_its_band(m, population):
         yield steps - 1, partial(present, m, population)
     if population.averages is not None:
         yield steps + 0.15, partial(adapt.average, m, population)

@@ -15,7 +15,7 @@ from compiler.connectivity import fan_in
 from compiler.events import Events
 from compiler.program import Program, Tally
 from compiler.terms import Connection
-from compiler.trace import Stimulus
+from compiler.trace import Stimulus, count_type, require_fitting
 
 AT_ONCE = 1 << 12  # fixations of `infer`, so that memory does not grow with their number ...
 CURRENTS = 1 << 26  # ... nor with the network: at most so many numbers of one population
@@ -34,10 +34,12 @@ class Outcome:
 def infer(
     program: Program, stimulus: Stimulus, *, device: str = "cpu"
 ) -> tuple[dict[str, np.ndarray], Events]:
-    """Forward pass of independent fixations: spike counts uint8 (F, N) a population, and events.
+    """Forward pass of independent fixations: spike counts (F, N) a population, and events.
 
-    Spatial means, which serve learning only, have none.
+    Counts are uint8, or uint32 where a fixation has more than 255 steps. Spatial means, which serve
+    learning only, have none.
     """
+    require_fitting(program, stimulus)
     parts: dict[str, list[np.ndarray]] = {
         p.name: []
         for p in program.populations
@@ -53,7 +55,7 @@ def infer(
         )
         forward(machine)
         for name, counts in parts.items():
-            counts.append(machine.state[name]["count"].to(torch.uint8).cpu().numpy())
+            counts.append(machine.state[name]["count"].cpu().numpy().astype(count_type(program)))
         found = machine.counters.totals()
         events = found if events is None else events + found
     assert events is not None

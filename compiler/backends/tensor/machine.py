@@ -16,6 +16,7 @@ from compiler.backends.tensor.order import weight_matrix, weight_rows
 from compiler.connectivity import fan_in
 from compiler.products import TRACES, in_slots
 from compiler.program import Message, Program, ProgramPopulation, Soma, Synapses, Tally
+from compiler.recurrence import bands
 from compiler.terms import Compartment, Connection, per_neuron
 
 LARGEST_PAYLOAD = 255
@@ -43,6 +44,7 @@ class Machine:
         self.programs, self.program = programs, programs[0]
         self.device, self.learn, self.rows, self.logs = device, learn, rows, logs
         self.steps = self.program.timetable.steps
+        self.bands = bands(self.program)
         self.by_step = learn and any(_at_any_step(s) for s in self.program.synapses)
         self.seeds = rounding.seeds([p.seed for p in programs], device)
         self.counters = Counters(self.program, rows, device)
@@ -66,9 +68,12 @@ class Machine:
             self._load(s)
 
     def show(self, intensities: dict[str, Tensor]) -> None:
-        """The inputs of a fixation, (R, N) by input population."""
+        """The inputs of a fixation, (R, N) by input population, or (R, T, N) step by step."""
         for name, values in intensities.items():
-            self.state[name]["count"] = values.to(torch.int32)
+            if values.ndim == 3:
+                self.spikes[name] = values.to(torch.int32)
+            else:
+                self.state[name]["count"] = values.to(torch.int32)
         self.membrane.clear()
 
     def sent(self, population: str, message: Message) -> Tensor:
@@ -143,7 +148,7 @@ class Machine:
         # a convolution is summed one offset after the other, all else at once
         apart = s.connection is Connection.CONVOLUTION
         summands = source.map[0] if apart else fan_in(s.connection, s.weights.shape)
-        kind = number_type(summands, 1 if spikes else LARGEST_PAYLOAD)
+        kind = number_type(summands, max(1, source.sequence) if spikes else LARGEST_PAYLOAD)
         self.numbers[s.name] = self.weights[s.name].to(kind)
         if self.learn and s.rule is not None:
             tags = [np.zeros(o.weights.shape, np.int16) if o.tags is None else o.tags for o in own]

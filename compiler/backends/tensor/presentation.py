@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from compiler.backends.tensor import maps, somata
 from compiler.backends.tensor.exact import summed
 from compiler.backends.tensor.machine import Machine
+from compiler.backends.tensor.neurons import Neurons
 from compiler.connectivity import window
-from compiler.program import ProgramPopulation, Relay, Synapses, Tally
+from compiler.program import ProgramPopulation, Relay, Soma, Synapses, Tally
+from compiler.recurrence import drives, members
 from compiler.terms import CHANNELWISE, Compartment, Connection
 
 
@@ -18,6 +23,10 @@ def present(m: Machine, population: ProgramPopulation) -> None:
     soma, state = population.soma, m.state[population.name]
     if soma is None:
         show(m, population)
+        return
+    band = band_of(m, population)
+    if band is not None or (isinstance(soma, Soma) and soma.plain is None):
+        _in_step(m, [population] if band is None else list(members(m.program, band)))
         return
     current = _arriving(m, population)
     if isinstance(soma, Tally):
@@ -34,8 +43,55 @@ def present(m: Machine, population: ProgramPopulation) -> None:
     conclude(m, population)
 
 
+def band_of(m: Machine, population: ProgramPopulation) -> range | None:
+    """The band in which it is computed; None for those that wait for nobody, and for inputs."""
+    if population.soma is None:
+        return None
+    return next((band for band in m.bands if population.level in band), None)
+
+
+def first_of_its_band(m: Machine, population: ProgramPopulation) -> bool:
+    """Whether its presentation is computed for itself and not with another's."""
+    band = band_of(m, population)
+    return band is None or population == next(members(m.program, band))
+
+
+def _in_step(m: Machine, populations: list[ProgramPopulation]) -> None:
+    """The presentation of neurons that may wait for one another in every step."""
+    neurons, arrived = {}, {}
+    for p in populations:
+        assert isinstance(p.soma, Soma), "only neurons are recurrent"
+        neurons[p.name] = Neurons(p.soma, p.map, m.bias[p.name], m.rows)
+        m.spikes[p.name] = m.zeros(m.steps, p.size) != 0
+    own = {p.name for p in populations}
+    for p in populations:
+        arrived[p.name] = _arriving(m, p, without=own).expand(-1, m.steps, -1).contiguous()
+    waiting = {
+        p.name: [s for s in m.program.arriving[p.name] if drives(m.program, s) and s.source in own]
+        for p in populations
+    }
+    for tau in range(m.steps):
+        for p in populations:
+            current = arrived[p.name][:, tau]
+            for s in waiting[p.name]:
+                if tau >= s.delay:
+                    sent = m.spikes[s.source][:, tau - s.delay, None]
+                    current = current + _through(m, s, p, sent)[:, 0]
+            m.spikes[p.name][:, tau] = neurons[p.name].step(current)
+            if m.logs:
+                m.membrane.setdefault(p.name, []).append(neurons[p.name].potential)
+    for p in populations:
+        active, clipped, wrapped = neurons[p.name].updates
+        m.counters.update(p, active, clipped)
+        m.counters.add(p, "CURRENT_WRAPPED", wrapped)
+        conclude(m, p)
+
+
 def show(m: Machine, population: ProgramPopulation) -> None:
-    """An input sends its intensities, and spikes if it is one that does."""
+    """An input sends its intensities, and spikes if it is one that does, or what it is given."""
+    if population.sequence:
+        m.counters.add(population, "SPIKES", (m.spikes[population.name] != 0).sum((1, 2)))
+        return
     intensity = m.state[population.name]["count"]
     m.counters.present(population, intensity)
     if population.spikes:
@@ -59,11 +115,14 @@ def _count_positions(m: Machine, population: ProgramPopulation, current: Tensor)
     m.counters.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
 
 
-def _arriving(m: Machine, population: ProgramPopulation) -> Tensor:
-    """What arrives at the soma, int32 (R, T, N); T = 1 where all of it is held."""
+def _arriving(m: Machine, population: ProgramPopulation, without: Collection[str] = ()) -> Tensor:
+    """What arrives at the soma, int32 (R, T, N); T = 1 where all of it is held.
+
+    The spikes of the populations that `without` names are left out.
+    """
     current = m.zeros(1, population.size)
     for s in m.program.arriving[population.name]:
-        if s.compartment is Compartment.SOMA:
+        if s.compartment is Compartment.SOMA and not (s.source in without and drives(m.program, s)):
             current = current + _brought(m, s, population)
     return current
 
@@ -71,7 +130,19 @@ def _arriving(m: Machine, population: ProgramPopulation) -> Tensor:
 def _brought(m: Machine, s: Synapses, population: ProgramPopulation) -> Tensor:
     """What one projection brings, int32 (R, T, N)."""
     source = m.program.population(s.source)
-    sent = m.spikes[s.source] if source.spiking else m.sent(s.source, source.message(0))[:, None]
+    if not source.spiking:
+        return _through(m, s, population, m.sent(s.source, source.message(0))[:, None])
+    sent = m.spikes[s.source]
+    if s.delay:
+        sent = pad(sent, (0, 0, s.delay, 0))[:, : m.steps]
+    return _through(m, s, population, sent)
+
+
+def _through(m: Machine, s: Synapses, population: ProgramPopulation, sent: Tensor) -> Tensor:
+    """What messages (R, T, n) bring through a projection, int32 (R, T, N)."""
+    source = m.program.population(s.source)
+    if s.connection is Connection.ONE_TO_ONE:
+        return sent.to(torch.int32) * m.weights[s.name][:, None]
     along = window(s.connection, s.weights.shape[-1])
     if along is None:
         return summed(sent, m.numbers[s.name])

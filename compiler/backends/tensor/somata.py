@@ -40,7 +40,7 @@ def step(
     numbers (R,) of active updates (any current or potential) and of clipped potentials. (|v| ·
     decay) >> 12 is formed in two halves, so that it fits 32 bits.
     """
-    assert soma.plain is not None, "others are refused"
+    assert soma.plain is not None, "others are `neurons.Neurons`"
     decay, threshold = soma.plain
     active = ((drive | v) != 0).sum(1)
     size = v.abs()

@@ -15,13 +15,17 @@ from compiler.products import general
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.terms import Compartment
 from compiler.timing import arrival
-from compiler.trace import FixationTrace, Stimulus
+from compiler.trace import FixationTrace, Stimulus, require_fitting
 
 
 def trace(
     program: Program, stimulus: Stimulus, learn: bool = True, *, device: str = "cpu"
 ) -> Iterator[FixationTrace]:
-    """Yields what `compiler.trace` describes for every fixation."""
+    """Yields what `compiler.trace` describes for every fixation.
+
+    Raises InputError for a stimulus that does not fit the program.
+    """
+    require_fitting(program, stimulus)
     machine = Machine([program], torch.device(device), learn=learn, rows=1, logs=True)
     for fixation in range(stimulus.fixations):
         machine.show(

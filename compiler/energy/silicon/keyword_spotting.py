@@ -63,8 +63,8 @@ def keyword_spotting(copies: int = 0) -> Workload:
         rates={p.name: RATE for p in populations if p.name != "output"},
         count=_count,
         assumptions=(
-            "How the ten layers and eleven matrices of a copy are wired is not in our sources: a "
-            "chain that begins and ends in the network.",
+            "A copy is a chain of ten layers from the first hidden layer to the second, as in the "
+            "authors' code (github.com/abr/power_benchmarks), with random weights.",
             "Inputs spike at the rate of the other neurons.",
             ACTIVE,
         ),

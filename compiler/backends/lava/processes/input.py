@@ -18,7 +18,7 @@ from compiler.program import ProgramPopulation
 
 
 class InputPopulation(AbstractProcess):
-    """Neurons whose count is given; `intensities` uint8 (F, N), one row a fixation."""
+    """Neurons whose count is given, uint8 (F, N), or a sequence: integers (F, T, N)."""
 
     def __init__(
         self, *, population: ProgramPopulation, clock: Clock, intensities: np.ndarray
@@ -44,6 +44,7 @@ class InputPopulationModel(PyLoihiProcessModel):
         self._intensities: np.ndarray = proc_params["intensities"]
         self._messages = {m.step: m for m in population.messages}
         self._spikes = population.spikes
+        self._sequence = population.sequence > 0
         self._silence = np.zeros(population.size, np.int32)
         self._state = NeuronState(population.size, self._clock.timetable.steps)
 
@@ -51,14 +52,16 @@ class InputPopulationModel(PyLoihiProcessModel):
         """Sends this step's message, then shifts the counts where the fixation ends."""
         fixation, tau = self._clock.at(self.time_step)
         state = self._state
-        if tau == 0:
-            known = 0 <= fixation < len(self._intensities)
+        known = 0 <= fixation < len(self._intensities)
+        if tau == 0 and not self._sequence:
             state.count[:] = self._intensities[fixation] if known else 0
         message = self._messages.get(tau)
         if message is not None:
             payload = state.payload(message)
         elif self._spikes and tau < self._clock.timetable.steps:
             payload = spread_spikes(state.count, tau)
+        elif self._sequence and known and tau < self._clock.timetable.steps:
+            payload = self._intensities[fixation, tau].astype(np.int32)
         else:
             payload = self._silence
         self.s_out.send(payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from compiler.backends.lava.recording import PopulationRecord
-from compiler.backends.lava.soma import NeuronState, TraceState, biases, clip_24_bits
+from compiler.backends.lava.soma import Neurons, NeuronState, TraceState, clip_24_bits
 from compiler.backends.lava.wiring import (
     Arrival,
     Clock,
@@ -26,10 +27,10 @@ from compiler.backends.lava.wiring import (
     folded_shape,
     unfold,
 )
-from compiler.program import ProgramPopulation, Relay, Tally
+from compiler.program import ProgramPopulation, Relay, Soma, Tally
 from compiler.terms import Compartment
 
-STATES = ("membrane", "count", "previous", "apical", "retro", "mean", "variance")
+STATES = ("membrane", "synaptic", "count", "previous", "apical", "retro", "mean", "variance")
 
 
 class LifPopulation(LearningNeuronProcess, AbstractProcess):
@@ -79,6 +80,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     s_out_map: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     membrane: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    synaptic: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     count: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
     previous: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=8)
     apical: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
@@ -93,7 +95,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._wiring: PopulationWiring = proc_params["wiring"]
         self._seed: int = proc_params["seed"]
         self._record: PopulationRecord = proc_params["record"]
-        self._bias = biases(self._population)
+        soma = self._population.soma
+        self._neurons = Neurons(soma, self._population.map) if isinstance(soma, Soma) else None
         self._messages = {m.step: m for m in self._population.messages}
         self._state = NeuronState(self._population.size, self._clock.timetable.steps)
         if self._population.averages is not None:
@@ -105,6 +108,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
             for t in self._wiring.traces
         }
         self._silence = np.zeros(self._population.size, np.int32)
+        self._on_the_way = {
+            a.port: deque([self._silence] * a.held_back) for a in self._wiring.arrivals
+        }
         self._compartments = {
             compartment: [a for a in self._wiring.arrivals if a.compartment is compartment]
             for compartment in Compartment
@@ -121,6 +127,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
         state = self._state
         if tau == 0:
             state.begin_fixation()
+            if self._neurons is not None:
+                state.membrane[:] = self._neurons.start
         self._collect(Compartment.APICAL, state.apical, received, tau)
         self._collect(Compartment.RETRO, state.retro, received, tau)
         if tau < self._clock.timetable.steps:
@@ -140,7 +148,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
     def _receive(self, arrival: Arrival) -> np.ndarray:
         """What a projection delivers in this step, (N,) in the program's order."""
         values = getattr(self, arrival.port).recv()
-        return unfold(values) if arrival.folded else values
+        waiting = self._on_the_way[arrival.port]
+        waiting.append((unfold(values) if arrival.folded else values).copy())
+        return waiting.popleft()
 
     def _collect(
         self, compartment: Compartment, target: np.ndarray, received: dict[str, Any], tau: int
@@ -172,18 +182,16 @@ class LifPopulationModel(LearningNeuronModelFixed):
         current = np.zeros(self._population.size, np.int64)
         for arrival in self._compartments[Compartment.SOMA]:
             if tau in arrival.steps:
-                current += received[arrival.port].astype(np.int64) >> arrival.shift
+                target = state.held if arrival.graded else current
+                target += received[arrival.port].astype(np.int64) >> arrival.shift
         if isinstance(soma, Relay):
             state.relay(current)
             return
         if isinstance(soma, Tally):
             state.tally(current)
             return
-        assert soma is not None
-        if soma.latched:
-            state.held += current
-            current = state.held
-        state.integrate(soma, current, self._bias)
+        assert self._neurons is not None
+        state.integrate(self._neurons, current + state.held)
 
     def _send(self, fixation: int, tau: int) -> None:
         state, timetable = self._state, self._clock.timetable
@@ -241,6 +249,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
         slot = fixation % record.slots
         if tau == timetable.predict:
             record.counts[slot] = state.count  # after the inhibition, where a run learns
+        if tau == timetable.steps - 1:
+            record.potentials[slot] = state.membrane
         if not record.detailed:
             return
         if tau < timetable.steps:

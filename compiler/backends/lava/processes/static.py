@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from compiler.backends.lava.entries import Entries, entries
 from compiler.program import Synapses
-from compiler.terms import Connection, Map
+from compiler.terms import CHANNELWISE, Connection, Map
 
 
 def static_synapses(synapses: Synapses) -> Dense:
@@ -74,9 +74,9 @@ def sparse_matrix(values: np.ndarray, found: Entries, shape: tuple[int, int]) ->
 def static_sparse(synapses: Synapses, source: Map, target: Map) -> Sparse:
     """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved.
 
-    All but kernels have weights that are not negative, and hear payloads of up to 24 bits.
+    Connections of fixed weights have none that is negative, and hear payloads of up to 24 bits.
     """
-    kernels = synapses.connection is Connection.UNTIED
+    kernels = synapses.connection not in CHANNELWISE
     shape = int(np.prod(target)), int(np.prod(source))
     weights = synapses.weights.astype(np.int32) * (2 if kernels else 1)
     return Sparse(

@@ -9,6 +9,7 @@ from compiler.backends.lava.compat import INSTALL
 from compiler.backends.lava.project.carried import PACKAGE
 from compiler.ir import Compartment, Connection
 from compiler.program import Program, ProgramPopulation, Relay, SumOfProducts, Synapses, Tally
+from compiler.terms import Integers
 
 WIDTH = 100
 SPARSE = {Connection.UNPOOL, Connection.SUM, Connection.SPREAD}
@@ -48,7 +49,7 @@ def _what(program: Program) -> Iterator[str]:
         shape = "×".join(str(n) for n in s.weights.shape)
         yield (
             f"| {s.name} | {s.source} | {s.target}, {s.compartment.value} | {shape}, "
-            f"{s.connection.value} | {_rule(s)} |"
+            f"{s.connection.value}{f', delay {s.delay}' if s.delay else ''} | {_rule(s)} |"
         )
 
 
@@ -59,7 +60,18 @@ def _soma(p: ProgramPopulation) -> str:
         return f"relay of {p.soma.neighbours}"
     if isinstance(p.soma, Tally):
         return "tally: adds up what it receives, when the network learns"
-    return f"LIF, decay {p.soma.decay}/4096, threshold {p.soma.threshold}, reset '{p.soma.reset}'"
+    spikes = "no threshold"
+    if p.soma.threshold is not None:
+        spikes = f"threshold {_values(p.soma.threshold)}, reset '{p.soma.reset.value}'"
+    current = ""
+    if p.soma.current_decay is not None:
+        current = f", decay of the current {_values(p.soma.current_decay)}/4096"
+    return f"LIF, decay {_values(p.soma.decay)}/4096{current}, {spikes}"
+
+
+def _values(values: Integers) -> str:
+    """One number, or from which to which."""
+    return str(values) if isinstance(values, int) else f"{min(values)} to {max(values)}"
 
 
 def _rule(s: Synapses) -> str:
@@ -100,7 +112,7 @@ def _files(program: Program) -> Iterator[str]:
         ("run.py", "reads, runs, shows, compares"),
         ("program.json", "everything but the arrays, as the dataclasses of `program.py` have it"),
         ("weights.npz", "int8 weights (and int16 tags) of each projection, in the shape above"),
-        ("stimulus.npz", "`NAME.intensities` uint8 (F, N) of each input, `NAME.signal` int8 (F,)"),
+        ("stimulus.npz", "`NAME.intensities` of each input, `NAME.signal` int8 (F,)"),
         ("expected.npz", "`NAME.counts` (F, N) of each population, as the simulator has them"),
         *([("expected_learning.npz", "the same with learning, and scores, gates, weights, tags")]
           if program.plastic else []),

@@ -89,8 +89,9 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
 
 
 def found_in(program: Program, ended: Outcome, learn: bool) -> dict[str, np.ndarray]:
-    """What is compared, by name: spike counts, and what was scored, gated and learned."""
+    """What is compared, by name: counts, last potentials, what was scored, gated and learned."""
     found = {f"{name}.counts": counts for name, counts in ended.counts.items()}
+    found |= {f"{name}.potential": last for name, last in ended.potentials.items()}
     if learn:
         for i, gate in enumerate(program.gates):
             found[f"{gate.name}.scores"] = ended.scores[:, i]

@@ -74,4 +74,6 @@ def from_plain(kind: Any, value: Any) -> Any:
 
 def _fits(kind: Any, value: Any) -> bool:
     """Whether a value may be of that kind: of two dataclasses, the one with its fields."""
+    if isinstance(value, list) or get_origin(kind) is tuple:
+        return isinstance(value, list) and get_origin(kind) is tuple
     return not is_dataclass(kind) or value.keys() <= get_type_hints(kind).keys()
