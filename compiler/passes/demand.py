@@ -12,6 +12,7 @@ from compiler.passes.needs import Demand, Incoming, Outgoing
 from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
+from compiler.recurrence import drives, held_back
 from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 from compiler.turns import buffers_of, heard_in_turn, learners_of
 
@@ -69,6 +70,7 @@ def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
         plastic=plastic,
         rule=rules.get(repr(s.rule), 0) if plastic else 0,
         exponent=soma.input_shift if driving and isinstance(soma, Soma) else 0,
+        delay=held_back(program, s) if drives(program, s) else 0,
     )
 
 

@@ -41,10 +41,15 @@ class Incoming:
     plastic: bool
     rule: int = 0  # which of the program's learning rules, or 0
     exponent: int = 0  # the weights count 2^exponent
+    delay: int = 0  # time steps for which spikes are held back
 
     def format(self, part: Part, limits: Limits) -> Format:
         """The format of its synapses on a core with these neurons."""
-        return self.synapse_bits, self.index_bits(part, limits), self.rule, self.exponent
+        return self.bits(limits), self.index_bits(part, limits), self.rule, self.exponent
+
+    def bits(self, limits: Limits) -> int:
+        """Bits of a synapse, but for those of a delay that all synapses of the machine have."""
+        return self.synapse_bits + max(0, self.delay.bit_length() - int(limits.delay_bits.value))
 
     @property
     def along(self) -> Window | None:
@@ -119,7 +124,7 @@ class Incoming:
 
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
         """Synaptic memory on a core with these neurons."""
-        along, bits = self.along, self.synapse_bits
+        along, bits = self.along, self.bits(limits)
         bits += self.index_bits(part, limits)
         if along is None:
             length = part.rows * part.columns * (1 if self.channelwise else part.channels)
