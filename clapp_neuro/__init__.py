@@ -21,6 +21,7 @@ _VERBS = {
     "reproduce": "clapp_neuro.reproduce.run",
     "check": "clapp_neuro.verbs.check",
     "compile": "clapp_neuro.verbs.compile",
+    "answer": "clapp_neuro.verbs.answer",
     "run": "clapp_neuro.verbs.run",
     "adapt": "clapp_neuro.verbs.adapt",
     "verify": "clapp_neuro.verbs.verify",

@@ -21,6 +21,7 @@ COMMANDS = (
     "check",
     "compile",
     "run",
+    "answer",
     "adapt",
     "verify",
     "emit",

@@ -22,7 +22,7 @@ from compiler.backends import lava
 from compiler.bundle import VERSION
 
 COMMANDS = (
-    "train", "probe", "reproduce", "check", "compile", "run", "adapt", "verify", "emit",
+    "train", "probe", "reproduce", "check", "compile", "run", "answer", "adapt", "verify", "emit",
     "export", "energy", "energy-check", "targets", "doctor",
 )  # fmt: skip
 VERIFY_KEYS = {

@@ -425,6 +425,13 @@ def test_samples_that_do_not_fit_are_explained() -> None:
         compiler.from_snntorch(lambda x: x, torch.ones(1, 1))  # type: ignore[arg-type]
 
 
+def test_networks_of_doubles_and_the_wrong_reader() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), snn.Leaky(0.9, init_hidden=True)).double()
+    assert compiler.from_snntorch(net, torch.rand(1, 3)).shapes["output"] == (4,)
+    with pytest.raises(InputError, match=r"has neurons of snntorch: use compiler\.from_snntorch"):
+        compiler.from_torch(net, torch.rand(1, 3))
+
+
 def test_functions_between_layers_are_followed() -> None:
     torch.manual_seed(9)
 

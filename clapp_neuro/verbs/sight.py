@@ -31,8 +31,8 @@ def experiment_of(program: Program) -> Experiment:
     text = program.provenance.get("experiment")
     if text is None and "inputs" in program.provenance:
         raise InputError(
-            "the program is of another tool and has no images of its own: show it samples in "
-            "Python (compiler.stimulus)"
+            "the program is of another tool and has no images of its own: show it samples with "
+            "clapp-neuro answer"
         )
     if text is None:
         raise InputError("the program does not say which data it was trained on: compile it again")

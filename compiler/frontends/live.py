@@ -65,7 +65,8 @@ def read_network(net: nn.Module, sample: Any, framework: Framework) -> Graph:
         )
     if not torch.isfinite(sample).all():
         raise InputError("the sample holds a NaN or infinity: give finite numbers")
-    sample = sample.float()
+    first = next(net.parameters(), torch.zeros(0))
+    sample = sample.to(first.device, first.dtype if first.is_floating_point() else torch.float32)
     with _kept(net):
         framework.clear(net)
         graph, rolled = _translated(net, sample, framework)

@@ -81,6 +81,7 @@ class _Lowering:
     violations: list[Violation] = field(default_factory=list)
     populations: dict[str, Population] = field(default_factory=dict)
     projections: list[Projection] = field(default_factory=list)
+    always: set[str] = field(default_factory=set)  # neurons that spike in every step
 
     def network(self) -> Network:
         """The network; with violations, as far as it goes."""
@@ -190,6 +191,7 @@ class _Lowering:
     def _always(self, name: str, bias: np.ndarray) -> None:
         """A bias that goes through a synaptic current: a neuron that spikes in every step."""
         source = f"{name}.always"
+        self.always.add(source)
         soma = Soma(0.0, 0.5, Reset.NONE)
         self.populations[source] = Population(source, 1, 1, soma, bias=(1.0,))
         self.projections.append(
@@ -252,19 +254,18 @@ class _Lowering:
             )
 
     def _level(self) -> None:
-        """Each population one above the highest that it hears in the same step."""
-        level = {n: 0 for n, p in self.populations.items() if p.neuron is None}
-        for _ in range(len(self.populations) + 1):
+        """The lowest levels at which everything arrives in its step: delays make up for climbs."""
+        level = {
+            n: int(n not in self.always and p.neuron is not None)
+            for n, p in self.populations.items()
+        }
+        for _ in range(len(level)):
             before = dict(level)
-            for name, p in self.populations.items():
-                heard = [q.source for q in self.projections if q.target == name and q.delay == 0]
-                if p.neuron is not None and all(h in level for h in heard):
-                    level[name] = max((level[h] + 1 for h in heard), default=0)
+            for q in self.projections:
+                level[q.target] = max(level[q.target], level[q.source] + 1 - q.delay)
             if level == before:
                 break
-        self.populations = {
-            n: replace(p, level=level.get(n, 1)) for n, p in self.populations.items()
-        }
+        self.populations = {n: replace(p, level=level[n]) for n, p in self.populations.items()}
         for q in self.projections:
             climbs = self.populations[q.target].level - self.populations[q.source].level
             if q.delay + climbs < 1:

@@ -36,16 +36,17 @@ def require_same(
     clear: puts the network's own states to rest; carries: it returns and takes back its states.
     """
     generator = torch.Generator().manual_seed(1)
-    parts = [sample * torch.rand(sample.shape, generator=generator).round() for _ in STRENGTHS]
+    masks = [torch.rand(sample.shape, generator=generator).round() for _ in STRENGTHS]
+    parts = [sample * mask.to(sample) for mask in masks]
     for given in (sample, *(k * part for k, part in zip(STRENGTHS, parts, strict=True))):
         clear(net)
         if rolled.steps > 1 or rolled.timed:
-            wanted = _first(_called(net, given)).detach().numpy()
-            found = emulate(graph, _time_first(given, rolled).numpy()).output(graph)
+            wanted = _first(_called(net, given)).detach().cpu().numpy()
+            found = emulate(graph, _time_first(given, rolled).cpu().numpy()).output(graph)
             alike = list(_gathered(found, wanted.shape))
         else:
             wanted = np.stack(list(_step_by_step(net, given, carries)))
-            found = emulate(graph, given.numpy(), STEPS).output(graph)
+            found = emulate(graph, given.cpu().numpy(), STEPS).output(graph)
             alike = [found] if found.shape == wanted.shape else []
         if not alike:
             raise InputError(
@@ -62,7 +63,7 @@ def _step_by_step(net: nn.Module, sample: Tensor, carries: bool) -> Iterator[np.
         result = _called(net, sample, *([] if states is None else [states]))
         if carries and isinstance(result, tuple) and len(result) == 2:
             states = result[1]
-        yield _first(result).detach().numpy().copy()
+        yield _first(result).detach().cpu().numpy().copy()
 
 
 def _called(net: nn.Module, *given: Any) -> Any:

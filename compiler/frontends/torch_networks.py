@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from clapp_neuro.errors import InputError
 from compiler.frontends.live import Framework, read_network
 from compiler.frontends.parts import Part
 from compiler.source import Graph
@@ -19,8 +20,13 @@ def from_torch(net: nn.Module, sample: Any) -> Graph:
     sample: what net(sample) takes, with a batch axis.
     Raises InputError for what is not taken, with every node, parameter and remedy.
     """
+    libraries = {type(m).__module__.split(".")[0] for m in net.modules()} & set(READERS)
+    if libraries:
+        library = min(libraries)
+        raise InputError(f"the network has neurons of {library}: use compiler.{READERS[library]}")
     graph = read_network(net, sample, TORCH)
     return replace(graph, provenance={**graph.provenance, "version.torch": version("torch")})
 
 
+READERS = {"snntorch": "from_snntorch", "norse": "from_norse"}
 TORCH = Framework("PyTorch", "torch.nn.modules", {}, lambda _m, _c, _l: Part())
