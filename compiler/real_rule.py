@@ -104,6 +104,10 @@ def averaged(averages: Averages, z: np.ndarray, c: np.ndarray) -> Averages:
 
 def gate(comparator: Comparator, values: Values, y: float) -> float:
     """What the comparator broadcasts."""
+    if comparator.classes:
+        known = 0 <= y < comparator.classes
+        right = named_class(comparator, values) == y
+        return (comparator.largest if right else -1.0) * known
     u = float(np.sum(_product(values, comparator.score)))
     norm = 1.0
     if comparator.norm is not None:
@@ -112,6 +116,12 @@ def gate(comparator: Comparator, values: Values, y: float) -> float:
             return 0.0
     stays, left = comparator.margins
     return y / norm if y * u / norm < (left if y < 0 else stays) else 0.0
+
+
+def named_class(critic: Comparator, values: Values) -> int:
+    """The class that the population names: the first of those with the largest sum."""
+    scores = _product(values, critic.score)
+    return int(np.argmax([scores[k :: critic.classes].sum() for k in range(critic.classes)]))
 
 
 def post_value(term: Term, post: Values, gates: Mapping[str, float]) -> np.ndarray:

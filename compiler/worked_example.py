@@ -3,116 +3,86 @@
 The expected change is the rule's in real numbers (`real_rule`), given the spikes that the chip
 counts. The executed one is the mean over some seeds of stochastic rounding, by the simulator. Of a
 kernel it is the sum over its positions: of the copies, over their number, since each learns so many
-times as fast.
+times as fast. Rules of spike times have theirs in `spike_timing_example`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 import torch
 
 from clapp_neuro.encoders.layers import first_to_spike
 from compiler.backends.simulator import simulate, trace
+from compiler.example import Example, change, draws, largest, size, two_fixations
 from compiler.ir import Connection, Map, Network
-from compiler.products import general
-from compiler.program import TAG_UNITS, Program, Synapses
+from compiler.lower_part import lower_part, network_of
+from compiler.program import Program
 from compiler.real_rule import RealNetwork
+from compiler.spike_timing import SpikeTimingRule
+from compiler.spike_timing_example import spike_timing_example
 from compiler.trace import FixationTrace, Stimulus
 
 PAIRS = 8  # of fixations, to choose from
 LABELS = (1, -1)
-DRAWS = (8, 64)  # at least and at most so many seeds ...
-SYNAPSES = 1 << 22  # ... and in all about so many synapses
 LARGEST = 1 << 25  # synapses; beyond, an example would take longer than the compilation
-
-
-@dataclass(frozen=True)
-class Example:
-    """One projection. Changes of weights are in the source network's own units.
-
-    synapse: (target, source), of a kernel (target, source, row, column), of the largest expected
-    change. executed: mean over `draws` seeds, `error` its standard error. matrix: executed over
-    expected change of the whole matrix, each synapse in the direction in which it should change;
-    None where nothing should. clipped: post values of its target that were clipped, in all draws:
-    what is executed is then too small.
-    """
-
-    projection: str
-    label: int
-    synapse: tuple[int, ...]
-    expected: float
-    executed: float
-    error: float
-    matrix: float | None
-    draws: int
-    clipped: int
-
-    def row(self) -> tuple[str, ...]:
-        """Cells of a table: projection, synapse, expected, executed, whole matrix."""
-        place = ", ".join(str(i) for i in self.synapse)
-        if self.matrix is None:
-            return (self.projection, "–", "0", f"{self.executed:.3g}", "gate closed or silent")
-        executed = f"{self.executed:.4g} ± {self.error:.1g}"
-        matrix = f"{self.matrix - 1:+.1%}" + (", post values clipped" if self.clipped else "")
-        return (self.projection, f"[{place}]", f"{self.expected:.4g}", executed, matrix)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
 
 
 def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     """The example of each plastic projection; none for a static program.
 
-    Nor for rules of spike times: what they change within a fixation changes its spikes. Nor for
-    more than LARGEST synapses.
+    Of more than LARGEST synapses those of a lower part.
 
     Of some fixed pairs of inputs, with both values of the broadcast signal, the one from which
     most projections learn.
     """
-    if not program.plastic or any(general(s) for s in program.synapses):
+    if size(program) > LARGEST:
+        program = lower_part(program, LARGEST)
+        network = network_of(network, program)
+    if not program.plastic:
         return ()
-    if too_large(program):
-        return ()
+    if any(isinstance(p.rule, SpikeTimingRule) for p in network.projections):
+        return spike_timing_example(network, program)
     label, stimulus, expected = _lesson(network, program)
-    draws = int(np.clip(SYNAPSES // _size(program), *DRAWS))
     drawn: dict[str, list[tuple[float, float]]] = {name: [] for name in expected}
     clipped = Counter[str]()
-    for k in range(draws):
+    for k in range(draws(program)):
         run = simulate(replace(program, seed=(program.seed + k) % 2**32), stimulus)
         for before, after in zip(program.synapses, run.program.synapses, strict=True):
             if before.rule is not None:
-                change = _change(network, before, after)
-                drawn[before.name].append(_looked_at(change, expected[before.name]))
+                moved = change(network, before, after)
+                drawn[before.name].append(_looked_at(moved, expected[before.name]))
         clipped.update({p.name: p.post_clipped for p in run.events.populations})
     return tuple(
-        _example(name, label, change, drawn[name], clipped[_target(network, name)])
-        for name, change in expected.items()
+        _example(name, label, whole, drawn[name], clipped[_target(network, name)])
+        for name, whole in expected.items()
     )
 
 
-def too_large(program: Program) -> str:
-    """Why there is no worked example of a program with so many synapses; empty where there is."""
-    size = _size(program)
-    if not program.plastic or size <= LARGEST:
+def unshown(program: Program) -> str:
+    """Which worked examples there are not, of a program with so many synapses; empty for none."""
+    synapses = size(program)
+    if not program.plastic or synapses <= LARGEST:
         return ""
-    return f"left out: {size:,} synapses, more than {LARGEST:,}, would take longer than all else"
-
-
-def _size(program: Program) -> int:
-    return sum(s.weights.size for s in program.synapses)
+    some, learning = (
+        sum(s.rule is not None for s in part.synapses)
+        for part in (lower_part(program, LARGEST), program)
+    )
+    what = f"of the lowest {some} of {learning} projections that learn" if some else "left out"
+    more = f"{synapses:,} synapses, more than {LARGEST:,}"
+    return f"{what}: {more}, would take longer than all else"
 
 
 def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str, np.ndarray]]:
     """The label and input from which most projections learn, the first such, and what they do."""
     best, found = -1, (0, Stimulus({}, {}), dict[str, np.ndarray]())
     for pair, label in product(range(PAIRS), LABELS):
-        stimulus = _stimulus(program, pair, label)
+        # the broadcast says nothing at the first fixation
+        signals = {name: np.array([0, label], np.int8) for name in program.modulators}
+        stimulus = two_fixations(program, pair, signals)
         changes = _expected(network, program, stimulus)
         learning = sum(bool(change.any()) for change in changes.values())
         if learning > best:
@@ -120,17 +90,6 @@ def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str
         if learning == len(changes):
             break
     return found
-
-
-def _stimulus(program: Program, pair: int, label: int) -> Stimulus:
-    """Fixed numbers: the broadcast says nothing at the first fixation, `label` at the second."""
-    random = np.random.default_rng(pair)
-    seen = {
-        p.name: random.integers(0, 256, (2, p.size)).astype(np.uint8)
-        for p in program.populations
-        if p.soma is None
-    }
-    return Stimulus(seen, {name: np.array([0, label], np.int8) for name in program.modulators})
 
 
 def _expected(network: Network, program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
@@ -166,34 +125,20 @@ def _winners(spikes: np.ndarray, shape: Map) -> np.ndarray:
     return won.scatter_(2, first_to_spike(fired).flatten(2), True).numpy().ravel()
 
 
-def _change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:
-    """What one run has changed, in real numbers of the source network."""
-    assert before.tags is not None and after.tags is not None
-    units = TAG_UNITS * (after.weights.astype(np.int64) - before.weights)
-    units += after.tags.astype(np.int64) - before.tags
-    real = units * (before.unit / TAG_UNITS / network.population(before.source).scale)
-    return real.sum(0) / len(real) if before.connection is Connection.UNTIED else real
-
-
 def _target(network: Network, name: str) -> str:
     """The population on which a projection ends."""
     return next(p.target for p in network.projections if p.name == name)
 
 
-def _largest(expected: np.ndarray) -> tuple[np.intp, ...]:
-    """Where the largest change is expected."""
-    return np.unravel_index(np.argmax(np.abs(expected)), expected.shape)
-
-
 def _looked_at(change: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     """What an example says of one run: that synapse's change, and all in the expected direction."""
-    return float(change[_largest(expected)]), float((change * np.sign(expected)).sum())
+    return float(change[largest(expected)]), float((change * np.sign(expected)).sum())
 
 
 def _example(
     name: str, label: int, expected: np.ndarray, drawn: list[tuple[float, float]], clipped: int
 ) -> Example:
-    place = _largest(expected)
+    place = largest(expected)
     one, along = np.mean(drawn, axis=0)
     magnitude = float(np.abs(expected).sum())
     return Example(

@@ -249,9 +249,9 @@ def with_population(index: int, **changes: object) -> Program:
             ),
         ),
         (
-            "latches one message",
+            "sends a graded message to layer1, which does not hold it",
             lambda: with_population(
-                3, soma=replace(whole_program().populations[3].soma, latched=True)
+                1, soma=replace(whole_program().populations[1].soma, latched=False)
             ),
         ),
     ],

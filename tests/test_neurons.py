@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from plain_neurons import presentations
 from real_network import RealSoma
 from real_network import run as real_run
+from recurrent_network import recurrent_with_readout
 
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator, tensor
 from compiler.bundle import read_bundle, write_bundle
+from compiler.events.neurobench import neurobench
 from compiler.ir import (
     Compartment,
     Connection,
@@ -28,6 +30,8 @@ from compiler.ir import (
 )
 from compiler.passes.deviation import deviation
 from compiler.passes.fold import fold
+from compiler.passes.lists import list_bytes
+from compiler.passes.place import place
 from compiler.passes.quantize import quantize
 from compiler.pipeline import compile_network
 from compiler.program import Program, Soma
@@ -227,6 +231,33 @@ def test_potentials_are_clipped_and_currents_wrapped_as_on_the_chip_and_counted(
     assert events.populations[1].current_wrapped == np.abs(crossings).sum() > 0
 
 
+def test_events_are_those_that_the_spikes_cause() -> None:
+    """Operations of what each projection hears; graded ones apart; a readout has no spikes."""
+    network = recurrent_with_readout()
+    program = compiled(network)
+    stimulus = shown(program, 3, 11)
+    counts, events = simulator.infer(program, stimulus)
+    spikes = {name: int(seen.sum()) for name, seen in counts.items()}
+    spikes["input"] = int(np.count_nonzero(stimulus.intensities["input"]))
+    fan_out = {"dense.in": 5, "dense.itself": 1, "back": 18, "skip": 2, "readout.in": 2}
+    happened = {s.name: s for s in events.projections}
+    for name, each in fan_out.items():
+        s = happened[name]
+        assert s.forward_operations == spikes[s.source] * each > 0
+        assert s.graded_operations == 0
+    kernels = happened["map.in"]
+    assert kernels.graded_operations == kernels.forward_operations > spikes["input"]
+    metrics = neurobench(program, events)
+    chances = 3 * program.timetable.steps * (18 + 5)
+    told = 1 - (spikes["map"] + spikes["dense"]) / chances
+    assert metrics["activation_sparsity"] == pytest.approx(told)
+    assert metrics["synaptic_operations"]["Effective_MACs"] > 0
+    placement = place(program, TARGET)
+    assert {s.population for core in placement.cores for s in core.slices} == {
+        "map", "dense", "readout",
+    }  # fmt: skip
+
+
 def test_what_a_machine_lacks_is_named() -> None:
     random = np.random.default_rng(5)
     source = layer(Neuron(0.9, 1.0, Reset.CLEAR), random.normal(0, 1, (4, 3)), 10)
@@ -238,6 +269,21 @@ def test_what_a_machine_lacks_is_named() -> None:
     far = replace(source, projections=(*source.projections, again))
     with pytest.raises(InputError, match="again: delay 63 exceeds 62 steps by 1"):
         compiled(far)
+
+
+def test_a_delay_takes_memory_with_every_synapse() -> None:
+    """Where a machine has no room for it anyway: 3 bits for 5 steps in the axon."""
+
+    def memory(delay: int) -> int:
+        source = layer(Neuron(0.9, 1.0), np.ones((40, 3)), 20)
+        again = np.ones((40, 40))
+        own = Projection("again", "layer", "layer", Compartment.SOMA, again, delay=delay)
+        program = compiled(replace(source, projections=(*source.projections, own)))
+        return sum(c.total("memory_bytes") for c in place(program, TARGET).cores)
+
+    limits = TARGET.machine.limits
+    more = list_bytes(40, 8 + 3, limits) - list_bytes(40, 8, limits)
+    assert memory(6) - memory(1) == 40 * more > 0
 
 
 def test_a_compiled_file_holds_all_of_it(tmp_path) -> None:

@@ -155,12 +155,17 @@ def call(*arguments: object) -> int:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_from_training_to_the_chip_and_back(method: str, tmp_path: Path) -> None:
+def test_from_training_to_the_chip_and_back(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """train, compile, run --learn, verify against Lava and against the reference, energy."""
     model, bundle, learned = tmp_path / "m.pt", tmp_path / "m.clapp", tmp_path / "l.clapp"
     options = ("--preset", "fashion-stdp", "--method", method, "--sgd-rate", 2.0**-9)
     assert call("train", *options, "--steps", 60, "--out", model) == 0
     assert call("compile", model, "--out", bundle) == 0
+    shown = capsys.readouterr().out
+    assert "worked example: two fixations" in shown and "expected ΔW" in shown
+    assert ("y = " in shown) == (method == "r-stdp")
     report = tmp_path / "run.json"
     assert call("run", bundle, "--learn", "--images", 4, "--out", learned, "--json", report) == 0
     values = json.loads(report.read_text())

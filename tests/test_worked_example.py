@@ -6,15 +6,17 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import plastic_maps
 import pytest
 from compiled_program import network
 
-from compiler.ir import Comparator, Compartment, Quantity
+from compiler.example import DRAWS, Example
+from compiler.ir import Comparator, Compartment, Network, Quantity
 from compiler.pipeline import compile_network
 from compiler.program import Program, ProgramPopulation
 from compiler.real_rule import Values, gate
 from compiler.targets import load_target
-from compiler.worked_example import DRAWS, Example, worked_example
+from compiler.worked_example import unshown, worked_example
 
 METHODS = ("clapp", "espp", "lpl")
 # so that nothing is clipped, not even where post values are doubled
@@ -80,6 +82,63 @@ def test_clipped_post_values_are_told(method: str) -> None:
 def test_a_static_program_has_no_example() -> None:
     source = network(plastic=False)
     assert worked_example(source, compile_network(source, TARGET).program) == ()
+
+
+def part_of(source: Network, program: Program, most: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The examples of a large program are those of its lower part, each what it was."""
+    whole = {e.projection: e for e in worked_example(source, program)}
+    monkeypatch.setattr("compiler.worked_example.LARGEST", most)
+    parts = {e.projection: e for e in worked_example(source, program)}
+    for name, example in parts.items():
+        assert example.synapse == whole[name].synapse
+        assert example.expected == pytest.approx(whole[name].expected)
+    assert parts.keys() < whole.keys()
+    return unshown(program)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_of_a_large_network_the_lower_part_is_shown(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = PROGRAMS[method]
+    below = sum(s.weights.size for s in program.synapses if s.target == "layer1")
+    told = part_of(NETWORKS[method], program, below, monkeypatch)
+    shown, learning = (
+        sum(s.rule is not None and s.target in layers for s in program.synapses)
+        for layers in (("layer1",), ("layer1", "layer2"))
+    )
+    assert told.startswith(f"of the lowest {shown} of {learning} projections that learn: ")
+    assert f"more than {below:,}" in told
+    monkeypatch.setattr("compiler.worked_example.LARGEST", below - 1)
+    assert worked_example(NETWORKS[method], program) == ()
+    assert unshown(program).startswith("left out: ")
+
+
+def test_a_layer_of_a_map_is_shown_whole_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its means and winners tell it what to learn, from two levels above."""
+    source = plastic_maps.network(rate=2**-12)
+    program = compile_network(source, TARGET).program
+    sizes = {s.name: s.weights.size for s in program.synapses}
+    below = sum(size for name, size in sizes.items() if name.startswith("layer1"))
+    told = part_of(source, program, below + sizes["layer2.forward"], monkeypatch)
+    assert told.startswith("of the lowest 3 of 6 projections that learn: ")
+
+
+def test_a_gate_from_above_leaves_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = NETWORKS["clapp"]
+    last = source.comparators[-1].name
+    gated = tuple(
+        p
+        if p.rule is None
+        else replace(
+            p, rule=replace(p.rule, terms=tuple(replace(t, gate=last) for t in p.rule.terms))
+        )
+        for p in source.projections
+    )
+    source = replace(source, projections=gated)
+    program = compile_network(source, TARGET).program
+    monkeypatch.setattr("compiler.worked_example.LARGEST", 2500)
+    assert worked_example(source, program) == () and unshown(program).startswith("left out: ")
 
 
 def test_where_nothing_is_learned_the_row_says_so() -> None:

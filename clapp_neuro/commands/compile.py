@@ -66,7 +66,8 @@ def compile(
     )
     if result.examples:
         y, draws = result.examples[0].label, result.examples[0].draws
-        lines(f"worked example: two fixations, y = {y:+d}, mean of {draws} seeds of rounding")
+        told = "" if y is None else f" y = {y:+d},"
+        lines(f"worked example: two fixations,{told} mean of {draws} seeds of rounding")
         header = ("projection", "synapse", "expected ΔW", "executed ΔW", "whole matrix")
         table(header, [example.row() for example in result.examples])
     lines(f"{result.path}: compiled for {result.target}")

@@ -11,6 +11,7 @@ from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
 from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
+from compiler.example import Example
 from compiler.passes.consolidation import Consolidation
 from compiler.passes.quantize import MAXIMUM
 from compiler.passes.untie import AVERAGED_EVERY
@@ -18,7 +19,7 @@ from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE
 from compiler.report import Note
 from compiler.targets import load_target
-from compiler.worked_example import Example, too_large, worked_example
+from compiler.worked_example import unshown, worked_example
 
 KERNELS = ("untied", "tied-averaged")
 
@@ -101,9 +102,9 @@ def compile(
     if source.graph is not None:
         told = tuple(Note("read", source.kind, text) for text in source.graph.notes)
         compiled = replace(compiled, notes=(*told, *compiled.notes))
-    unshown = too_large(compiled.program)
-    if unshown:
-        note = Note("example", "network", unshown)
+    left_out = unshown(compiled.program)
+    if left_out:
+        note = Note("example", "network", left_out)
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))

@@ -233,6 +233,7 @@ class _Run:
     def projection(
         self, synapses: Synapses, sent: _Sent, counts: dict[str, int]
     ) -> ProjectionEvents:
+        source = self.program.population(synapses.source)
         target = self.program.population(synapses.target)
         fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
         plastic = synapses.rule is not None and self.learn
@@ -269,7 +270,7 @@ class _Run:
             messages=everything,
             forward_messages=heard if forward else 0,
             forward_operations=operations if forward else 0,
-            graded_operations=operations if forward and graded else 0,
+            graded_operations=operations if forward and (graded or source.sequence > 1) else 0,
             delivered_operations=0 if forward else operations,
             ignored_operations=round((everything - heard) * each),
             trace_writes=everything if plastic else 0,

@@ -19,7 +19,7 @@ import numpy as np
 from compiler.connectivity import synapse_count
 from compiler.events.fan_out import fan_out
 from compiler.events.records import Events
-from compiler.program import Program, Relay, Soma, Synapses
+from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses
 from compiler.trace import Stimulus
 
 
@@ -31,15 +31,16 @@ def neurobench(
     `learned` are the events of a run that learned, where it is not the run of `events`. `sent`, as
     `messages_sent` makes it, says how often each neuron has sent in the run, so that effective
     operations leave out the zero weights of those that did; without it, zeros are taken as spread
-    evenly over a projection's neurons. `footprint` is in bytes: weights (shared kernels
-    once), tags, running averages, and the membrane potential and count of each neuron as the
-    simulator's integers. Sparsities are shares in 0..1, that of connections of the weights as they
-    are stored; with no fixation, or no weights, they are None.
+    evenly over a projection's neurons. `footprint` is in bytes: weights (shared kernels once),
+    tags, running averages, and the membrane potential and count of each neuron as the simulator's
+    integers, its synaptic current and the parameters that are its own. Sparsities are shares in
+    0..1, that of connections of the weights as they are stored; with no fixation, or no weights,
+    they are None.
     """
     elements = sum(s.weights.size for s in program.synapses)
     zeros = elements - sum(np.count_nonzero(s.weights) for s in program.synapses)
     neurons = sum(p.neurons for p in events.populations if not p.host)
-    somata = {p.name: p for p in program.populations if isinstance(p.soma, Soma | Relay)}
+    somata = {p.name: p for p in program.populations if _spikes(p)}
     chances = events.fixations * events.steps * sum(p.size for p in somata.values())
     spikes = sum(p.spikes for p in events.populations if p.name in somata)
     each, learning_each = (max(e.fixations, 1) for e in (events, learned or events))
@@ -50,7 +51,8 @@ def neurobench(
             s.weights.nbytes + (0 if s.tags is None else s.tags.nbytes) for s in program.synapses
         )
         + sum(2 * p.averages.mean.nbytes for p in program.populations if p.averages is not None)
-        + neurons * 2 * np.dtype(np.int32).itemsize,
+        + neurons * 2 * np.dtype(np.int32).itemsize
+        + _parameter_bytes(program),
         "connection_sparsity": zeros / elements if elements else None,
         "activation_sparsity": 1 - spikes / chances if chances else None,
         "synaptic_operations": {
@@ -103,6 +105,23 @@ def _effective(program: Program, events: Events, sent: Sent | None) -> tuple[flo
         else:
             acs += operations
     return macs, acs
+
+
+def _spikes(population: ProgramPopulation) -> bool:
+    """Whether it may spike: a leaky integrator never does."""
+    soma = population.soma
+    return isinstance(soma, Relay) or (isinstance(soma, Soma) and soma.threshold is not None)
+
+
+def _parameter_bytes(program: Program) -> int:
+    """Synaptic currents, and parameters of which each channel or neuron has its own."""
+    words = 0
+    for p in program.populations:
+        if isinstance(p.soma, Soma):
+            words += 0 if p.soma.current_decay is None else p.size
+            own = (p.soma.decay, p.soma.threshold, p.soma.current_decay, p.soma.start)
+            words += sum(len(values) for values in own if isinstance(values, tuple))
+    return words * np.dtype(np.int32).itemsize
 
 
 def dense_forward_operations(program: Program) -> int:

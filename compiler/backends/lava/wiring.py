@@ -23,7 +23,6 @@ from compiler.program import (
     Timetable,
     Trace,
 )
-from compiler.recurrence import drives, held_back
 from compiler.rounding import trace_stream
 from compiler.terms import Compartment, Connection
 
@@ -194,14 +193,13 @@ def three_factor(rule: SumOfProducts) -> bool:
 
 def _arrival(program: Program, synapses: Synapses) -> Arrival:
     source = program.population(synapses.source)
-    if drives(program, synapses):
-        held = held_back(program, synapses)
+    # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
+    delay = 1 + source.level - program.population(synapses.target).level
+    steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
+    held = 0
+    if synapses.compartment is Compartment.SOMA and source.spiking:
+        held = synapses.delay - delay  # in the axon
         steps = frozenset(range(synapses.delay, program.timetable.steps))
-    else:
-        # Synapses deliver one step after the message; what is sent at the source's tau arrives at:
-        delay = 1 + source.level - program.population(synapses.target).level
-        steps = frozenset((tau + delay) % program.timetable.period for tau in synapses.listens)
-        held = 0
     return Arrival(
         arrival_port(synapses),
         synapses.compartment,
