@@ -15,8 +15,17 @@ from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
-from compiler.products import decimations, general, illegal, in_slots, variables
+from compiler.products import (
+    ACCUMULATOR,
+    decimations,
+    general,
+    illegal,
+    in_slots,
+    transfers,
+    variables,
+)
 from compiler.program import (
+    ACCUMULATOR_BITS,
     DECAY_ONE,
     MEMBRANE_MAX,
     REGISTERS,
@@ -33,6 +42,7 @@ from compiler.timing import untimely
 from compiler.widths import overflowing
 
 LONGEST = 1 << 20  # time steps of a fixation, and more than any level or stream
+LARGEST_TRANSFER = (1 << ACCUMULATOR >> ACCUMULATOR_BITS) - 1  # of a tag
 LONGEST_PRESENTATION = 1 << 16
 SEQUENCE_MAX = 255  # 8 bits, and a sign
 Range = tuple[str, int, int, int]  # name, value, lowest, highest
@@ -272,6 +282,11 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
     written = {v.register for v in target.post_values}
     for name in sorted((variables(rule) & set(REGISTERS)) - traces - written):
         yield f"{s.name} reads {name} of {s.target}, which nothing writes"
+    if transfers(rule) and program.tag_max > LARGEST_TRANSFER:
+        yield (
+            f"{s.name} transfers tags of up to {program.tag_max} into weights; the accumulator of "
+            f"a learning engine holds {LARGEST_TRANSFER}"
+        )
     if in_slots(s):
         if decimations(rule) and 2**rule.carry_exponent % program.timetable.period:
             yield (

@@ -15,6 +15,7 @@ from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
 from compiler.products import in_slots
+from compiler.soundness import fault
 from compiler.targets import load_target
 
 KINDS = ("carry", "transfer", "direct")
@@ -59,10 +60,13 @@ def test_fast_code_for_slots_equals_the_engine_of_any_sum_of_products(kind, mode
     assert clipped[0] == clipped[1]
 
 
+@pytest.mark.parametrize("against", ["lava", "tensor"])
 @pytest.mark.parametrize("kind", ["transfer", "direct"])
-def test_lava_learns_the_same(kind, model, tmp_path):
+def test_other_engines_learn_the_same(kind, against, model, tmp_path):
     compiled(model, tmp_path, consolidation=kind)
-    found = clapp_neuro.verify(tmp_path / "program.clapp", learn=True, fixations=34)
+    found = clapp_neuro.verify(
+        tmp_path / "program.clapp", against=against, learn=True, fixations=34
+    )
     assert (found.mismatches, found.equal) == (0, True)
 
 
@@ -120,3 +124,9 @@ def test_what_cannot_be_is_refused_in_words(chosen, words, model, tmp_path):
     with pytest.raises(InputError, match=words):
         compiled(model, tmp_path, **chosen)
     assert not (tmp_path / "program.clapp").exists()
+
+
+def test_a_tag_that_no_accumulator_holds_is_refused(model, tmp_path):
+    program, _ = compiled(model, tmp_path, consolidation="transfer")
+    assert fault(program) is None
+    assert "transfers tags of up to 256" in fault(replace(program, tag_max=256))

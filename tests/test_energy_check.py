@@ -70,10 +70,18 @@ def test_pilotnet_has_the_published_number_of_neurons() -> None:
 
 
 def test_backpropagation_has_the_published_layers() -> None:
-    assert list(sizes(backpropagation.inference().program).values()) == [400, 400, 10]
-    learned = backpropagation.learning().program
-    assert list(sizes(learned).values())[:3] == [400, 400, 10]
-    assert all(s.rule is not None for s in learned.synapses)
+    classified, learned = (
+        w().program for w in (backpropagation.inference, backpropagation.learning)
+    )
+    forward = sizes(classified)
+    assert (forward["x"], forward["h"], forward["o"]) == (400, 400, 10)
+    assert (classified.timetable.steps, learned.timetable.steps) == (4, 12)
+    on_chip = [p for p in learned.populations if p.soma is not None]
+    # two populations of the input, six of the hidden layer, seven of the output, twelve gates
+    assert sum(p.size for p in on_chip) == 2 * 400 + 6 * 400 + 7 * 10 + 12
+    plastic = [s for s in learned.synapses if s.rule is not None]
+    assert sum(s.weights.size for s in plastic) == 3 * 160_000 + 5 * 4_000
+    assert not classified.plastic
 
 
 def test_counts_come_from_the_network_not_from_a_formula() -> None:

@@ -53,11 +53,15 @@ def test_one_table_and_one_sentence(bundle, tmp_path, capsys):
         "comparator sums",
         "modulator fan-out",
         "from loihi1",
+        "core, an image",
     ):
         assert words in shown
     assert "It may be concluded" in shown and "it may not be concluded" in shown
     told = json.loads(files["json"].read_text())
     assert told["conclusion"].count(".") == 1, "one sentence"
+    cores, kinds = told["estimate"]["cores"], told["estimate"]["learning"]["events"]
+    updates = sum(core["learning"]["plastic_update"] for core in cores)
+    assert updates == pytest.approx(kinds["plastic_update"]["count"])
     assert 0 < told["accuracy"]["chip"] <= 1 and 0 < told["accuracy"]["reference"] <= 1
     assert told["comparison"]["machines"]["loihi2"]["derived_from"] == ["loihi1"]
     assert files["png"].read_bytes().startswith(b"\x89PNG")

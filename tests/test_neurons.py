@@ -30,6 +30,7 @@ from compiler.ir import (
 )
 from compiler.passes.deviation import deviation
 from compiler.passes.fold import fold
+from compiler.passes.lists import list_bytes
 from compiler.passes.place import place
 from compiler.passes.quantize import quantize
 from compiler.pipeline import compile_network
@@ -268,6 +269,21 @@ def test_what_a_machine_lacks_is_named() -> None:
     far = replace(source, projections=(*source.projections, again))
     with pytest.raises(InputError, match="again: delay 63 exceeds 62 steps by 1"):
         compiled(far)
+
+
+def test_a_delay_takes_memory_with_every_synapse() -> None:
+    """Where a machine has no room for it anyway: 3 bits for 5 steps in the axon."""
+
+    def memory(delay: int) -> int:
+        source = layer(Neuron(0.9, 1.0), np.ones((40, 3)), 20)
+        again = np.ones((40, 40))
+        own = Projection("again", "layer", "layer", Compartment.SOMA, again, delay=delay)
+        program = compiled(replace(source, projections=(*source.projections, own)))
+        return sum(c.total("memory_bytes") for c in place(program, TARGET).cores)
+
+    limits = TARGET.machine.limits
+    more = list_bytes(40, 8 + 3, limits) - list_bytes(40, 8, limits)
+    assert memory(6) - memory(1) == 40 * more > 0
 
 
 def test_a_compiled_file_holds_all_of_it(tmp_path) -> None:

@@ -48,5 +48,5 @@ def everything(network: Network, folder: Path, data: str | None, pool: ProcessPo
     # what is compared first: a run that is stopped has something to say about all ways to learn
     compared = network.seeds[: network.compared]
     both = (DEFAULT, "online")
-    run((what, seed, rate) for what in (*both, *network.lowerings) for seed in compared)
+    run((what, seed, rate) for seed in compared for what in (*both, *network.lowerings))
     run((what, seed, rate) for seed in network.seeds[network.compared :] for what in both)

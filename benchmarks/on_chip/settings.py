@@ -29,15 +29,16 @@ class Lowering:
 
 
 DEFAULT = "carry"
+# The most telling first: they are measured in this order.
 LOWERINGS = {
     DEFAULT: Lowering("tag, carried by its sign every 32 fixations (default)"),
-    "carry-8": Lowering("the same every 8 fixations", every=8),
-    "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
-    "batch-8": Lowering("batch of 8", "transfer", every=8),
-    "pair": Lowering("pair of 8-bit synapses, high and low", pair=True),
     "direct": Lowering("no tag: each update rounded into the weight", "direct"),
+    "pair": Lowering("pair of 8-bit synapses, high and low", pair=True),
+    "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
+    "carry-8": Lowering("the same every 8 fixations", every=8),
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
     "stock-direct": Lowering("no tag, one random number an epoch", "direct", shared=True),
+    "batch-8": Lowering("batch of 8", "transfer", every=8),
 }
 
 

@@ -23,7 +23,9 @@ def energy(
         str | None, typer.Option(help="all, or machines and machine files with commas")
     ] = None,
     images: Annotated[int, typer.Option(help="how many images to look at")] = 200,
-    events: Annotated[bool, typer.Option("--events", help="every kind of event, a line")] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="every kind of event, and every core, a line")
+    ] = False,
     readout_images: Annotated[
         int, typer.Option(help="labelled images behind the accuracy; 0: leave it out")
     ] = 500,
@@ -75,6 +77,7 @@ def energy(
     show(estimate.rows())
     if events:
         show(estimate.event_rows())
+        show(result.core_rows())
     if estimate.ratio is not None:
         lines(f"learning over inference: {estimate.ratio_sentence}")
     if result.comparison is not None:

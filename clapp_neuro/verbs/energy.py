@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from clapp_neuro.data.images import ImageSet
@@ -18,6 +18,7 @@ from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_o
 from compiler import energy as costs
 from compiler.backends.simulator import infer, simulate
 from compiler.bundle import read_bundle
+from compiler.energy.core_rows import core_rows
 from compiler.events import messages_sent, neurobench
 from compiler.passes.place import place
 from compiler.program import Program
@@ -62,12 +63,19 @@ class EnergyResult:
         """What the comparison allows to conclude, and what not."""
         return None if self.comparison is None else costs.conclude(self.comparison)
 
+    def core_rows(self) -> list[tuple[str, ...]]:
+        """What each core of the program's machine did, the busiest first."""
+        return core_rows(self.estimate)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             "source": self.source,
             "images": self.images,
-            "estimate": self.estimate.to_json(),
+            "estimate": {
+                **self.estimate.to_json(),
+                "cores": [asdict(core) for core in self.estimate.cores],
+            },
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "conclusion": self.conclusion,
             "accuracy": vars(self.accuracy),

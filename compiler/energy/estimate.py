@@ -19,7 +19,7 @@ from compiler.energy.band import Band, Line, NotPublished, Within, product, scal
 from compiler.energy.coefficients import Coefficients, parents
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, MANAGEMENT, Ledger, ledgers
-from compiler.events import Events
+from compiler.events import CoreEvents, Events
 from compiler.passes.placement import Placement
 from compiler.targets import NeuromorphicMachine, published
 
@@ -94,6 +94,7 @@ class Estimate:
     assumptions: tuple[str, ...]
     variant: str = ""
     derived_from: tuple[str, ...] = ()  # machines whose coefficients stand for unpublished ones
+    cores: tuple[CoreEvents, ...] = ()  # what each core did in the whole run
 
     @property
     def name(self) -> str:
@@ -209,6 +210,10 @@ def estimate(
         learning_events=items_of(learning, coefficients) if events.learn else (),
         assumptions=machine.assumptions,
         derived_from=parents(machine),
+        cores=tuple(
+            CoreEvents(core.index, *counts)
+            for core, *counts in zip(placement.cores, inference.cores, learning.cores, strict=True)
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from compiler.passes.part import Part
 from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
+from compiler.recurrence import drives, held_back
 from compiler.targets import Limits, NeuromorphicMachine
 from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
 
@@ -43,10 +44,15 @@ class Incoming:
     plastic: bool
     rule: int = 0  # which of the program's learning rules, or 0
     exponent: int = 0  # the weights count 2^exponent
+    delay: int = 0  # time steps for which spikes are held back
 
     def format(self, part: Part, limits: Limits) -> Format:
         """The format of its synapses on a core with these neurons."""
-        return self.synapse_bits, self.index_bits(part, limits), self.rule, self.exponent
+        return self.bits(limits), self.index_bits(part, limits), self.rule, self.exponent
+
+    def bits(self, limits: Limits) -> int:
+        """Bits of a synapse, but for those of a delay that all synapses of the machine have."""
+        return self.synapse_bits + max(0, self.delay.bit_length() - int(limits.delay_bits.value))
 
     @property
     def along(self) -> Window | None:
@@ -112,7 +118,7 @@ class Incoming:
 
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
         """Synaptic memory on a core with these neurons."""
-        along, bits = self.along, self.synapse_bits
+        along, bits = self.along, self.bits(limits)
         if along is None:
             return prod(self.source) * list_bytes(part.neurons, bits, limits)
         bits += self.index_bits(part, limits)
@@ -232,6 +238,7 @@ def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
         plastic=s.rule is not None,
         rule=rules.get(repr(s.rule), 0),
         exponent=soma.input_shift if driving and isinstance(soma, Soma) else 0,
+        delay=held_back(program, s) if drives(program, s) else 0,
     )
 
 
