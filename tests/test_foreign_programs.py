@@ -175,6 +175,8 @@ def test_the_whole_path_of_a_nir_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len(json.loads(told.read_text())["best"]) == 5
     assert call("verify", bundle, "--against", "tensor", "--fixations", 4) == 0
     assert "equal: 4 fixations" in capsys.readouterr().out
+    assert call("emit", bundle, "--out", tmp_path / "project", "--fixations", 2) == 0
+    assert (tmp_path / "project" / "run.py").is_file()
     assert call("run", bundle) == 2
     assert "show it samples with clapp-neuro answer" in capsys.readouterr().err
 

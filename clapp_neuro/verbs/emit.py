@@ -11,6 +11,7 @@ import numpy as np
 
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_folder, write_whole_folder
+from clapp_neuro.verbs.samples import is_foreign, random_samples
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends import lava, simulator
 from compiler.backends.lava.project.stored import read_arrays
@@ -76,7 +77,11 @@ def emit(
     require_folder(out)
     program, _ = read_bundle(path)
     if stimulus is None:
-        shown = gaze(program, images_of(program, data), _or(fixations, FIXATIONS), seed)
+        count = _or(fixations, FIXATIONS)
+        if is_foreign(program):
+            shown = random_samples(program, count, seed)
+        else:
+            shown = gaze(program, images_of(program, data), count, seed)
     elif data is not None or seed != 0:
         raise InputError("--data and --seed choose from the program's own data: leave them out")
     else:

@@ -131,9 +131,9 @@ class _Lowering:
             if isinstance(node, Neuron):
                 yield name, node
             elif isinstance(node, Threshold):
-                yield name, Neuron(ZERO, np.ones(()), ZERO, node.threshold)
+                yield name, Neuron(ZERO, np.ones(()), ZERO, node.threshold, Reset.ZERO)
             elif isinstance(node, MaxPool):
-                yield name, Neuron(ZERO, np.ones(()), ZERO, np.full((), 0.5))
+                yield name, Neuron(ZERO, np.ones(()), ZERO, np.full((), 0.5), Reset.ZERO)
             elif isinstance(node, Output) and not self._read_directly(name):
                 yield name, Neuron(ZERO, np.ones(()), ZERO, None)
 
@@ -192,7 +192,7 @@ class _Lowering:
         """A bias that goes through a synaptic current: a neuron that spikes in every step."""
         source = f"{name}.always"
         self.always.add(source)
-        soma = Soma(0.0, 0.5, Reset.NONE)
+        soma = Soma(0.0, 0.5, Reset.ZERO)
         self.populations[source] = Population(source, 1, 1, soma, bias=(1.0,))
         self.projections.append(
             Projection(f"{name}.bias", source, name, Compartment.SOMA, bias[:, None].astype(float))

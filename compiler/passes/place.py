@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.ir import Map
 from compiler.passes.demand import demands, outgoing_of
 from compiler.passes.locate import hops, locate, slots_of
-from compiler.passes.needs import Demand, memory_bytes
+from compiler.passes.needs import Demand, Outgoing, memory_bytes
 from compiler.passes.part import Part
 from compiler.passes.placement import Core, Placement, Slice
-from compiler.passes.split import Grid, best_grid, reached, slices_reached
+from compiler.passes.split import Grid, best_grid, reached, sends_at_most, slices_reached
 from compiler.passes.usage import AXONS_OUT, Misfit, Room, binding, fits, used
 from compiler.passes.wires import between_cores
 from compiler.program import Program
@@ -24,6 +25,8 @@ from compiler.targets import Limits, NeuromorphicMachine, Target
 from compiler.turns import heard_in_turn, learners_of, traces_of
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
+FREE_ROUNDS = 4  # of splitting; from then on grids are only refined
+Heard = list[tuple[Map, Outgoing]]
 OPEN_CORES = 32  # first fit looks at so many cores; keeps placing linear
 
 
@@ -148,39 +151,54 @@ def _split(
     """The split of every population, and those of which even one neuron has too many axons out.
 
     Axons out depend on how the targets are split, and more slices of one population are more axons
-    of those below it: split further until nothing changes, from the top down, so that two rounds
-    serve for layers of any number. One that fits nowhere counts as a single slice: its sources
-    have at least that many axons.
+    of those below it: split again until every grid holds, from the top down, so that two rounds
+    serve for layers of any number. After some rounds a grid may only be refined, so that this
+    ends. One that fits nowhere counts as a single slice: its sources have at least that many axons.
     """
     limits = machine.limits
     most = int(limits.axons_out_per_core.value)
+    sources = _sources(asked)
     grids = {d.name: Grid(d.map, 1) for d in asked}
     split_for: dict[str, np.ndarray] = {}
     beyond: dict[str, tuple[Misfit]] = {}
-    changed = True
+    changed, rounds = True, 0
     while changed:
-        changed = False
+        changed, rounds = False, rounds + 1
         for d in reversed(asked):
             sent = reached(d, grids)
             if d.name in split_for and np.array_equal(split_for[d.name], sent):
                 continue
+            first = d.name not in split_for
             split_for[d.name] = sent
             each = int(sent.max())
+            beyond.pop(d.name, None)
             if each > most:
                 figure = limits.axons_out_per_core
                 beyond[d.name] = (Misfit(d.name, AXONS_OUT, each, figure),)
                 sent = np.zeros_like(sent)
-            if alone[d.name]:
+            if alone[d.name] or (not first and sends_at_most(grids[d.name], sent) <= most):
                 continue
 
             def fit(part: Part, d: Demand = d) -> bool:
                 return fits(_slice(d, part, None, machine), limits)
 
-            grid = best_grid(d.map, fit, sent, most)
-            if grid.slices > grids[d.name].slices:
-                grids[d.name] = grid
-                changed = True
+            def burden(grid: Grid, heard: Heard = sources[d.name]) -> float:
+                axons = sum(slices_reached(out, source, grid) for source, out in heard)
+                return axons / most
+
+            coarsest = grids[d.name] if rounds > FREE_ROUNDS else None
+            grids[d.name] = best_grid(d.map, fit, sent, most, burden, coarsest)
+            changed = True
     return grids, beyond
+
+
+def _sources(asked: tuple[Demand, ...]) -> dict[str, Heard]:
+    """The populations on cores that send to each one: their maps, and how."""
+    heard: dict[str, list[tuple[Map, Outgoing]]] = {d.name: [] for d in asked}
+    for d in asked:
+        for out in d.outgoing:
+            heard[out.target].append((d.map, out))
+    return heard
 
 
 def _slice(

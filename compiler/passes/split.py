@@ -1,9 +1,10 @@
 """Splits a population over cores as a grid: its channels, rows and columns in so many parts each.
 
 A part of the rows or columns keeps a convolution's axons local: a source neuron then reaches fewer
-cores, and a core listens to fewer sources. A part of the channels divides the kernels. Of all grids
-with the fewest cores, the one with the fewest parts of the channels is taken, then the one whose
-parts are nearest to a square: its borders are the shortest.
+cores, and a core listens to fewer sources. A part of the channels divides the kernels. The grid
+taken is the one that costs the fewest cores, those included that its sources need for their axons
+to it; then the one with the fewest parts of the channels, then the one whose parts are nearest to a
+square: its borders are the shortest.
 """
 
 from __future__ import annotations
@@ -52,34 +53,45 @@ class Grid:
         return list(_even(self.map[2], self.column_parts))
 
     @property
-    def preference(self) -> tuple[int, int, int]:
-        """The smaller the better."""
+    def tie(self) -> tuple[int, int]:
+        """Of grids that cost as much the smaller is better: parts of channels, sides of a part."""
         _, height, width = self.map
         around = -(-height // self.row_parts) + -(-width // self.column_parts)
-        return self.slices, self.channel_parts, around
+        return self.channel_parts, around
 
 
-def best_grid(shape: Map, fits: Callable[[Part], bool], axons: np.ndarray, most: int) -> Grid:
-    """The grid that is preferred of those of which each part fits; a part of one neuron has to.
+def best_grid(
+    shape: Map,
+    fits: Callable[[Part], bool],
+    axons: np.ndarray,
+    most: int,
+    burden: Callable[[Grid], float] = lambda grid: 0.0,
+    coarsest: Grid | None = None,
+) -> Grid:
+    """The best grid of those of which each part fits, and that refine `coarsest`.
 
-    `fits` must hold for every smaller part of one that fits, and for every other part where it does
-    for those in the middle, which are the farthest from the border and so read most (two along each
-    axis, as what an unpool reads depends on whether the first row is even). The neurons at each
-    position send to `axons` (H, W) slices; a part may send `most` in all.
+    A part of one neuron has to fit. `fits` must hold for every smaller part of one that fits, and
+    for every other part where it does for those in the middle, which are the farthest from the
+    border and so read most (two along each axis, as what an unpool reads depends on whether the
+    first row is even). The neurons at each position send to `axons` (H, W) slices; a part may send
+    `most` in all. `burden` is how many cores a grid costs elsewhere.
     """
     channels, height, width = shape
+    least_parts = Grid(shape, 1) if coarsest is None else coarsest
     best = Grid(shape, channels, height, width)
-    summed = np.zeros((height + 1, width + 1), np.int64)
-    summed[1:, 1:] = axons.cumsum(0).cumsum(1)
+    best_cost = best.slices + burden(best)
+    summed = _summed(axons)
     for down, over in sorted(product(_part_counts(height), _part_counts(width)), key=np.prod):
-        if down * over > best.slices:
+        if down * over > best_cost:
             break
-        grid = Grid(shape, 1, down, over)
-        sent = _most_sent(summed, grid)
-        # as few channels a part as would still leave no more slices than the best grid has
-        least = -(-channels // (best.slices // (down * over)))
-        allowed = min(channels, most // sent) if sent else channels
-        middles = list(_middles(grid))
+        whole = Grid(shape, 1, down, over)
+        if down < least_parts.row_parts or over < least_parts.column_parts:
+            continue
+        sent = _most_sent(summed, whole)
+        # as few channels a part as would still cost no more than the best grid does
+        least = -(-channels // int(best_cost // (down * over)))
+        allowed = min(channels // least_parts.channel_parts, most // sent if sent else channels)
+        middles = list(_middles(whole))
 
         def fit(number: int, middles: list[Part] = middles) -> bool:
             return all(
@@ -91,9 +103,22 @@ def best_grid(shape: Map, fits: Callable[[Part], bool], axons: np.ndarray, most:
             continue
         number = _largest(fit, least, allowed)
         grid = Grid(shape, -(-channels // number), down, over)
-        if grid.preference < best.preference:
-            best = grid
+        cost = grid.slices + burden(grid)
+        if (cost, *grid.tie) < (best_cost, *best.tie):
+            best, best_cost = grid, cost
     return best
+
+
+def sends_at_most(grid: Grid, axons: np.ndarray) -> int:
+    """The most axons that any part has whose neurons at each position send to `axons` slices."""
+    return _most_sent(_summed(axons), grid) * -(-grid.map[0] // grid.channel_parts)
+
+
+def _summed(axons: np.ndarray) -> np.ndarray:
+    """(H + 1, W + 1) sums over all positions above and to the left."""
+    summed = np.zeros((axons.shape[0] + 1, axons.shape[1] + 1), np.int64)
+    summed[1:, 1:] = axons.cumsum(0).cumsum(1)
+    return summed
 
 
 def reached(demand: Demand, grids: Mapping[str, Grid]) -> np.ndarray:
