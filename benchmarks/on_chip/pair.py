@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.backends.simulator.engine import Machine, stimulus_arrays
+from compiler.backends.simulator.engine import Machine
+from compiler.backends.simulator.shown import stimulus_arrays
 from compiler.products import carries
 from compiler.program import TAG_UNITS, Product, Program, SumOfProducts
 from compiler.trace import Stimulus
@@ -47,11 +48,10 @@ def learn_in_pairs(
     every: fixations from one carry to the next.
     """
     machine = Machine(paired(program), learn=True)
-    intensities, labels = stimulus_arrays(program, stimulus)
+    shown = stimulus_arrays(program, machine.layout, stimulus)
     scores, gates = [], []
-    for start in range(0, len(intensities), every):
-        part = slice(start, start + every)
-        u, gate = machine.run(intensities[part], labels[part])
+    for start in range(0, stimulus.fixations, every):
+        u, gate = machine.run(shown.part(start, start + every))
         scores.append(u)
         gates.append(gate)
         carry(machine.working.weights, machine.working.tags, program.weight_max)
