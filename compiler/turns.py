@@ -44,8 +44,8 @@ class Turns:
 
     @property
     def duration(self) -> int:
-        """From one slot to the next, at least."""
-        return (self.height + self.kernel // 2) * self.stride
+        """From one slot to the next, at least: the last position learns before one begins."""
+        return max((self.height + self.kernel // 2) * self.stride, self.span + 1)
 
     @property
     def span(self) -> int:
