@@ -261,7 +261,7 @@ def test_at_each_limit_it_fits_and_one_below_it_does_not(kind, key):
         machine = with_limits(tight, {key: value})
         return [v for v in check(program, machine) if v.key == key]
 
-    least = {"largest_weight_exponent": -6, "chips": 0}.get(key, 0)
+    least = {"largest_weight_exponent": -6, "axons_out_per_core": 1}.get(key, 0)
     if key in ("chips", "axons_out_per_core"):  # depend on how it is split
         tight = with_limits(tight, {"neurons_per_core": 1, "usable_cores_per_chip": 2})
     found = over(least)
