@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from compiler.connectivity import neighbour_bits, on_the_map, winner_shifts
+from compiler.products import managed
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.terms import CHANNELWISE, Compartment, Connection, Quantity
+from compiler.turns import in_turn
 
 DENDRITES = (Compartment.APICAL, Compartment.RETRO)
 ENDS = {
@@ -23,6 +25,7 @@ ENDS = {
     Connection.POOL: (Compartment.SOMA,),
     Connection.SUM: (Compartment.SOMA,),
     Connection.SPREAD: DENDRITES,
+    Connection.GATHER: (),
     Connection.UNPOOL: (Compartment.INHIBITION,),
     Connection.ONE_TO_ONE: (Compartment.SOMA,),
 }
@@ -33,7 +36,7 @@ FROM = {
     Connection.UNPOOL: (Relay,),
 }
 ONTO = {Connection.POOL: Relay, Connection.SUM: Tally}
-LEARNING = (Connection.ALL_TO_ALL, Connection.UNTIED)  # a synapse each, whose own it is
+LEARNING = (Connection.ALL_TO_ALL, Connection.UNTIED, Connection.CONVOLUTION)
 SURROGATES = (Quantity.SURROGATE, Quantity.PREVIOUS_SURROGATE)
 
 
@@ -112,7 +115,10 @@ def _of_synapses(
         yield f"{s.name} has a rule, but the synapses of a {kind} do not learn"
     if s.rule is not None and s.connection is Connection.ALL_TO_ALL and whole:
         yield f"no engine learns all synapses of a map, as {s.name} would"
-    if s.averaged and (s.connection is not Connection.UNTIED or s.rule is None):
+    if in_turn(s) and not managed(s):
+        yield f"{s.name} learns in turn, and the management processor carries nothing"
+    copies = s.connection is Connection.UNTIED and s.rule is not None
+    if s.averaged and not copies and not managed(s):
         yield f"{s.name} averages copies of kernels, but has none that learn"
 
 

@@ -41,6 +41,7 @@ from compiler.targets import (
     machine_names,
 )
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF, Reset
+from compiler.turns import in_turn, turns_of
 from compiler.violation import Violation, farthest_first, over
 from compiler.widths import largest_payload, largest_sum
 
@@ -173,6 +174,11 @@ def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[V
         (s.target, "a soma that forgets its count", "programmable_soma")
         for s in program.synapses
         if s.compartment is Compartment.INHIBITION
+    ]
+    needs += [
+        (s.name, "somata that pass on what they heard some steps ago", "programmable_soma")
+        for s in program.synapses
+        if in_turn(s)
     ]
     needs += [
         (s.name, "plastic synapses", "learning") for s in program.synapses if s.rule is not None
@@ -353,4 +359,6 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
 def _trace_steps(program: Program, s: Synapses) -> set[int]:
     """The source's steps whose message becomes the trace x1 of the projection."""
     climbs = program.population(s.target).level - program.population(s.source).level
+    if in_turn(s):
+        return {turns_of(program, s).sent(slot, climbs) for slot in s.slots}
     return {slot + climbs for slot in s.slots}

@@ -49,6 +49,7 @@ def window(connection: Connection, kernel: int) -> Window | None:
     """The window of a connection with kernels of that side; None where all are connected."""
     return {
         Connection.ALL_TO_ALL: None,
+        Connection.GATHER: None,
         Connection.CONVOLUTION: Window(kernel, 1, kernel // 2),
         Connection.STRIDED: Window(kernel, 2, 0),
         Connection.UNTIED: Window(kernel, 1, kernel // 2),
@@ -64,6 +65,8 @@ def weights_shape(
     connection: Connection, source: Map, target: Map, kernel: int
 ) -> tuple[int, ...] | None:
     """The weights that connect two maps; None where the connection does not fit them."""
+    if connection is Connection.GATHER:  # of no projection of a program
+        return None
     if connection is Connection.ALL_TO_ALL:
         return prod(target), prod(source)
     if connection is Connection.ONE_TO_ONE:

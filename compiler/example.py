@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compiler.ir import Network
-from compiler.program import TAG_UNITS, Program, Synapses
+from compiler.program import Program, Synapses
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import Connection
 from compiler.trace import Stimulus
@@ -80,10 +80,10 @@ def change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:
     What is in the tag counts, unless it is an eligibility.
     """
     assert before.tags is not None and after.tags is not None
-    units = TAG_UNITS * (after.weights.astype(np.int64) - before.weights)
+    units = before.tag_units * (after.weights.astype(np.int64) - before.weights)
     if not _rewarded(network, before.name):
         units += after.tags.astype(np.int64) - before.tags
-    real = units * (before.unit / TAG_UNITS / network.population(before.source).scale)
+    real = units * (before.unit / before.tag_units / network.population(before.source).scale)
     return real.sum(0) / len(real) if before.connection is Connection.UNTIED else real
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
@@ -17,10 +19,12 @@ from compiler.passes.placement import Placement
 from compiler.passes.quantize import MAXIMUM, quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
+from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
 from compiler.suggest import suggestions
 from compiler.targets import Target
+from compiler.turns import in_turn, turns_of
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
 TAG_BITS = 9
@@ -41,20 +45,26 @@ def compile_network(
     seed: int = 0,
     *,
     averaged: int = 0,
+    sequential: bool = False,
     consolidation: Consolidation | None = None,
     percentile: float = MAXIMUM,
 ) -> Compiled:
     """Compiles a source network for a target.
 
     averaged: kernels that learn become copies, one a position; after so many fixations the
-    management processor averages them (0: never). consolidation: how updates reach weights;
-    None for the best that the target's tags allow. percentile: see `compiler.passes.quantize`.
+    management processor averages them (0: never). sequential: there is one set of synapses
+    instead, shown one position after the other; after so many fixations (at least 1) the management
+    processor carries what it learned into the shared kernels. consolidation: how updates reach
+    weights; None for the best that the target's tags allow. percentile: see
+    `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
     try:
-        program, notes = _lowered(network, target, seed, averaged, consolidation, percentile)
+        program, notes = _lowered(
+            network, target, seed, averaged, sequential, consolidation, percentile
+        )
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -71,6 +81,7 @@ def _lowered(
     target: Target,
     seed: int,
     averaged: int,
+    sequential: bool,
     consolidation: Consolidation | None,
     percentile: float,
 ) -> tuple[Program, tuple[Note, ...]]:
@@ -82,7 +93,7 @@ def _lowered(
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max, limits, percentile)
-    untied, copying = untie(quantized, averaged)
+    untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(
         untied,
@@ -94,7 +105,7 @@ def _lowered(
         averaged=averaged,
         consolidation=chosen,
     )
-    timing = _timing(plan, chosen)
+    timing = _timing(plan, chosen, program)
     return program, (*folding, *rounding, *copying, *timing, *lowering)
 
 
@@ -103,10 +114,13 @@ def _largest(bits: Figure, most: int) -> int:
     return (1 << max(0, min(int(bits.value), most) - 1)) - 1
 
 
-def _timing(plan: Plan, consolidation: Consolidation) -> tuple[Note, ...]:
+def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple[Note, ...]:
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
-    if plan.slots:
+    carried = [s.averaged for s in program.synapses if managed(s)]
+    if carried:
+        text += f"; the management processor carries tags into weights every {carried[0]} fixations"
+    elif plan.slots:
         every = 2**plan.carry_exponent // timetable.period
         text += {
             "carry": f"; tags are carried into weights every {every} fixations",
@@ -114,4 +128,15 @@ def _timing(plan: Plan, consolidation: Consolidation) -> tuple[Note, ...]:
             "direct": "; each update is rounded into the weight, without a tag, which keeps less "
             "of what is learned (docs/results/on_chip.md)",
         }[consolidation.kind]
-    return (Note("schedule", "fixation", text),)
+    return (Note("schedule", "fixation", text), *_turns(program))
+
+
+def _turns(program: Program) -> Iterator[Note]:
+    for s in program.synapses:
+        if in_turn(s):
+            turns, positions = turns_of(program, s), prod(program.population(s.target).map[1:])
+            text = (
+                f"one set of synapses learns from {positions} positions, one after the other: "
+                f"{len(s.slots)} times {turns.duration} time steps"
+            )
+            yield Note("schedule", s.name, text)

@@ -39,6 +39,7 @@ MANTISSA_BITS, MANTISSA_MAX = 4, 7
 EXPONENT_RANGE = range(-7, 9)
 CONSTANT_MAX = 255  # eight bits and sign
 ACCUMULATOR = 15  # bits without sign
+PAIR_EXPONENTS = EXPONENTS[:-1]  # of dt where a tag is carried in each epoch, see `pairs`
 PRODUCT_BITS = 30  # factors and mantissa without sign: beyond, a product would leave 32 bits
 DECIMATION_MAX = 63  # u_k counts in 64-bit time steps; what a machine has is its own limit
 DECAY_ONE, IMPULSE_ONE = 4096, 256  # fixed point of `Trace`
@@ -118,16 +119,44 @@ def carries(rule: SumOfProducts) -> bool:
     """
     if len(rule.dw) != 1 or len(rule.dt) != 2 or rule.traces:
         return False
-    accumulate, carry = rule.dt[0], rule.dw[0].factors[0] if rule.dw[0].factors else ""
-    register = accumulate.factors[-1] if accumulate.factors else ""
+    carry = rule.dw[0].factors[0] if rule.dw[0].factors else ""
     return (
         decimation(carry) is not None
         and rule.dw == (Product(0, (carry, "sgn(t)")),)
         and rule.dt[1] == Product(TAG_UNITS.bit_length() - 1, (carry, "sgn(t)"), sign=-1)
-        and accumulate == Product(accumulate.exponent, ("x0", "x1", register))
-        and register in REGISTERS
-        and accumulate.exponent in EXPONENTS
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
     )
+
+
+def accumulates(rule: SumOfProducts) -> bool:
+    """Whether a rule learns in the tag, and the weight never changes by it.
+
+    dt = 2^e * x0 * x1 * y, with e as in `carries`.
+    """
+    return not rule.dw and direct(SumOfProducts(rule.dt, (), rule.traces))
+
+
+def pairs(rule: SumOfProducts) -> bool:
+    """Whether a rule adds up in weight and tag together, in 1/64 of what the weight counts.
+
+    dw = x0 * sgn(t), dt = 2^e * x0 * x1 * y - 2^6 * x0 * sgn(t), with e from -7 to -4: a tag then
+    stays within +-190, and 64 * w + t is exactly the sum, until w has reached the end of its range.
+    """
+    carry = Product(TAG_UNITS.bit_length() - 1, ("x0", "sgn(t)"), sign=-1)
+    return (
+        rule.dw == (Product(0, ("x0", "sgn(t)")),)
+        and len(rule.dt) == 2
+        and direct(SumOfProducts(rule.dt[:1], (), rule.traces))
+        and rule.dt[0].exponent in PAIR_EXPONENTS
+        and rule.dt[1] == carry
+    )
+
+
+def managed(s: Synapses) -> bool:
+    """Whether the management processor carries what synapses have accumulated."""
+    if s.rule is None or s.averaged == 0:
+        return False
+    return pairs(s.rule) if s.in_turn else accumulates(s.rule)
 
 
 def direct(rule: SumOfProducts) -> bool:
@@ -161,12 +190,12 @@ def in_slots(s: Synapses) -> bool:
     if s.rule is None:
         return False
     simple = s.connection is Connection.ALL_TO_ALL and len(s.slots) > 0
-    return carries(s.rule) or (simple and (direct(s.rule) or transfers(s.rule)))
+    return managed(s) or carries(s.rule) or (simple and (direct(s.rule) or transfers(s.rule)))
 
 
 def general(s: Synapses) -> bool:
     """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
-    return s.rule is not None and not carries(s.rule)
+    return s.rule is not None and not carries(s.rule) and not managed(s)
 
 
 def illegal(rule: SumOfProducts) -> str | None:

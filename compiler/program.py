@@ -107,13 +107,16 @@ class Message:
     """At `step` the soma sends the payload ((quantity >> drop) << lift); 0 is no message.
 
     Synapses that learn take half of the payload as their trace x1 (Loihi 2's graded spikes, mode
-    OVERWRITE); synapses that only deliver multiply the whole payload.
+    OVERWRITE); synapses that only deliver multiply the whole payload. With a `stride` the neurons
+    of a map send in turn, the one at (row, column) at step + row * stride + column: that is for
+    kernels that learn in turn (`compiler.turns`).
     """
 
     step: int
     quantity: Quantity
     drop: int
     lift: int
+    stride: int = 0
 
 
 @dataclass(frozen=True)
@@ -223,8 +226,9 @@ class SumOfProducts:
 
     A rule that learns once a fixation accumulates in the tag t (one unit = 2^-6 of a weight unit)
     where the presynaptic neuron sent something (x0), and whole weight units are carried from t to
-    w every 2^k steps (u_k). Its pre and post values are zero outside the learning slots. A rule
-    that learns from spike times has exponential `traces` instead, and learns at any step.
+    w every 2^k steps (u_k), or by the management processor, which is no part of the rule. Its pre
+    and post values are zero outside the learning slots. A rule that learns from spike times has
+    exponential `traces` instead, and learns at any step.
     """
 
     dw: tuple[Product, ...]
@@ -253,6 +257,7 @@ class SumOfProducts:
 
 
 TAG_UNITS = 64  # tag units in one weight unit
+FINEST = 6  # as exponent: what learns in turn counts in 1/64 of the kernels' units at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,10 +274,19 @@ class Synapses:
     count to 0. So neither it nor its surrogate takes part in learning, now or as the fixation
     before.
 
-    Copies of a kernel, of untied convolutions, are averaged between fixations where `averaged` is
-    not 0: after every so many. With S the sum of 64 * w + t over the n copies that are synapses
-    and A = floor((2 S + n) / (2 n)), the management processor writes w = (A + 32) >> 6, clipped
-    to the weights' range, and t = A - 64 * w, clipped to the tags', into all of them.
+    Where `averaged` is not 0 the management processor works on the synapses between fixations:
+    after every so many. With S the sum of 64 * w + t over the n copies of a weight that are
+    synapses and A = floor((2 S + n) / (2 n)), it writes w = (A + 32) >> 6, clipped to the weights'
+    range, and t = A - 64 * w, clipped to the tags', into all of them. Untied convolutions have
+    such copies. Of others there is one, A = S, and their rule leaves it to this processor to carry
+    whole units from the tag into the weight.
+
+    A convolution that has a rule learns in turn (`compiler.turns`): at a slot begins the turn of
+    the first position. `weights` are the kernels that all positions share. The synapses that learn
+    lie elsewhere. With a weight w' and a tag t' of their own they keep the sum 64 * w' + t', here
+    `tags`, clipped to 64 times the largest weight; w' counts 2^-`fine` of a unit of the kernels.
+    From this sum the processor moves whole units into the kernels: with n = 64 * 2^fine and
+    A = n * w + t, it writes w = floor((A + n / 2) / n) and t = A - n * w.
     """
 
     __pydantic_config__: ClassVar[dict[str, bool]] = {"arbitrary_types_allowed": True}  # arrays
@@ -291,7 +305,18 @@ class Synapses:
     slots: tuple[int, ...] = ()  # the target's tau at which it learns
     connection: Connection = Connection.ALL_TO_ALL
     averaged: int = 0
+    fine: int = 0
     delay: int = 0
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether these are kernels that learn, which all positions of a map share."""
+        return self.connection is Connection.CONVOLUTION and self.rule is not None
+
+    @property
+    def tag_units(self) -> int:
+        """Units of `tags` in one of `weights`."""
+        return TAG_UNITS << self.fine
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Synapses):
@@ -418,6 +443,10 @@ class Program:
         spiking = {p.name for p in self.populations if isinstance(p.soma, Soma | Relay)}
         driving = (s for s in self.synapses if s.compartment is Compartment.SOMA)
         return tuple(s for s in driving if s.target in spiking)
+
+    def largest_tag(self, s: Synapses) -> int:
+        """The largest magnitude of the tags of a projection."""
+        return TAG_UNITS * self.weight_max if s.in_turn else self.tag_max
 
     def potential_unit(self, population: str) -> float:
         """The real value of one unit of a population's potential; ValueError if nothing drives it.

@@ -27,6 +27,7 @@ from compiler.products import (
 from compiler.program import (
     ACCUMULATOR_BITS,
     DECAY_ONE,
+    FINEST,
     MEMBRANE_MAX,
     REGISTERS,
     Program,
@@ -73,6 +74,7 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
         yield f"{s.name}: averaged", s.averaged, 0, LONGEST
+        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn else 0
         yield f"{s.name}: delay", s.delay, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
@@ -256,7 +258,7 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
         yield f"{s.name} has the wrong number type"
     if _magnitude(s.weights) > program.weight_max:
         yield f"a weight of {s.name} is out of range"
-    if s.tags is not None and _magnitude(s.tags) > program.tag_max:
+    if s.tags is not None and _magnitude(s.tags) > program.largest_tag(s):
         yield f"a tag of {s.name} is out of range"
     if not (math.isfinite(s.unit) and s.unit > 0):
         yield f"{s.name} has the unit {s.unit}"

@@ -48,11 +48,15 @@ class Connection(str, Enum):
     POOL = "pool"  # (2, 2): each neighbour's bit, the same for all channels and positions
     UNPOOL = "unpool"  # (2, 2), back to the neighbours: shifts each one's bit to the highest
     SUM = "sum"  # (h, w) ones: all positions of a channel onto the channel's one neuron
+    GATHER = "gather"  # all positions of a channel onto each neuron of it; of no projection, but of
+    # the buffers and learners that a program implies (`compiler.turns`)
     SPREAD = "spread"  # (h, w) ones: a channel's one neuron onto all its positions
     ONE_TO_ONE = "one-to-one"  # (N,): each neuron onto the one of the same number
 
 
-CHANNELWISE = frozenset({Connection.POOL, Connection.UNPOOL, Connection.SUM, Connection.SPREAD})
+CHANNELWISE = frozenset(
+    {Connection.POOL, Connection.UNPOOL, Connection.SUM, Connection.SPREAD, Connection.GATHER}
+)
 """Connections that stay within a channel, with weights that are given: bits and ones."""
 
 WITHIN_CHANNELS = CHANNELWISE | {Connection.ONE_TO_ONE}

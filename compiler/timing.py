@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations, pairwise
 
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import in_slots
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import held_back, members
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
+from compiler.turns import in_turn, turns_of
 
 DOWNWARD = {Connection.SPREAD: (-2, -1), Connection.UNPOOL: (-1,)}  # levels that they climb
 INHIBITED = (Quantity.COUNT, Quantity.SURROGATE, Quantity.CHANGE)  # what is made of a count
@@ -53,9 +55,7 @@ def _of_messages(program: Program, population: ProgramPopulation) -> Iterator[st
     Counts are known once the presentation is over, and shifted after the step `predict`.
     """
     name = population.name
-    sent = [m.step for m in population.messages]
-    if len({*sent}) < len(sent):
-        yield f"{name} sends two messages in one step"
+    yield from _at_once(program, population)
     leaving = program.leaving[name]
     heard = {(step, q) for s in leaving for step in s.listens for q in carried(s)}
     for message in population.messages:
@@ -63,11 +63,30 @@ def _of_messages(program: Program, population: ProgramPopulation) -> Iterator[st
         known = _known(program, population, message.quantity)
         if known is None:
             yield f"{name} sends its {what}, which is no count, and has none"
-        elif step not in known:
+        elif not {step, step + _span(population, message.stride) - 1} <= {*known}:
             has = "it has no count" if message.quantity in PRE_QUANTITIES else f"it has no {what}"
             yield f"{name} sends a message at tau {step}, when {has}"
         elif message.quantity not in PRE_QUANTITIES and (step, message.quantity) not in heard:
             yield f"{name} sends its {what} at tau {step}, to nobody"
+
+
+def _at_once(program: Program, population: ProgramPopulation) -> Iterator[str]:
+    """A neuron sends one message a step; post values that are learned in turn are messages, too."""
+    sent = [(m.step, m.stride) for m in population.messages]
+    for s in filter(in_turn, program.arriving[population.name]):
+        sent += [(slot, turns_of(program, s).stride) for slot in s.slots]
+    for (step, stride), (other, other_stride) in combinations(sorted(sent), 2):
+        # with the same stride each neuron sends as many steps later as the first one does
+        apart = 1 if stride == other_stride else _span(population, stride)
+        if other < step + apart:
+            yield f"{population.name} sends two messages in one step"
+            return
+
+
+def _span(population: ProgramPopulation, stride: int) -> int:
+    """The time steps that a message takes until all neurons have sent theirs."""
+    _, height, width = population.map
+    return (height - 1) * stride + width if stride else 1
 
 
 def _known(program: Program, population: ProgramPopulation, quantity: Quantity) -> range | None:
@@ -153,8 +172,12 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         yield f"{s.name} has a delay of {s.delay}, but does not bring spikes to somata"
     if soma and not source.spiking and not target.latched:
         yield f"{s.name} sends a graded message to {s.target}, which does not hold it"
-    sent = {m.step: m.quantity for m in source.messages}
-    learned = {slot + climbs for slot in s.slots}
+    sent = {m.step: m.quantity for m in source.messages if not m.stride}
+    if in_turn(s):
+        yield from _of_turns(program, s)
+        learned = set()
+    else:
+        learned = {slot + climbs for slot in s.slots}
     spikes = source.spiking and soma
     heard = set() if spikes else set(s.listens)
     needed = learned | heard
@@ -180,3 +203,21 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         if written != {*s.slots}:
             steps = sorted(written ^ {*s.slots})
             yield f"{s.name} learns or {s.target} writes {register} at tau {steps}, not both"
+
+
+def _of_turns(program: Program, s: Synapses) -> Iterator[str]:
+    """Traces are sent when their positions have their turns, and all is over by the last step."""
+    source, target = program.population(s.source), program.population(s.target)
+    turns, climbs = turns_of(program, s), target.level - source.level
+    sent = {(m.step, m.stride) for m in source.messages if m.quantity in PRE_QUANTITIES}
+    for slot in s.slots:
+        step = turns.sent(slot, climbs)
+        if (step, turns.stride) not in sent:
+            yield f"{s.source} sends nothing in turn from tau {step} on, where {s.name} needs it"
+    over = [*sorted(s.slots), program.timetable.predict]
+    for slot, following in pairwise(over):
+        if following - slot < turns.duration:
+            yield (
+                f"{s.name} learns in turn for {turns.duration} steps from tau {slot}, and has "
+                f"{following - slot}"
+            )

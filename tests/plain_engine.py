@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from plain_learners import Learners
 from plain_synapses import Listed, listed
 
 from compiler import rounding
 from compiler.connectivity import on_the_map
 from compiler.ir import Compartment, Connection, Quantity
+from compiler.products import carries
 from compiler.program import (
     MEMBRANE_MAX,
     PostValue,
@@ -27,6 +29,7 @@ from compiler.program import (
     Tally,
 )
 from compiler.trace import FixationTrace, Stimulus
+from compiler.turns import in_turn
 
 
 def clip(x: np.ndarray, largest: int) -> np.ndarray:
@@ -80,6 +83,7 @@ class PlainEngine:
         self.counted = {s.name: Counted() for s in program.synapses}
         self.on_the_way: dict[str, np.ndarray] = {}
         self.signals: dict[str, int] = dict.fromkeys((g.name for g in program.gates), 0)
+        self.learners = {s.name: Learners(program, s) for s in self.plastic() if in_turn(s)}
 
     def plastic(self) -> list[Synapses]:
         return [s for s in self.program.synapses if s.rule is not None]
@@ -111,11 +115,16 @@ class PlainEngine:
                 if 0 <= f < fixations:
                     acting[p.name] = f, tau
             self._open_gates(acting, stimulus, seen)
+            for learners in self.learners.values():
+                learners.receive()
             for p in program.populations:
                 if p.name in acting:
                     f, tau = acting[p.name]
                     self._act(p, stimulus, f, tau, began + step + 1, seen[f])
             self.on_the_way = self._deliver()
+            for s in self.plastic():
+                if in_turn(s):
+                    self._tell_learners(s, acting)
             self._learn(began + step + 1)
             over, rest = divmod(step + 1, timetable.period)
             if rest == 0 and over <= fixations:
@@ -174,7 +183,7 @@ class PlainEngine:
                 x.post[value.register] = self._post_value(x, value, stimulus, f, time_step)
                 seen.post[p.name][i] = x.post[value.register]
         for message in p.messages:
-            if message.step == tau:
+            if message.step == tau and not message.stride:
                 x.sent = tau, (self._quantity(x, message.quantity) >> message.drop) << message.lift
         if tau == timetable.predict:
             if p.soma is not None:
@@ -298,12 +307,16 @@ class PlainEngine:
             assert s.rule is not None
             found, counted = self.synapses[s.name], self.counted[s.name]
             weights, tags = self.weights[s.name].reshape(-1), self.tags[s.name].reshape(-1)
+            if in_turn(s):
+                counted.rows += self.learners[s.name].learn(s, self.program, step)
+                self.tags[s.name] = self.learners[s.name].sums
+                continue
             y = self.neurons[s.target].post.get(s.rule.register)
             sent = self.neurons[s.source].sent
             if y is not None and y.any() and sent is not None:
                 x1 = (sent[1] >> 1)[found.pre]
                 self._accumulate(s, found, tags, x1, y[found.post], step)
-            if step % (1 << s.rule.carry_exponent) == 0:
+            if carries(s.rule) and step % (1 << s.rule.carry_exponent) == 0:
                 old = tags[found.at]
                 moved = weights[found.at] + np.sign(old)
                 weights[found.at] = clip(moved, self.program.weight_max)
@@ -328,14 +341,47 @@ class PlainEngine:
         self.counted[s.name].rows += len({*found.row[(x1 != 0) & learning[copy]].tolist()})
         self.counted[s.name].epochs += 1
 
+    def _tell_learners(self, s: Synapses, acting: dict[str, tuple[int, int]]) -> None:
+        """What a map and the one below send in turn in this time step."""
+        learners = self.learners[s.name]
+        if s.target in acting:
+            tau = acting[s.target][1]
+            if tau in s.slots:
+                assert s.rule is not None
+                learners.values = self.neurons[s.target].post[s.rule.register]
+                self.counted[s.name].epochs += int(learners.values.any())
+            learners.tell(tau)
+        if s.source in acting:
+            tau, source = acting[s.source][1], self.program.population(s.source)
+            for m in source.messages:
+                if m.stride:
+                    values = self._quantity(self.neurons[s.source], m.quantity)
+                    learners.hear(tau - m.step, (values >> m.drop) << m.lift)
+
     def _average(self, fixation: int) -> None:
         """The management processor, after the last time step of a fixation."""
         for s in self.program.synapses:
             if s.averaged == 0 or (fixation + 1) % s.averaged != 0:
                 continue
+            weights, tags = self.weights[s.name], self.tags[s.name]
+            if s.name in self.learners:
+                learners = self.learners[s.name]
+                units = 64 * 2**s.fine
+                whole = units * weights + learners.sums
+                moved = (whole + units // 2) // units
+                self.weights[s.name] = clip(moved, self.program.weight_max)
+                learners.keep(whole - units * self.weights[s.name], self.program.weight_max)
+                self.tags[s.name] = learners.sums
+                self.counted[s.name].averaged += weights.size
+                continue
+            if s.connection is not Connection.UNTIED:
+                whole = 64 * weights + tags
+                self.weights[s.name] = clip((whole + 32) >> 6, self.program.weight_max)
+                self.tags[s.name] = clip(whole - 64 * self.weights[s.name], self.program.tag_max)
+                self.counted[s.name].averaged += weights.size
+                continue
             side = self.program.population(s.target).map[1:]
             real = np.broadcast_to(on_the_map(s.weights.shape, side), s.weights.shape)
-            weights, tags = self.weights[s.name], self.tags[s.name]
             n = np.maximum(1, real.sum(0))
             total = ((64 * weights + tags) * real).sum(0)
             mean = (2 * total + n) // (2 * n)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from clapp_neuro.checkpoint import Checkpoint
 from clapp_neuro.config import Experiment, load_preset, with_settings
 from clapp_neuro.encoders.initial import initial_weights
 from compiler.frontends.checkpoint import network_from_checkpoint
-from compiler.ir import Network
+from compiler.ir import Connection, Network, Projection
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
@@ -39,10 +43,23 @@ def network(**how: object) -> Network:
     return network_from_checkpoint(Checkpoint(chosen, 0, initial_weights(chosen)))
 
 
-def program(averaged: int = 0, **how: object) -> Program:
+def with_kernels(source: Network, side: int) -> Network:
+    """The same with random kernels of another side."""
+    random = np.random.default_rng(side)
+
+    def of_projection(p: Projection) -> Projection:
+        if p.connection is not Connection.CONVOLUTION:
+            return p
+        return replace(p, weights=random.normal(0, 0.3, (*p.weights.shape[:2], side, side)))
+
+    return replace(source, projections=tuple(map(of_projection, source.projections)))
+
+
+def program(averaged: int = 0, sequential: bool = False, kernel: int = 3, **how: object) -> Program:
     """The same as a program: weights to +-127, tags to +-255."""
-    quantized, _ = quantize(network(**how), 127)
-    untied, _ = untie(quantized, averaged)
+    source = network(**how)
+    quantized, _ = quantize(source if kernel == 3 else with_kernels(source, kernel), 127)
+    untied = quantized if sequential else untie(quantized, averaged)[0]
     lowered, _ = lower_learning(
         untied,
         schedule(untied.network),

@@ -64,9 +64,42 @@ def test_the_commands(kernels: str, model: Path, tmp_path: Path) -> None:
         assert (spread.max() == 0) == (kernels == "tied-averaged")
 
 
-def test_the_float_network_learns_the_same(model: Path, tmp_path: Path) -> None:
+def test_one_set_of_synapses_for_all_positions(model: Path, tmp_path: Path, capsys) -> None:
+    bundle, learned = tmp_path / "m.clapp", tmp_path / "learned.clapp"
+    report = tmp_path / "report.json"
+    words = ("--kernels", "sequential", "--average-every", 30, "--out", bundle, "--json", report)
+    assert call("compile", model, *words) == 0
+    compiled = json.loads(report.read_text())
+    # 64 positions, a row and a column more of them; two slots, and what else there is
+    assert compiled["timetable"]["period"] - 2 * 9 * 9 in range(20, 60)
+    for example in compiled["examples"]:
+        assert 0.7 < example["matrix"] < 1.2, example["projection"]
+    assert call("run", bundle, "--learn", "--images", 10, "--out", learned, "--json", report) == 0
+    program, after = read_bundle(bundle)[0], read_bundle(learned)[0]
+    assert untied(bundle) == [] and not json.loads(report.read_text())["loss"].keys() ^ {
+        "layer1",
+        "layer2",
+    }
+    carried = 0
+    for old, new in zip(program.synapses, after.synapses, strict=True):
+        if old.in_turn:
+            carried += int((old.weights != new.weights).sum())
+            assert (np.abs(new.tags) <= new.tag_units // 2).all() and (old.tags != new.tags).any()
+    assert carried > 0, "three times in 90 fixations"
+    assert call("energy", learned, "--images", 5) == 0
+    assert call("run", learned, "--probe", "--images", 5, "--train-images", 50) == 0
+    capsys.readouterr()
+    assert call("verify", bundle, "--against", "lava", "--fixations", 2) == 0
+    assert call("verify", bundle, "--against", "lava", "--learn", "--fixations", 2) == 2
+    refused = capsys.readouterr().err
+    assert "layer1.forward learns from one position after the other" in refused
+    assert call("verify", bundle, "--against", "tensor", "--learn", "--fixations", 4) == 0
+
+
+@pytest.mark.parametrize("kernels", ["untied", "sequential"])
+def test_the_float_network_learns_the_same(kernels: str, model: Path, tmp_path: Path) -> None:
     bundle, report = tmp_path / "m.clapp", tmp_path / "report.json"
-    assert call("compile", model, "--out", bundle) == 0
+    assert call("compile", model, "--kernels", kernels, "--out", bundle) == 0
     words = ("--against", "reference", "--learn", "--fixations", 40, "--json", report)
     assert call("verify", bundle, *words) == 0
     agreement = json.loads(report.read_text())["agreement"]
@@ -92,10 +125,11 @@ def test_what_was_learned_has_an_energy_and_a_readout(model: Path, tmp_path: Pat
     assert call("run", learned, "--probe", "--images", 5, "--train-images", 50) == 0
 
 
-def test_a_run_goes_on_to_the_bit(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kernels", ["tied-averaged", "sequential"])
+def test_a_run_goes_on_to_the_bit(kernels: str, model: Path, tmp_path: Path) -> None:
     """Averaging counts fixations over both parts of a run."""
     bundle = tmp_path / "m.clapp"
-    words = ("--kernels", "tied-averaged", "--average-every", 7, "--out", bundle)
+    words = ("--kernels", kernels, "--average-every", 7, "--out", bundle)
     assert call("compile", model, *words) == 0
     program = read_bundle(bundle)[0]
     images = images_of(program, None)
@@ -106,8 +140,7 @@ def test_a_run_goes_on_to_the_bit(model: Path, tmp_path: Path) -> None:
     assert second.program.synapses == whole.program.synapses
 
 
-def test_the_engine_on_tensors_refuses_by_name(model: Path, tmp_path: Path, capsys) -> None:
+def test_the_engine_on_tensors_learns_the_same_bits(model: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "m.clapp"
     assert call("compile", model, "--out", bundle) == 0
-    assert call("verify", bundle, "--against", "tensor", "--learn") == 2
-    assert "layer1.forward: each position has a kernel of its own" in capsys.readouterr().err
+    assert call("verify", bundle, "--against", "tensor", "--learn", "--fixations", 4) == 0

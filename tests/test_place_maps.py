@@ -18,8 +18,9 @@ from compiler.checks import check
 from compiler.events.neurobench import synapses_of
 from compiler.figures import Capability
 from compiler.ir import Connection
-from compiler.passes.demand import Demand, demands
+from compiler.passes.demand import demands
 from compiler.passes.lists import list_bytes
+from compiler.passes.needs import Demand
 from compiler.passes.part import Part
 from compiler.passes.place import CoreLimitError, place, place_what_fits
 from compiler.passes.placement import Placement, Slice
@@ -28,6 +29,7 @@ from compiler.passes.usage import AXONS_IN, AXONS_OUT, FAN_IN, MEMORY, NEURONS
 from compiler.pipeline import compile_network
 from compiler.program import Program, Synapses
 from compiler.targets import NeuromorphicMachine, load_target
+from compiler.turns import buffers_of, learners_of
 
 TARGET = load_target("loihi2-sim")
 LIMITS = TARGET.machine.limits
@@ -69,13 +71,24 @@ def learning(draw: Callable[..., int]) -> tuple[Program, dict[str, Grid]]:
     layers = tuple(draw(st.integers(1, 4)) for _ in range(draw(st.integers(1, 2))))
     pool = tuple(n for n in range(1, len(layers) + 1) if draw(st.booleans()))
     program = plastic_maps.program(
-        layers=layers, pool=pool, patch=draw(st.integers(2 ** len(pool), 7)), rate=2**-12
+        layers=layers,
+        pool=pool,
+        patch=draw(st.integers(2 ** len(pool), 7)),
+        rate=2**-12,
+        averaged=1,
+        sequential=draw(st.booleans()),
     )
     grids = {
         p.name: Grid(p.map, *(draw(st.integers(1, side)) for side in p.map))
         for p in program.populations
     }
     grids |= {g.name: Grid((1, 1, 1), 1) for g in program.gates}
+    for s in program.synapses:
+        if s.in_turn:
+            out, channels, kernel, _ = s.weights.shape
+            parts = [draw(st.integers(1, n)) for n in (channels, kernel, kernel)]
+            grids[buffers_of(s)] = Grid((channels, kernel, kernel), *parts)
+            grids[learners_of(s)] = Grid((out, 1, 1), draw(st.integers(1, out)))
     return program, grids
 
 
@@ -145,10 +158,14 @@ def test_slices_that_a_neuron_reaches_are_counted_by_position(
                 found += connected[members(program, s.target, part)].any(0)
             assert slices_reached(out, d.map, grids[s.target]) == found.sum()
             positions += found.reshape(d.map).max(0)
-        comparators = len(d.outgoing) - len(sent)
         if d.name in {g.name for g in program.gates}:
             continue
-        assert np.array_equal(reached(d, grids), positions + comparators)
+        for out in d.outgoing[len(sent) :]:  # what hears in turn, and comparators
+            parts = list(grids[out.target].parts())
+            if out.channelwise:  # all parts that have neurons of the first channel, or of any other
+                parts = [p for p in parts if p.first_channel == 0]
+            positions += len(parts)
+        assert np.array_equal(reached(d, grids), positions)
 
 
 def only_neurons(most: int) -> Callable[[Part], bool]:
@@ -358,6 +375,38 @@ def test_kernels_that_learn_are_shared_by_nobody():
     static = replace(forward, connection=Connection.CONVOLUTION)
     assert forward.memory_bytes(part, True, LIMITS) > 10 * static.memory_bytes(part, True, LIMITS)
     assert forward.axon_fan_in(True) == forward.fan_in == 9
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_kernels_that_learn_in_turn_have_one_set_of_synapses_beside_them(shared):
+    program = plastic_maps.program(layers=(4, 3), patch=6, averaged=1, sequential=True)
+    asked = demands(program)
+    (forward,) = (i for i in of(asked, "layer2").incoming if i.name == "layer2.forward")
+    assert not forward.plastic and forward.synapse_bits == 8, "shared kernels are static"
+    learners, buffers = of(asked, "layer2.forward learners"), of(asked, "layer2.forward buffers")
+    assert (learners.map, buffers.map) == ((3, 1, 1), (4, 3, 3))
+    assert learners.plastic and not buffers.plastic
+    # a buffer keeps 2 * (3 + 1 + 1) + 1 payloads, four in a word
+    assert buffers.state_words == 1 + 3
+    whole = Part(0, 3, 0, 1, 0, 1)
+    traces, told = learners.incoming
+    assert traces.synapses(whole) == 3 * 36 and told.synapses(whole) == 3 * 9
+    weight_and_tag, weight = 8 + 9, 8
+    expected = 36 * list_bytes(3, weight_and_tag, LIMITS)
+    assert traces.memory_bytes(whole, shared, LIMITS) == expected
+    assert told.axons_in(whole, shared) == 27, "all positions, each onto its own channel"
+    alone = weight + told.index_bits(whole, LIMITS)
+    assert told.memory_bytes(whole, shared, LIMITS) == 27 * list_bytes(1, alone, LIMITS)
+    (heard,) = buffers.incoming
+    part = Part(1, 2, 0, 2, 0, 3)  # two rows of the windows of two channels
+    assert heard.fan_in == 9, "3 x 3 positions after pooling"
+    assert heard.axons_in(part, shared) == 2 * 9
+    assert heard.synapses(part) == part.neurons * 9 == 108
+    index = heard.index_bits(part, LIMITS)  # of a channel's neurons, between those of the others
+    assert heard.memory_bytes(part, shared, LIMITS) == 18 * list_bytes(6, weight + index, LIMITS)
+    copies = place(program, machine(shared)).copies
+    seen = synapses_of(program, next(s for s in program.synapses if s.name == "layer2.forward"))
+    assert copies["layer2.forward"] == (1 if shared else seen / (3 * 36))
 
 
 def vgg_that_learns() -> Program:

@@ -38,18 +38,21 @@ def programs(draw: Callable[..., int]) -> Program:
     """One or two convolutional layers, pooled or not, of any side that leaves something to pool."""
     layers = tuple(draw(st.lists(st.sampled_from([1, 2, 3, 5, 17]), min_size=1, max_size=2)))
     pool = tuple(layer for layer in range(1, len(layers) + 1) if draw(st.booleans()))
+    kernel, sequential = draw(st.sampled_from([1, 3, 5])), draw(st.booleans())
     program = plastic_maps.program(
         layers=layers,
         pool=pool,
         patch=draw(st.integers(2 ** len(pool), 6)),
         steps=draw(st.integers(4, 8)),
-        averaged=draw(st.sampled_from([0, 1, 2, 3])),
+        averaged=draw(st.sampled_from([1, 2, 3] if sequential else [0, 1, 2, 3])),
+        sequential=sequential,
+        kernel=kernel,
         coding=draw(st.sampled_from(["intensity", "on-off"])),
-        rate=2.0**-14,
+        rate=2.0**-17,
     )
     if draw(st.booleans()):
         program = driven_by_spikes(program)
-    return with_numbers(program, draw(st.integers(0, 2**32)), draw(st.sampled_from([1, 3, 5])))
+    return with_numbers(program, draw(st.integers(0, 2**32)), kernel)
 
 
 def counters(machine: Machine) -> dict[str, dict[str, int]]:
@@ -154,13 +157,14 @@ def test_without_learning_only_the_forward_pass_is_left(program: Program, fixati
     """The same operations as of a program that never had means, and no counts of tallies."""
     seen = stimulus(program, fixations)
     tallies = {p.name for p in program.populations if isinstance(p.soma, Tally)}
-    forward = [s for s in program.synapses if s.connection in (Connection.UNTIED, Connection.POOL)]
+    kernels = (Connection.UNTIED, Connection.CONVOLUTION, Connection.POOL)
+    forward = [s for s in program.synapses if s.connection in kernels]
     bare = replace(
         program,
         populations=tuple(
             replace(p, post_values=()) for p in program.populations if p.name not in tallies
         ),
-        synapses=tuple(replace(s, rule=None, tags=None) for s in forward),
+        synapses=tuple(replace(s, rule=None, tags=None, averaged=0, slots=()) for s in forward),
         gates=(),
     )
     counts, _ = infer(program, seen)

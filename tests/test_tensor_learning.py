@@ -77,6 +77,8 @@ def with_weights_of(program: Program, other: Program) -> Program:
         ({"averaged": 1, "pool": (), "layers": (1, 2), "patch": 3}, 1, False),
         ({"averaged": 3, "pool": (1, 2), "patch": 7, "coding": "on-off"}, 3, True),
         ({"averaged": 2, "pool": (1,), "layers": (17,), "patch": 2}, 5, False),
+        ({"averaged": 2, "pool": (1,), "patch": 4, "sequential": True}, 3, False),
+        ({"averaged": 3, "pool": (2,), "patch": 5, "sequential": True, "kernel": 5}, 5, True),
     ],
 )
 def test_maps_that_learn(how: dict[str, Any], kernel: int, spikes: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from compiler.connectivity import on_the_map
 from compiler.ir import Connection
+from compiler.products import carries
 from compiler.program import (
     MEMBRANE_MAX,
     Product,
@@ -17,6 +18,8 @@ from compiler.program import (
     SumOfProducts,
     Synapses,
 )
+
+LEARNING = (Connection.UNTIED, Connection.CONVOLUTION)
 
 
 def driven_by_spikes(program: Program) -> Program:
@@ -34,7 +37,7 @@ def driven_by_spikes(program: Program) -> Program:
         populations=tuple(of_population(p) for p in program.populations),
         synapses=tuple(
             replace(s, listens=tuple(range(steps)))
-            if s.target in latched and s.listens == (0,) and s.connection is Connection.UNTIED
+            if s.target in latched and s.listens == (0,) and s.connection in LEARNING
             else s
             for s in program.synapses
         ),
@@ -42,7 +45,7 @@ def driven_by_spikes(program: Program) -> Program:
 
 
 def with_numbers(program: Program, seed: int, kernel: int) -> Program:
-    """The same network with random weights and tags, kernels of that side, and carries soon.
+    """The same network with random weights and tags, and carries soon; copies have that side.
 
     Thresholds are such that some neurons spike at some steps; half of the gates open whatever their
     score; post values fill a part of their seven bits.
@@ -97,12 +100,13 @@ def _synapses(
         real = on_the_map(shape, program.population(s.target).map[1:])
     alike = random.integers(-107, 108, shape[1:])  # or an average of copies would be next to 0
     weights = (alike + random.integers(-20, 21, shape)) * real
-    tags = random.integers(-255, 256, shape) * real
+    most = 2000 if s.in_turn else 255
+    tags = random.integers(-most, most + 1, shape) * real
     return replace(
         s,
         weights=weights.astype(np.int8),
         tags=tags.astype(np.int16),
-        rule=_carried(s.rule, f"u{after}"),
+        rule=_carried(s.rule, f"u{after}") if carries(s.rule) else s.rule,
     )
 
 

@@ -21,9 +21,11 @@ def compile(
     seed: Annotated[int, typer.Option(help="seed of the chip's stochastic rounding")] = 0,
     static: Annotated[bool, typer.Option("--static", help="leave learning out")] = False,
     kernels: Annotated[
-        str, typer.Option(help="kernels that learn: untied, or tied-averaged")
+        str, typer.Option(help="kernels that learn: untied, tied-averaged or sequential")
     ] = "untied",
-    average_every: Annotated[int, typer.Option(help="fixations, for tied-averaged")] = 32,
+    average_every: Annotated[
+        int, typer.Option(help="fixations, for tied-averaged; for sequential from carry to carry")
+    ] = 32,
     consolidation: Annotated[
         str | None, typer.Option(help="of updates into weights: carry, transfer, direct")
     ] = None,

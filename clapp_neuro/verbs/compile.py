@@ -21,7 +21,7 @@ from compiler.report import Note
 from compiler.targets import load_target
 from compiler.worked_example import unshown, worked_example
 
-KERNELS = ("untied", "tied-averaged")
+KERNELS = ("untied", "tied-averaged", "sequential")
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ def compile(
     model: a checkpoint, or a NIR file, read as `reading` says.
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
-    every `average_every` fixations. consolidation: how updates reach the weights: "carry",
-    "transfer" or "direct" (`compiler.passes.consolidation`; default: the best that the target's
-    tags allow), the first two after every `consolidate_every` fixations. percentile: of a layer's
-    weights, by magnitude, that the largest integer stands for; 100 for the largest weight.
+    every `average_every` fixations. Or one set of synapses learns from one position after the
+    other, "sequential", and what it learned is carried into the shared kernels as often.
+    consolidation: how updates reach the weights: "carry", "transfer" or "direct"
+    (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
+    after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
+    the largest integer stands for; 100 for the largest weight.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -75,7 +77,9 @@ def compile(
     if kernels not in KERNELS:
         raise unknown("lowering of kernels", kernels, KERNELS)
     if average_every < 1:
-        raise InputError(f"copies averaged every {average_every} fixations: give at least 1")
+        raise InputError(
+            f"copies averaged or weights carried every {average_every} fixations: give at least 1"
+        )
     if not 50 <= percentile <= MAXIMUM:
         raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
@@ -85,13 +89,14 @@ def compile(
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     source = read_source(model, reading, static=static)
     network = source.network
-    averaged = average_every if kernels == "tied-averaged" else 0
+    averaged = 0 if kernels == "untied" else average_every
     consolidated = _consolidation(consolidation, consolidate_every)
     compiled = compile_network(
         network,
         chosen,
         seed,
         averaged=averaged,
+        sequential=kernels == "sequential",
         consolidation=consolidated,
         percentile=percentile,
     )

@@ -176,10 +176,11 @@ def _learn(
 
 def _rates(program: Program, events: Events) -> dict[str, float]:
     """Spikes per neuron and time step of each population that sends any."""
+    spiking = {p.name for p in program.populations if p.spiking}
     return {
         p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
         for p in events.populations
-        if not p.host and program.population(p.name).spiking
+        if not p.host and p.name in spiking
     }
 
 

@@ -30,7 +30,7 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_popu
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
 from compiler.connectivity import on_the_map
-from compiler.program import TAG_UNITS, Program
+from compiler.program import Program
 from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus
 from compiler.verify import Difference, compare
@@ -229,7 +229,7 @@ def _real(program: Program, name: str) -> np.ndarray:
     Of untied kernels the mean of the copies, which is what a shared kernel would be.
     """
     s = next(s for s in program.synapses if s.name == name)
-    tags = 0.0 if s.tags is None else s.tags / TAG_UNITS
+    tags = 0.0 if s.tags is None else s.tags / s.tag_units
     real = np.asarray((s.weights + tags) * weight_unit(program, name), np.float64)
     if s.connection is not Connection.UNTIED:
         return real

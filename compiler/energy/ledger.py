@@ -46,7 +46,7 @@ KINDS: dict[str, Kind] = {
     "carry": Kind("carries from tag to weight", "plastic_update"),
     "management_step": Kind("schedule, time steps", "management_step"),
     "host_message": Kind("inputs and labels from the host", "host_message"),
-    "averaged_synapse": Kind("synapses averaged", "averaged_synapse"),
+    "averaged_synapse": Kind("synapses averaged, carried or copied", "averaged_synapse"),
 }
 """All kinds, in the order in which they are shown."""
 
@@ -79,7 +79,9 @@ def ledgers(events: Events, placement: Placement, routing: Routing) -> tuple[Led
     )
     extra = {
         "learning_epoch": float(sum(s.learning_slots for s in events.projections)),
-        "averaged_synapse": float(sum(s.averaged for s in events.projections)),
+        "averaged_synapse": sum(
+            s.averaged * (1 + placement.copies.get(s.name, 0)) for s in events.projections
+        ),
     }
     chips = placement.chips
     return (

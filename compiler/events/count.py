@@ -15,11 +15,13 @@ from compiler.events.records import (
     PopulationEvents,
     ProjectionEvents,
 )
+from compiler.events.turns import populations_in_turn, projections_in_turn
 from compiler.ir import Compartment, Connection, Quantity
 from compiler.passes.demand import listeners
 from compiler.products import in_slots
 from compiler.program import Gate, Program, ProgramPopulation, Synapses, Tally
 from compiler.timing import DOWNWARD, arrival, carried
+from compiler.turns import turns_of
 
 BORDERED = (Connection.CONVOLUTION, Connection.UNTIED, Connection.POOL)
 """Connections whose neurons reach fewer others at the border of a map."""
@@ -53,6 +55,7 @@ def count_events(
     run = _Run(program, fixations, learn)
     sent: dict[str, _Sent] = {}
     whole = _whole_messages(program, synapse_counters) if learn else {}
+    told = {s.target for s in program.synapses if s.in_turn and learn}
     populations = []
     for row, population in zip(population_counters, program.populations, strict=False):
         counts = {c: int(row[c]) for c in PopulationCount}
@@ -66,6 +69,7 @@ def count_events(
             spikes=counts[PopulationCount.SPIKES],
             nonzero=by_quantity,
             scores=counts[PopulationCount.SCORE_MESSAGES],
+            told=counts[PopulationCount.POST_WRITES] if population.name in told else 0,
         )
         updates, phases = run.updates(population, counts[PopulationCount.ACTIVE_UPDATES])
         populations.append(
@@ -75,7 +79,8 @@ def count_events(
                 host=population.soma is None,
                 spikes=counts[PopulationCount.SPIKES],
                 forward_messages=sent[population.name].total(run.forward_steps(population)),
-                graded_messages=sent[population.name].total(run.phase_steps(population)),
+                graded_messages=sent[population.name].total(run.phase_steps(population))
+                + sent[population.name].told,
                 score_messages=sent[population.name].scores,
                 signal_messages=fixations * len(run.modulators(population)),
                 active_updates=updates[0],
@@ -95,6 +100,19 @@ def count_events(
     for row, synapses in zip(synapse_counters, program.synapses, strict=False):
         counts_of = {c.name: int(row[c]) for c in SynapseCount}
         projections.append(run.projection(synapses, sent[synapses.source], counts_of))
+    for row, synapses in zip(synapse_counters, program.synapses, strict=False):
+        if synapses.in_turn and learn:
+            kept = run.kept_in_turn(synapses, sent[synapses.source])
+            populations += populations_in_turn(program, synapses, fixations, kept)
+            projections += projections_in_turn(
+                program,
+                synapses,
+                heard=sent[synapses.source].everything,
+                kept=kept,
+                told=sent[synapses.target].everything,
+                values=sent[synapses.target].told,
+                rows=int(row[SynapseCount.ROWS_LEARNED]),
+            )
     gates = []
     for row, gate in zip(gate_counters, program.gates if learn else (), strict=False):
         counts_of = {c.name: int(row[c]) for c in GateCount}
@@ -134,12 +152,21 @@ def _whole_messages(
 
 @dataclass(frozen=True)
 class _Sent:
-    """Messages of one population: binary spikes, graded ones by step, and scores."""
+    """Messages of one population: binary spikes, graded ones by step, scores, and post values.
+
+    Of post values those that learners are told in turn.
+    """
 
     neurons: int
     spikes: int
     graded: dict[int, int]
     scores: int
+    told: int
+
+    @property
+    def everything(self) -> int:
+        """All of them: each travels along all axons."""
+        return self.spikes + sum(self.graded.values()) + self.scores + self.told
 
     def total(self, steps: set[int]) -> int:
         """Graded messages sent at one of the steps."""
@@ -164,13 +191,20 @@ class _Run:
         spikes: int,
         nonzero: dict[Quantity, int],
         scores: int,
+        told: int,
     ) -> _Sent:
         # A payload that a drop shifts to zero is no message; such counts are an upper bound.
         allowed = self.forward_steps(population)
         if self.learn:
             allowed = allowed | self.phase_steps(population)
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
-        return _Sent(population.size, spikes, graded, scores if self.learn else 0)
+        return _Sent(population.size, spikes, graded, scores if self.learn else 0, told)
+
+    def kept_in_turn(self, s: Synapses, sent: _Sent) -> int:
+        """The messages of the source that are meant for the buffers."""
+        turns = turns_of(self.program, s)
+        climbs = self.program.population(s.target).level - self.program.population(s.source).level
+        return sent.total({turns.sent(slot, climbs) for slot in s.slots})
 
     def modulators(self, population: ProgramPopulation) -> tuple[str, ...]:
         """The modulators that the population's neurons hear directly."""
@@ -227,6 +261,8 @@ class _Run:
         period = self.program.timetable.period
         phases = period - self.steps
         active = len({step % period for step in busy if step % period >= self.steps})
+        # each neuron tells its post values at a step of its own
+        active += sum(len(s.slots) for s in self.program.arriving[population.name] if s.in_turn)
         each = self.fixations * population.size
         return active * each, (phases - active) * each
 
@@ -236,7 +272,7 @@ class _Run:
         source = self.program.population(synapses.source)
         target = self.program.population(synapses.target)
         fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
-        plastic = synapses.rule is not None and self.learn
+        plastic = synapses.rule is not None and self.learn and not synapses.in_turn
         soma = synapses.compartment is Compartment.SOMA
         forward = soma and not isinstance(target.soma, Tally)
         listens = set(synapses.listens)
@@ -249,7 +285,7 @@ class _Run:
         # at the border of a map a neuron reaches fewer positions: the simulator counts those
         bordered = synapses.connection in BORDERED
         operations = counts["OPERATIONS"] if bordered else round(heard * each)
-        everything = sent.spikes + sum(sent.graded.values()) + sent.scores
+        everything = sent.everything
         if not self.learn:
             everything = heard  # costed without the axons that only learning needs
         visits = everything * fan_out if plastic else 0
@@ -275,11 +311,13 @@ class _Run:
             ignored_operations=round((everything - heard) * each),
             trace_writes=everything if plastic else 0,
             learning_visits=visits,
-            plastic_updates=counts["ROWS_LEARNED"] * row + counts["VISITED"],
+            plastic_updates=0
+            if synapses.in_turn
+            else counts["ROWS_LEARNED"] * row + counts["VISITED"],
             learning_slots=counts["EPOCHS"],
             carry_visits=counts["CARRY_VISITS"],
             carries=counts["CARRIED"],
-            averaged=counts["AVERAGED"] if plastic else 0,
+            averaged=counts["AVERAGED"] if self.learn else 0,
             tag_clipped=counts["TAG_CLIPPED"],
             weight_clipped=counts["WEIGHT_CLIPPED"],
         )
@@ -300,7 +338,7 @@ class _Run:
             broadcasts=broadcasts,
             broadcast_operations=broadcasts * size,
             score_operations=sent.scores,
-            ignored_operations=sent.spikes + sum(sent.graded.values()),
+            ignored_operations=sent.everything - sent.scores,
             active_updates=busy,
             idle_updates=self.fixations * self.program.timetable.period - busy,
             score_clipped=counts["SCORE_CLIPPED"],

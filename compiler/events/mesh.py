@@ -168,14 +168,13 @@ def _reach(s: ProjectionEvents, sources: list[_Place], targets: list[_Place]) ->
     """(sources, targets) share of the messages of each source slice that a target slice reads."""
     along = window(s.connection, s.kernel)
     reach = np.ones((len(sources), len(targets)))
-    if along is None:
-        return reach
     heard = _ranges(sources)
     read = _ranges(targets)
-    for axis in (1, 2):
-        side = int(heard[axis, :, 1].max())
-        ends = [along.reads(first, stop, side) for first, stop in read[axis]]
-        reach *= _share(heard[axis], np.array(ends))
+    if along is not None:
+        for axis in (1, 2):
+            side = int(heard[axis, :, 1].max())
+            ends = [along.reads(first, stop, side) for first, stop in read[axis]]
+            reach *= _share(heard[axis], np.array(ends))
     if s.connection in CHANNELWISE:
         reach *= _share(heard[0], read[0])
     return reach

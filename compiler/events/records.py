@@ -54,7 +54,8 @@ class ProjectionEvents:
     x1 was overwritten, for a projection on one core;
     `learning_visits` synapses that the engine visited, `plastic_updates` those of them that had a
     row with x1 and a post value to learn from (`plastic_updates` <= `learning_visits`).
-    `averaged` are synapses that the management processor read and wrote.
+    `averaged` are synapses that the management processor read and wrote. What kernels learn in turn
+    is that of a projection of its own, from buffers onto learners (`compiler.events.turns`).
 
     `form` is how a core keeps the synapses: "dense" lists, "sparse" ones without the zeros, or a
     "convolution" (all connections between maps). `kernel` is the side of its kernels.

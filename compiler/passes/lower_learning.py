@@ -49,14 +49,17 @@ from compiler.passes.units import (
     term_unit,
     trace_lift,
 )
+from compiler.products import PAIR_EXPONENTS, accumulates
 from compiler.program import (
     EXPONENTS,
+    FINEST,
     PRODUCT_SHIFT,
     REGISTERS,
     TAG_UNITS,
     TRACE_MAX,
     Message,
     PostValue,
+    Product,
     Program,
     ProgramPopulation,
     SumOfProducts,
@@ -64,6 +67,8 @@ from compiler.program import (
 )
 from compiler.report import Note
 from compiler.spike_timing import SpikeTimingRule
+from compiler.terms import CHANNELWISE
+from compiler.turns import Turns, in_turn
 
 PRODUCT_BITS = 62  # of a post value before it is shifted down
 POST_STREAMS = 1 << 16  # random streams of post values; below it, streams of projections
@@ -82,15 +87,20 @@ def lower_learning(
 ) -> tuple[Program, tuple[Note, ...]]:
     """The integer program of a quantised network; static networks pass through without rules.
 
-    averaged: after how many fixations the copies of untied kernels are averaged, 0 for never.
-    consolidation: of rules that learn once a fixation.
+    averaged: after how many fixations the copies of untied kernels are averaged, 0 for never. Where
+    kernels learn in turn: after how many the management processor carries all tags into weights.
+    consolidation: of rules that learn once a fixation. Raises InputError where what learns in turn
+    would never be carried.
     """
     network = quantized.network
+    managed = any(in_turn(p) for p in network.projections)
+    if managed and averaged < 1:
+        raise InputError(f"weights carried every {averaged} fixations: give at least 1")
     notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
     synapses = []
     for index, projection in enumerate(network.projections):
-        rule = None
+        rule, fine = None, 0
         slots: tuple[int, ...] = ()
         if isinstance(projection.rule, SpikeTimingRule):
             rule, values = lower_spike_timing(quantized, plan, projection, notes)
@@ -98,10 +108,12 @@ def lower_learning(
         elif projection.rule is not None:
             slots = plan.slots[projection.name]
             register = _free_register(projection, post_values[projection.target])
-            rule, values = _lower_rule(quantized, plan, projection, notes, consolidation, register)
+            rule, values, fine = _lower_rule(
+                quantized, plan, projection, notes, consolidation, register
+            )
             post_values[projection.target] += _streamed(values, post_values)
-        lowered = _synapses(quantized, plan, projection, index, rule, slots)
-        if projection.connection is Connection.UNTIED:
+        lowered = _synapses(quantized, plan, projection, index, rule, slots, fine)
+        if projection.connection is Connection.UNTIED or (managed and rule is not None):
             lowered = replace(lowered, averaged=averaged)
         synapses.append(lowered)
     populations = tuple(
@@ -148,21 +160,24 @@ def _lower_rule(
     notes: list[Note],
     consolidation: Consolidation,
     register: str,
-) -> tuple[SumOfProducts, list[PostValue]]:
+) -> tuple[SumOfProducts, list[PostValue], int]:
+    """The rule, the post values that it reads, and how fine it counts (`Synapses.fine`)."""
     assert isinstance(projection.rule, LearningRule)
-    if projection.connection is Connection.UNTIED and consolidation.kind != "carry":
+    kernels = projection.connection in (Connection.UNTIED, Connection.CONVOLUTION)
+    if kernels and consolidation.kind != "carry":
         raise InputError(
-            f"projection {projection.name}: copies of a kernel learn by a carry only, not by "
+            f"projection {projection.name}: kernels learn by a carry only, not by "
             f"consolidation '{consolidation.kind}': use a machine with tags of "
             f"{TAG_UNITS.bit_length() + 1} bits, or compile with learning left out (--static)"
         )
-    if projection.connection not in (Connection.ALL_TO_ALL, Connection.UNTIED):
+    if projection.connection in CHANNELWISE:
         raise InputError(
             f"projection {projection.name}: a {projection.connection.value} has no synapses of "
             "its own that could learn; compile with learning left out (--static)"
         )
     drop, lift = trace_lift(quantized.network, projection.source)
     unit = quantized.integers[projection.name].unit
+    exponents = PAIR_EXPONENTS if in_turn(projection) else EXPONENTS
     granularity = max(1, 2**PRODUCT_SHIFT >> lift)
     terms = projection.rule.terms
     gains, peaks, seen = [], [], []
@@ -174,16 +189,20 @@ def _lower_rule(
         peaks.append(term_peak(quantized, projection.target, term))
         seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
+    fine = 0
+    if in_turn(projection):
+        fine = _finest(gains, peaks)
+        gains = [gain * 2**fine for gain in gains]
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     needed = max(abs(g) * peak for g, peak in zip(gains, seen, strict=True))
-    excess = needed * 2 ** (PRODUCT_SHIFT - EXPONENTS[-1]) / TRACE_MAX
+    excess = needed * 2 ** (PRODUCT_SHIFT - exponents[-1]) / TRACE_MAX
     if excess > 1:
         raise InputError(
             f"projection {projection.name}: the learning rate is too large for a learning step; "
             f"lower it by a factor of {excess:.1f}"
         )
     exponent = next(
-        (e for e in EXPONENTS if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX), EXPONENTS[-1]
+        (e for e in exponents if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX), exponents[-1]
     )
     values = []
     for term, tau, gain in zip(terms, plan.slots[projection.name], gains, strict=True):
@@ -203,7 +222,8 @@ def _lower_rule(
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
-        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift) / consolidation.units
+        smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift)
+        smallest /= consolidation.units << fine
         trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
@@ -215,7 +235,34 @@ def _lower_rule(
         steps = _expected(quantized, projection, term, exact)
         notes += stalls(projection.name, str(term), steps, granularity)
     notes += wanders(projection.name, quantized.integers[projection.name].weights, consolidation)
-    return consolidation.rule(exponent, register, plan.carry_exponent), values
+    if any(in_turn(p) for p in quantized.network.projections):
+        return _carried_elsewhere(exponent, register, in_turn(projection)), values, fine
+    return consolidation.rule(exponent, register, plan.carry_exponent), values, fine
+
+
+def _carried_elsewhere(exponent: int, register: str, pair: bool) -> SumOfProducts:
+    """Nothing reaches the weight that is used: that is left to the management processor.
+
+    As a `pair`, the synapse adds up in a weight of its own, too (`products.pairs`).
+    """
+    learned = Product(exponent, ("x0", "x1", register))
+    if not pair:
+        return SumOfProducts(dw=(), dt=(learned,))
+    bits = TAG_UNITS.bit_length() - 1
+    return SumOfProducts(
+        dw=(Product(0, ("x0", "sgn(t)")),),
+        dt=(learned, Product(bits, ("x0", "sgn(t)"), sign=-1)),
+    )
+
+
+def _finest(gains: list[float], peaks: list[float]) -> int:
+    """How fine a learner's weight may count, so that no post value is clipped; see `Synapses`.
+
+    Rounding in a tag is noise, as much of it as all positions bring, not as their sum.
+    """
+    largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
+    room = TRACE_MAX * 2.0 ** (PAIR_EXPONENTS[-1] - PRODUCT_SHIFT)
+    return next((f for f in range(FINEST, 0, -1) if largest * 2**f <= room), 0)
 
 
 def _expected(quantized: Quantized, projection: Projection, term: Term, exact: float) -> float:
@@ -261,11 +308,17 @@ def _synapses(
     index: int,
     rule: SumOfProducts | None,
     slots: tuple[int, ...],
+    fine: int,
 ) -> Synapses:
     integers = quantized.integers[projection.name]
     tags = integers.tags
-    if rule is not None and not any(p.factors[1:] in (("sgn(t)",), ("t",)) for p in rule.dw):
+    carried = rule is not None and (
+        accumulates(rule) or any(p.factors[1:] in (("sgn(t)",), ("t",)) for p in rule.dw)
+    )
+    if rule is not None and not carried:
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
+    if tags is not None:
+        tags = tags << fine
     listens, shift = _listens(quantized, plan, projection)
     return Synapses(
         name=projection.name,
@@ -281,6 +334,7 @@ def _synapses(
         rule=rule,
         slots=slots,
         connection=projection.connection,
+        fine=fine,
         delay=projection.delay,
     )
 
@@ -320,7 +374,9 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
             (step,), _ = _listens(quantized, plan, p)
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
         terms = p.rule.terms if isinstance(p.rule, LearningRule) else ()
+        turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
         for term, tau in zip(terms, plan.slots.get(p.name, ()), strict=True):
-            step = tau + climbs
-            sent[step] = Message(step, term.pre, drop, lift + 1)
+            step = turns.sent(tau, climbs) if in_turn(p) else tau + climbs
+            stride = turns.stride if in_turn(p) else 0
+            sent[step] = Message(step, term.pre, drop, lift + 1, stride)
     return tuple(sent[step] for step in sorted(sent))

@@ -12,8 +12,9 @@ import numpy as np
 
 from clapp_neuro.errors import InputError
 from compiler.ir import Map
-from compiler.passes.demand import Demand, Outgoing, demands, memory_bytes, outgoing_of
+from compiler.passes.demand import demands, outgoing_of
 from compiler.passes.locate import hops, locate, slots_of
+from compiler.passes.needs import Demand, Outgoing, memory_bytes
 from compiler.passes.part import Part
 from compiler.passes.placement import Core, Placement, Slice
 from compiler.passes.split import Grid, best_grid, reached, sends_at_most, slices_reached
@@ -21,6 +22,7 @@ from compiler.passes.usage import AXONS_OUT, Misfit, Room, binding, fits, used
 from compiler.passes.wires import between_cores
 from compiler.program import Program
 from compiler.targets import Limits, NeuromorphicMachine, Target
+from compiler.turns import heard_in_turn, learners_of, traces_of
 
 STATE_WORD_BYTES = 4  # one 32-bit word of neuron state
 FREE_ROUNDS = 4  # of splitting; from then on grids are only refined
@@ -84,13 +86,13 @@ def place_what_fits(
         for limit, share in [binding(core, machine.limits)]
     )
     on_host = tuple(p.name for p in program.populations if p.soma is None)
-    receiving = _receiving(program, grids)
     placement = Placement(
         machine=machine.name,
         cores=cores,
         chips=slots.chips,
         on_host=on_host,
-        receiving=receiving,
+        receiving=_receiving(program, grids),
+        copies=_copies(program, asked, grids, machine),
         hops=hops(wires, slots, spots),
         hops_in_a_row=hops(wires, slots, np.arange(len(shared))),
     )
@@ -98,13 +100,36 @@ def place_what_fits(
 
 
 def _receiving(program: Program, grids: dict[str, Grid]) -> dict[str, float]:
-    """Slices of its target that a message of each projection reaches on average."""
-    means = {}
+    """Slices of its target that a message of each projection reaches on average.
+
+    Those that end on buffers and learners, and begin there, are among them.
+    """
+    means = {
+        traces_of(s): float(grids[learners_of(s)].slices) for s in program.synapses if s.in_turn
+    }
     for p in program.populations:
         ends = [s.name for s in program.leaving[p.name]]
+        ends += [name for name, _ in heard_in_turn(program, p.name)]
         for name, out in zip(ends, outgoing_of(program, p.name), strict=False):
             means[name] = slices_reached(out, p.map, grids[out.target]) / p.size
     return means
+
+
+def _copies(
+    program: Program,
+    asked: tuple[Demand, ...],
+    grids: dict[str, Grid],
+    machine: NeuromorphicMachine,
+) -> dict[str, float]:
+    """How often a weight of kernels that learn in turn is stored for inference."""
+    shared = machine.capabilities.shared_kernels.value
+    incoming = {i.name: i for d in asked for i in d.incoming}
+    return {
+        s.name: sum(incoming[s.name].stored(part, shared) for part in grids[s.target].parts())
+        / s.weights.size
+        for s in program.synapses
+        if s.in_turn
+    }
 
 
 def _exceeded(demand: Demand, machine: NeuromorphicMachine) -> tuple[Misfit, ...]:

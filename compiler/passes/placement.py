@@ -69,8 +69,10 @@ class Placement:
     """Neurons and synapses on cores; `on_host` names the populations that take no core.
 
     `receiving` says for each projection how many slices of its target a message of a source neuron
-    reaches, the mean over the source. `hops` are those of one message of every neuron to each core
-    that hears it, `hops_in_a_row` what they would be with the cores one after the other.
+    reaches, the mean over the source. `copies` says for kernels that learn in turn how often the
+    cores of their target store one of their weights, the mean over the weights. `hops` are those of
+    one message of every neuron to each core that hears it, `hops_in_a_row` what they would be with
+    the cores one after the other.
     """
 
     machine: str
@@ -78,6 +80,7 @@ class Placement:
     chips: int
     on_host: tuple[str, ...]
     receiving: dict[str, float]
+    copies: dict[str, float]
     hops: int
     hops_in_a_row: int
 

@@ -16,6 +16,10 @@ sequences of messages, shortest first; for CLAPP it finds
 The mean of a map's positions spreads what it has collected over them: the prediction as the
 fixation begins, the retrodiction in a step of its own after it has arrived.
 
+Kernels that learn in turn (`compiler.turns`) do so after all of this, and only then, as the last
+message, the prediction leaves. Their tags, and so all others, are carried by the management
+processor: the period need not fit an interval of 2^k steps.
+
 Rules that learn from spike times need no message; their timetable is the network's own, with the
 rest between fixations that it asks for.
 """
@@ -39,6 +43,7 @@ from compiler.passes.consolidation import EVERY
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import COMPARTMENT_OF
+from compiler.turns import Turns, in_turn
 
 LONGEST = 9
 DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
@@ -74,14 +79,17 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
         return Plan(Timetable(steps, steps, retro=steps, predict=steps - 1), {}, 0)
     spread = any(p.carries is Quantity.RETRO for p in network.projections)
     alphabet = (Quantity.COUNT, Quantity.PREVIOUS_COUNT, *([Quantity.RETRO] if spread else []))
+    at_once = [p for p in plastic if not in_turn(p)]
     for length in range(1, LONGEST + 1):
         for sent in product(alphabet, repeat=length):
             if spread and sent.count(Quantity.RETRO) != 1:
                 continue
             order = _order(network, steps, sent)
-            slots = None if order is None else _slots(network, plastic, order)
+            slots = None if order is None else _slots(network, at_once, order)
             if order is None or slots is None:
                 continue
+            if len(at_once) < len(plastic):
+                return _with_turns(network, order, slots)
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)
@@ -94,6 +102,25 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
         f"no order of at most {LONGEST} messages after the presentation lets all terms of {names} "
         f"learn; split a rule over fewer terms that need different presynaptic traces"
     )
+
+
+def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...]]) -> Plan:
+    """The plan with slots for what learns in turn; the prediction leaves when that is over."""
+    level = {p.name: p.level for p in network.populations}
+    climbs = {p.name: level[p.target] - level[p.source] for p in network.projections}
+    found, predict = {}, order.predict
+    for p in filter(in_turn, network.projections):
+        assert isinstance(p.rule, LearningRule), "rules of spike times have no slots"
+        turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
+        known = max(_ready(network, term, order, p.target) for term in p.rule.terms)
+        # the source begins when all that populations send at once is over
+        first = max(known, order.predict - turns.sent(0, climbs[p.name]))
+        found[p.name] = tuple(first + i * turns.duration for i in range(len(p.rule.terms)))
+        predict = max(predict, found[p.name][-1] + turns.duration)
+    for name, taus in slots.items():  # one that learns from the prediction's message moves with it
+        found[name] = tuple(predict if tau + climbs[name] == order.predict else tau for tau in taus)
+    timetable = Timetable(order.steps, predict + 1 + max(level.values()), order.retro, predict)
+    return Plan(timetable, found, 0, order.feedback)
 
 
 def _plan_spike_timing(network: Network) -> Plan:

@@ -13,6 +13,7 @@ import numpy as np
 from compiler.passes.part import Part
 from compiler.program import Program, ProgramPopulation, Soma
 from compiler.terms import Integers, Map, per_neuron
+from compiler.turns import buffers_of, learners_of, turns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,11 @@ def kinds_of_neuron(program: Program) -> dict[str, Settings]:
     for g in program.gates:
         alike = replace(g, name="", population="", margin=0, left=None)
         found[g.name] = Settings(numbers.setdefault((repr(alike), 0, 0), len(numbers)))
+    for s in program.synapses:
+        if s.in_turn:
+            turns = turns_of(program, s)
+            for name, computes in ((learners_of(s), "learner"), (buffers_of(s), f"{turns} buffer")):
+                found[name] = Settings(numbers.setdefault((computes, 0, 0), len(numbers)))
     return found
 
 

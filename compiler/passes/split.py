@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from compiler.ir import Map
-from compiler.passes.demand import Demand, Outgoing
+from compiler.passes.needs import Demand, Outgoing
 from compiler.passes.part import Part
 
 
@@ -138,7 +138,8 @@ def _positions_reached(out: Outgoing, source: Map, target: Grid) -> np.ndarray:
     """(H, W) slices of the target that a neuron at each position of the source reaches."""
     _, height, width = source
     if out.along is None:
-        return np.full((height, width), target.slices)
+        slices = target.slices // (target.channel_parts if out.channelwise else 1)
+        return np.full((height, width), slices)
     along = []
     for parts, side in ((target.rows(), height), (target.columns(), width)):
         counts = np.zeros(side, np.int64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.passes.demand import Demand, Outgoing
+from compiler.passes.needs import Demand, Outgoing
 from compiler.passes.split import Grid
 
 

@@ -10,7 +10,7 @@ from clapp_neuro.errors import InputError
 from compiler.backends.lava.wiring import folded, projections, signal_phase
 from compiler.connectivity import fan_in
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
-from compiler.products import decimations, general
+from compiler.products import decimations, general, managed
 from compiler.program import (
     MEMBRANE_MAX,
     TRACE_MAX,
@@ -23,6 +23,7 @@ from compiler.program import (
 )
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 from compiler.trace import Stimulus
+from compiler.turns import in_turn
 
 INTENSITY_MAX = 255
 WEIGHT_MAX = 127  # a static weight is doubled, and must then fit 8 bits
@@ -117,6 +118,13 @@ def _plasticity(program: Program, synapses: Synapses) -> Iterator[str]:
     for k in decimations(synapses.rule):
         if k > DECIMATION_MAX:
             yield f"{synapses.name} learns every 2^{k} steps, at most 2^{DECIMATION_MAX}"
+    if managed(synapses):
+        how = "from one position after the other" if in_turn(synapses) else "in its tag alone"
+        yield (
+            f"{synapses.name} learns {how}, which no process of Lava's does: compile with "
+            "--kernels untied or tied-averaged, or run it on the simulator"
+        )
+        return
     if general(synapses):
         if synapses.connection is not Connection.ALL_TO_ALL:
             yield f"{synapses.name} learns from spike times, with synapses that are not all-to-all"

@@ -62,11 +62,17 @@ class Machine:
     """One simulated network: its layout and working memory, changed in place by the kernels."""
 
     def __init__(
-        self, program: Program, learn: bool, state: State | None = None, *, shared: bool = False
+        self,
+        program: Program,
+        learn: bool,
+        state: State | None = None,
+        *,
+        shared: bool = False,
+        each_step: bool = False,
     ) -> None:
         self.program = program
         self.learn = learn
-        self.layout: Layout = lay_out(program, learn)
+        self.layout: Layout = lay_out(program, learn, each_step=each_step)
         timetable = program.timetable
         self.clock = Clock(timetable.period, timetable.steps, program.seed, shared)
         self.working: Working = allocate(program, self.layout)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from compiler.backends.simulator import adapt, copies, epoch, feedback, forward, general, maps
+from compiler.backends.simulator import (
+    adapt,
+    copies,
+    epoch,
+    feedback,
+    forward,
+    general,
+    maps,
+    turns,
+)
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels.copying import copy
@@ -40,6 +49,10 @@ def execute_plastic_map(op, fixation, clock, w):
         copies.learn_copies(w, op, fixation, clock)
     elif code == c.AVERAGE_COPIES:
         copies.average_copies(w, op, fixation)
+    elif code == c.LEARN_IN_TURN:
+        turns.learn_in_turn(w, op, fixation, clock)
+    elif code == c.CARRY_OVER:
+        turns.carry_over(w, op, fixation)
 
 
 @compiled

@@ -31,10 +31,11 @@ from compiler.backends.simulator.operations import (
 )
 from compiler.backends.simulator.order import places
 from compiler.connectivity import synapse_count
-from compiler.products import direct, in_slots, transfers
+from compiler.products import direct, in_slots, managed, transfers
 from compiler.program import Program, ProgramPopulation, Synapses, Tally
 from compiler.recurrence import bands
 from compiler.terms import Connection, Quantity
+from compiler.turns import Turns, in_turn, turns_of
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ def factor_code(quantity: Quantity) -> int:
     return FUNCTIONS[quantity] if quantity in FUNCTIONS else int(FIELD_OF[quantity])
 
 
-def lay_out(program: Program, learn: bool) -> Layout:
+def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout:
     """Assigns offsets and writes the operation table.
 
-    Without `learn` the operations that only serve learning are left out (scores, predictions,
-    spatial means, plasticity), so inference costs what the forward pass costs.
+    With `each_step` positions that learn in turn have operations of their own, for those who look
+    at weights in between. Without `learn` the operations that only serve learning are left out
+    (scores, predictions, spatial means, plasticity), so inference costs what the forward pass
+    costs.
     """
     offsets = _starts([(p.name, p.size) for p in program.populations])
     starts = _starts([(s.name, s.weights.size) for s in program.synapses])
@@ -95,7 +98,7 @@ def lay_out(program: Program, learn: bool) -> Layout:
         table += recurrent(program, band, lying)
     if learn:
         table += _gates(program, offsets, signals)
-        table += _plasticity(program, offsets, starts)
+        table += _plasticity(program, offsets, starts, each_step)
         table += stepwise.plasticity(program)
     table.sort(key=lambda row: row[0])
     operations = np.zeros((len(table), OPERANDS), np.int64)
@@ -192,7 +195,7 @@ def _gates(
 
 
 def _plasticity(
-    program: Program, offsets: dict[str, int], starts: dict[str, int]
+    program: Program, offsets: dict[str, int], starts: dict[str, int], each_step: bool
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, s in enumerate(program.synapses):
@@ -200,11 +203,19 @@ def _plasticity(
             continue
         source, target = program.population(s.source), program.population(s.target)
         for slot in s.slots:
-            message = source.message(slot + target.level - source.level)
+            turns = turns_of(program, s) if in_turn(s) else None
+            climbs = target.level - source.level
+            heard = slot + climbs if turns is None else turns.sent(slot, climbs)
+            message = source.message(heard)
             delay = 1 + target.level + slot
             sent = [offsets[s.source], source.size, *message_operands(message)]
             register = [int(s.rule.register[1:]) - 1, offsets[s.target]]
             how = [s.rule.exponent, s.index, delay]
+            if turns is not None:
+                how[-1] = 1 + target.level + turns.learned(slot)
+                head = [Op.LEARN_IN_TURN, i, starts[s.name], *sent, *register, *how, *_window(s)]
+                rows += _in_turn(turns, target.level + slot, [*head, *source.map[1:]], each_step)
+                continue
             if s.connection is Connection.UNTIED:
                 learn = [Op.LEARN_COPIES, i, starts[s.name], *sent, *register, *how, *_window(s)]
                 learn += source.map[1:]
@@ -212,6 +223,11 @@ def _plasticity(
                 learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
                 learn.append(int(direct(s.rule)))
             rows.append((target.level + slot + 0.4, learn))
+        if managed(s):
+            size = [s.weights.size, s.averaged, s.tag_units, program.largest_tag(s)]
+            row = [Op.CARRY_OVER, i, starts[s.name], *size]
+            rows.append((program.timetable.period - 1 + 0.95, row))
+            continue
         if direct(s.rule):
             continue
         tau = program.timetable.last_tau(target.level)
@@ -229,5 +245,17 @@ def _plasticity(
 
 
 def _window(s: Synapses) -> list[int]:
-    """Channels of the target and of the source, and the side of untied kernels."""
-    return [s.weights.shape[1], s.weights.shape[2], s.weights.shape[-1]]
+    """Channels of the target and of the source, and the side of kernels."""
+    out, channels, kernel, _ = s.weights.shape[-4:]
+    return [out, channels, kernel]
+
+
+def _in_turn(
+    turns: Turns, slot: float, head: list[int], each_step: bool
+) -> list[tuple[float, list[int]]]:
+    """The epochs of all positions: what they read does not change before the last turn is over."""
+    positions = turns.height * turns.width
+    if not each_step:
+        return [(slot + 0.4, [*head, 0, positions])]
+    learned = turns.learned(0) + turns.of_positions()
+    return [(slot + int(step) + 0.4, [*head, p, p + 1]) for p, step in enumerate(learned)]

@@ -49,15 +49,18 @@ class Op(IntEnum):
     LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width
     AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
     #                      fixations from one average to the next
-    SEQUENCE = 29  # population, offset, size, place among what inputs are given
-    DRIVE_SEQUENCE = 30  # start, n_post, place, n_pre, delay
-    CONVOLVE_SEQUENCE = 31  # synapses, start, C_out, place, C_in, height, width, kernel, delay
-    DRIVE_ONE_TO_ONE = 32  # start, source population, place or -1, delay
-    BEGIN = 33  # population, offset, size
-    ADVANCE = 34  # population, offset, size, scale of currents, mask of a synaptic current, then of
+    LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
+    CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
+    #                  the weight, largest tag
+    SEQUENCE = 31  # population, offset, size, place among what inputs are given
+    DRIVE_SEQUENCE = 32  # start, n_post, place, n_pre, delay
+    CONVOLVE_SEQUENCE = 33  # synapses, start, C_out, place, C_in, height, width, kernel, delay
+    DRIVE_ONE_TO_ONE = 34  # start, source population, place or -1, delay
+    BEGIN = 35  # population, offset, size
+    ADVANCE = 36  # population, offset, size, scale of currents, mask of a synaptic current, then of
     #               what a reset does: `general.advance`
-    FINISH = 35  # population, offset, size
-    BAND = 36  # so many of the rows that follow are done step by step, all of them in each step
+    FINISH = 37  # population, offset, size
+    BAND = 38  # so many of the rows that follow are done step by step, all of them in each step
 
 
 class Field(IntEnum):
@@ -92,4 +95,4 @@ FUNCTIONS = {
 RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 18
+OPERANDS = 20

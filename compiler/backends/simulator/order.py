@@ -45,7 +45,10 @@ def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray
 
 
 def weight_matrix(program: Program, s: Synapses, rows: np.ndarray) -> np.ndarray:
-    """The inverse of `weight_rows` for synapses that learn, all-to-all or untied; a copy."""
+    """The inverse of `weight_rows` for synapses that learn; a copy."""
+    if s.connection is Connection.CONVOLUTION:
+        post, pre, height, width = s.weights.shape
+        return rows.reshape(height, width, pre, post).transpose(3, 2, 0, 1).copy()
     if s.connection is Connection.UNTIED:
         copies, post, pre, height, width = s.weights.shape
         return rows.reshape(copies, height, width, pre, post).transpose(0, 4, 3, 1, 2).copy()

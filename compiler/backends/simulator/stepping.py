@@ -22,7 +22,7 @@ Raster = dict[str, np.ndarray]
 
 def trace(program: Program, stimulus: Stimulus, learn: bool = True) -> Iterator[FixationTrace]:
     """Yields what `compiler.trace` describes for every fixation; some hundred times slower."""
-    machine = Machine(program, learn=learn)
+    machine = Machine(program, learn=learn, each_step=True)
     shown = stimulus_arrays(program, machine.layout, stimulus)
     for f in range(shown.fixations):
         show(machine.working, shown.intensities[f], machine.inputs, shown.sequences[f])

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from compiler.backends.tensor import adapt, feedback, stepwise
+from compiler.backends.tensor import turns as in_turn
 from compiler.backends.tensor.machine import Machine, Todo
 from compiler.backends.tensor.presentation import first_of_its_band, present
-from compiler.products import direct, in_slots
+from compiler.products import direct, in_slots, managed
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
 from compiler.timing import arrival
+from compiler.turns import turns_of
 
 
 def forward(m: Machine) -> None:
@@ -80,6 +82,9 @@ def _plasticity(
     """Learning slots, the carry and the average of copies of synapses that learn in slots."""
     assert s.rule is not None
     began = start + population.level
+    if managed(s):
+        yield from _managed(m, s, population, start)
+        return
     for slot in s.slots:
         yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
     if direct(s.rule):
@@ -91,3 +96,19 @@ def _plasticity(
     fixation = (start - 1) // timetable.period
     if s.averaged and (fixation + 1) % s.averaged == 0:
         yield timetable.period - 1 - population.level + 0.95, partial(adapt.average_copies, m, s)
+
+
+def _managed(m: Machine, s: Synapses, population: ProgramPopulation, start: int) -> Iterator[Todo]:
+    """Slots, in turn or not, and what the management processor carries of what was learned."""
+    began, timetable = start + population.level, m.program.timetable
+    for slot in s.slots:
+        if not s.in_turn:
+            yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
+            continue
+        turns = turns_of(m.program, s)
+        for position, turn in enumerate(turns.of_positions().tolist()):
+            tau = turns.learned(slot) + turn
+            what = partial(in_turn.learn, m, s, population, slot, position, began + tau)
+            yield tau + 0.4, what
+    if ((start - 1) // timetable.period + 1) % s.averaged == 0:
+        yield timetable.period - 1 - population.level + 0.95, partial(in_turn.carry_over, m, s)

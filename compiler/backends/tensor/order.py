@@ -28,7 +28,9 @@ def weight_rows(s: Synapses, values: np.ndarray) -> np.ndarray:
 
 
 def weight_matrix(s: Synapses, rows: np.ndarray) -> np.ndarray:
-    """The inverse of `weight_rows` for synapses that learn, all-to-all or untied; a copy."""
+    """The inverse of `weight_rows` for synapses that learn; a copy."""
+    if s.connection is Connection.CONVOLUTION:
+        return np.ascontiguousarray(rows.transpose(3, 2, 0, 1))
     if s.connection is Connection.UNTIED:
         copies, post, pre, height, width = s.weights.shape
         apart = rows.reshape(copies, height, width, pre, post)

@@ -1,0 +1,67 @@
+"""Operations of kernels that learn in turn: learning epochs, and what is carried; compiled.
+
+Each takes one row of the operation table; `operations.Op` names the operands.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.backends.simulator import codes as c
+from compiler.backends.simulator.adapt import count_epoch, traces
+from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.kernels import turns
+from compiler.backends.simulator.kernels.maps import list_positions
+from compiler.program import TAG_UNITS
+
+
+@compiled(inline="always")
+def learn_in_turn(w, op, fixation, clock):
+    """The learning epochs of some positions; nothing happens where no post value is set."""
+    synapses, start, register, target, exponent = op[1], op[2], op[8], op[9], op[10]
+    stream, delay, n_post, channels, kernel = op[11], op[12], op[13], op[14], op[15]
+    height, width, first, stop = op[16], op[17], op[18], op[19]
+    y = w.registers[register, target : target + height * width * n_post]
+    if not np.any(y[first * n_post : stop * n_post]):
+        return
+    x1, begins, n = traces(w, op), w.begins[0], 0
+    for i in range(x1.shape[0]):
+        w.rows[n] = i
+        n += x1[i] != 0
+    list_positions(w.rows, n, channels, begins, height * width)
+    when = (clock.seed, stream, fixation * clock.period + delay, clock.shared)
+    noise = w.noise[: (n_post + 3) // 4]
+    window = (channels, height, width, kernel)
+    rows, clipped = turns.learn_in_turn(
+        w.tags,
+        start,
+        n_post,
+        w.rows,
+        begins,
+        x1,
+        y,
+        exponent,
+        when,
+        TAG_UNITS * w.maxima[1],
+        noise,
+        window,
+        first,
+        stop,
+    )
+    count_epoch(w.synapse_counts[synapses], rows, clipped)
+
+
+@compiled(inline="always")
+def carry_over(w, op, fixation):
+    """The management processor moves whole units into weights, after every so many fixations."""
+    synapses, start, size, every, units, largest = op[1], op[2], op[3], op[4], op[5], op[6]
+    if (fixation + 1) % every != 0:
+        return
+    span = slice(start, start + size)
+    w_clipped, t_clipped = turns.carry_over(
+        w.weights[span], w.tags[span], w.maxima[1], largest, units
+    )
+    counts = w.synapse_counts[synapses]
+    counts[c.AVERAGED] += size
+    counts[c.W_CLIPPED] += w_clipped
+    counts[c.T_CLIPPED] += t_clipped

@@ -1,0 +1,203 @@
+"""What a population needs of cores, as data: synapses that end on it, axons that leave it.
+
+A source neuron has one axon list on each core that it reaches, and one axon leads to it
+(`compiler.passes.lists` says what a list takes). Where a machine shares kernels, a core stores each
+kernel once, one list for each channel of the source, and one axon leads to all channels of a
+position: the spike says which (population spikes, as in nengo-loihi). What stays within a channel
+has one list for all channels. Untied kernels are shared by nobody: a core stores those of its own
+positions. A core numbers its neurons by row, column, channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from compiler.connectivity import Window, window
+from compiler.ir import Connection, Map
+from compiler.passes.lists import index_bits, list_bytes
+from compiler.passes.part import Part
+from compiler.passes.settings import Settings
+from compiler.targets import Limits, NeuromorphicMachine
+from compiler.terms import WITHIN_CHANNELS
+
+Format = tuple[int, int, int, int]
+"""An entry of a core's table of synapse formats: bits of synapse and index, rule, exponent."""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Synapses that end on a population; `source` is the map of the neurons that they come from."""
+
+    name: str
+    source: Map
+    connection: Connection
+    kernel: int
+    synapse_bits: int
+    plastic: bool
+    rule: int = 0  # which of the program's learning rules, or 0
+    exponent: int = 0  # the weights count 2^exponent
+    delay: int = 0  # time steps for which spikes are held back
+
+    def format(self, part: Part, limits: Limits) -> Format:
+        """The format of its synapses on a core with these neurons."""
+        return self.bits(limits), self.index_bits(part, limits), self.rule, self.exponent
+
+    def bits(self, limits: Limits) -> int:
+        """Bits of a synapse, but for those of a delay that all synapses of the machine have."""
+        return self.synapse_bits + max(0, self.delay.bit_length() - int(limits.delay_bits.value))
+
+    @property
+    def along(self) -> Window | None:
+        """What a neuron reads along rows and columns; None: everything."""
+        return window(self.connection, self.kernel)
+
+    @property
+    def fan_in(self) -> int:
+        """Synapses of a neuron, away from the border."""
+        along, (channels, height, width) = self.along, self.source
+        if along is None:
+            return height * width * (1 if self.channelwise else channels)
+        return along.width**2 * (1 if self.channelwise else channels)
+
+    @property
+    def channelwise(self) -> bool:
+        """Whether it stays within a channel."""
+        return self.connection in WITHIN_CHANNELS
+
+    def shares(self, machine_does: bool) -> bool:
+        """Whether a core stores its kernels once, where the machine can."""
+        own = (Connection.UNTIED, Connection.ONE_TO_ONE)
+        return machine_does and self.along is not None and self.connection not in own
+
+    def axon_fan_in(self, shared: bool) -> int:
+        """Axons that end on a neuron; where kernels are shared, one brings all channels."""
+        along = self.along
+        return along.width**2 if along is not None and self.shares(shared) else self.fan_in
+
+    def axons_in(self, part: Part, shared: bool) -> int:
+        """Axons that a core with these neurons receives."""
+        along, (channels, height, width) = self.along, self.source
+        if along is None:
+            return height * width * (part.channels if self.channelwise else channels)
+        first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
+        left, right = along.reads(part.first_column, part.first_column + part.columns, width)
+        positions = (stop - first) * (right - left)
+        if self.shares(shared):
+            return positions
+        return positions * (part.channels if self.channelwise else channels)
+
+    def synapses(self, part: Part) -> int:
+        """Synapses of these neurons; at the border of a map there are fewer."""
+        along = self.along
+        if along is None:
+            return part.neurons * self.fan_in
+        rows, columns = self._readers(part, along)
+        pairs = 1 if self.channelwise else self.source[0]
+        return part.channels * pairs * int(rows.sum()) * int(columns.sum())
+
+    def stored(self, part: Part, shared: bool) -> int:
+        """Weights that a core with these neurons stores."""
+        if self.shares(shared) and not self.channelwise:
+            return self.kernel**2 * self.source[0] * part.channels
+        return self.synapses(part)
+
+    def index_bits(self, part: Part, limits: Limits) -> int:
+        """Bits of the index that says which neuron of the core a synapse ends on."""
+        along = self.along
+        if along is None and not self.channelwise:
+            return 0
+        if along is None:
+            span = (part.rows * part.columns - 1) * part.channels + 1
+            return index_bits(part.rows * part.columns, span, limits)
+        channels = 1 if self.channelwise else part.channels
+        needed = 0
+        rows, columns = self._readers(part, along)
+        for tall, wide in product({*rows.tolist()} - {0}, {*columns.tolist()} - {0}):
+            span = ((tall - 1) * part.columns + wide - 1) * part.channels + channels
+            needed = max(needed, index_bits(tall * wide * channels, span, limits))
+        return needed
+
+    def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
+        """Synaptic memory on a core with these neurons."""
+        along, bits = self.along, self.bits(limits)
+        bits += self.index_bits(part, limits)
+        if along is None:
+            length = part.rows * part.columns * (1 if self.channelwise else part.channels)
+            return self.axons_in(part, shared) * list_bytes(length, bits, limits)
+        readers = self._readers(part, along)
+        if self.shares(shared):
+            if not self.channelwise:
+                return self.source[0] * list_bytes(along.width**2 * part.channels, bits, limits)
+            # a kernel is one list for each place that a neuron reads, of all that read it
+            length = int(readers[0].max(initial=0) * readers[1].max(initial=0))
+            return along.width**2 * list_bytes(length, bits, limits)
+        total = 0
+        rows, columns = (np.unique(r, return_counts=True) for r in readers)
+        for tall, many in zip(*rows, strict=True):
+            for wide, often in zip(*columns, strict=True):
+                length = int(tall * wide) * (1 if self.channelwise else part.channels)
+                total += int(many * often) * list_bytes(length, bits, limits)
+        return total * (part.channels if self.channelwise else self.source[0])
+
+    def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
+        """How many of the part's rows read each source row, and the same of columns."""
+        _, rows, columns = part.box
+        return (
+            _readers(along, self.source[1], rows.start, rows.stop),
+            _readers(along, self.source[2], columns.start, columns.stop),
+        )
+
+
+@lru_cache(maxsize=1 << 14)  # parts of different channels read alike
+def _readers(along: Window, sources: int, first: int, stop: int) -> np.ndarray:
+    counts = along.readers(sources, first, stop)
+    counts.flags.writeable = False
+    return counts
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A projection or comparator that a population's neurons send to."""
+
+    target: str
+    along: Window | None
+    channelwise: bool
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one population (or comparator) asks of cores."""
+
+    name: str
+    map: Map
+    state_words: int
+    incoming: tuple[Incoming, ...]
+    outgoing: tuple[Outgoing, ...]
+    kinds: Settings
+    thresholds: Settings
+
+    @property
+    def neurons(self) -> int:
+        """How many there are."""
+        return prod(self.map)
+
+    @property
+    def fan_in(self) -> int:
+        """Synapses a neuron."""
+        return sum(i.fan_in for i in self.incoming)
+
+    @property
+    def plastic(self) -> bool:
+        """Whether any of its synapses learns."""
+        return any(i.plastic for i in self.incoming)
+
+
+def memory_bytes(demand: Demand, part: Part, machine: NeuromorphicMachine) -> int:
+    """Synaptic memory of these neurons of the population on one core."""
+    shared = machine.capabilities.shared_kernels.value
+    return sum(i.memory_bytes(part, shared, machine.limits) for i in demand.incoming)
