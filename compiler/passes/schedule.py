@@ -108,7 +108,8 @@ def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...
     """The plan with slots for what learns in turn; the prediction leaves when that is over."""
     level = {p.name: p.level for p in network.populations}
     climbs = {p.name: level[p.target] - level[p.source] for p in network.projections}
-    found, predict = {}, order.predict
+    found: dict[str, tuple[int, ...]] = {}
+    predict = order.predict
     for p in filter(in_turn, network.projections):
         assert isinstance(p.rule, LearningRule), "rules of spike times have no slots"
         turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
