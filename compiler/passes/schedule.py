@@ -117,7 +117,7 @@ def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...
         # the source begins when all that populations send at once is over
         first = max(known, order.predict - turns.sent(0, climbs[p.name]))
         if turns.depth == 0:  # a map would send trace and post value at once
-            first += len(found)
+            first = max([first, *(begun[0] + 1 for begun in found.values())])
         found[p.name] = tuple(first + i * turns.duration for i in range(len(p.rule.terms)))
         predict = max(predict, found[p.name][-1] + turns.duration)
     for name, taus in slots.items():  # one that learns from the prediction's message moves with it
