@@ -1,4 +1,4 @@
-"""The learning engine's language: which sums of products are legal, and what a factor stands for.
+"""The learning engine's language: what a factor stands for, and the forms that rules take.
 
 A product is `sign * mantissa * 2^exponent * dependency * factors`. Its first factor, the
 dependency, decides when it is computed: x0 (the presynaptic neuron sent something), y0 (the
@@ -15,18 +15,15 @@ model does it (lava-nc 0.10.0, `LearningRuleApplierBitApprox`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from compiler.program import (
     EXPONENTS,
     REGISTERS,
     TAG_UNITS,
-    TRACE_MAX,
     Product,
     SumOfProducts,
     Synapses,
-    Trace,
 )
 from compiler.terms import Connection
 
@@ -37,11 +34,8 @@ TRACES = (*PRE[1:], *REGISTERS)
 WIDTH = {**dict.fromkeys(TRACES, 7), **dict.fromkeys(SYNAPTIC, 9), "x0": 1, "y0": 1}
 MANTISSA_BITS, MANTISSA_MAX = 4, 7
 EXPONENT_RANGE = range(-7, 9)
-CONSTANT_MAX = 255  # eight bits and sign
 ACCUMULATOR = 15  # bits without sign
 PAIR_EXPONENTS = EXPONENTS[:-1]  # of dt where a tag is carried in each epoch, see `pairs`
-PRODUCT_BITS = 30  # factors and mantissa without sign: beyond, a product would leave 32 bits
-DECIMATION_MAX = 63  # u_k counts in 64-bit time steps; what a machine has is its own limit
 DECAY_ONE, IMPULSE_ONE = 4096, 256  # fixed point of `Trace`
 
 _FACTOR = re.compile(r"(sgn)?(\()?(x0|x1|x2|y0|y1|y2|y3|w|t)([+-]\d{1,3})?(\))?")
@@ -196,55 +190,3 @@ def in_slots(s: Synapses) -> bool:
 def general(s: Synapses) -> bool:
     """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
     return s.rule is not None and not carries(s.rule) and not managed(s)
-
-
-def illegal(rule: SumOfProducts) -> str | None:
-    """The first thing in a rule that is no sum of products, in words, or None."""
-    return next(_faults(rule), None)
-
-
-def _faults(rule: SumOfProducts) -> Iterator[str]:
-    if not rule.dw and not rule.dt:
-        yield "it has no product"
-    for product in (*rule.dw, *rule.dt):
-        yield from (f"'{product}' {fault}" for fault in _product_faults(product))
-    if len(decimations(rule)) > 1:
-        yield "all its u_k must have the same k"
-    names = [trace.name for trace in rule.traces]
-    if len(set(names)) != len(names):
-        yield "two of its traces have the same name"
-    for trace in rule.traces:
-        yield from _trace_faults(trace)
-    for name in sorted(variables(rule) & {"x2"} - set(names)):
-        yield f"it reads {name}, a trace that it does not have"
-
-
-def _product_faults(product: Product) -> Iterator[str]:
-    first, *rest = product.factors or ("",)
-    k = decimation(first)
-    if first not in ("x0", "y0") and k is None:
-        yield "does not begin with x0, y0 or u_k"
-    if k is not None and k > DECIMATION_MAX:
-        yield f"has the decimation exponent {k}, at most {DECIMATION_MAX}"
-    if product.sign not in (-1, 1) or not 1 <= product.mantissa <= MANTISSA_MAX:
-        yield f"has the mantissa {product.sign * product.mantissa}, not 1 to {MANTISSA_MAX}"
-    if product.exponent not in EXPONENT_RANGE:
-        low, high = EXPONENT_RANGE[0], EXPONENT_RANGE[-1]
-        yield f"has the exponent {product.exponent}, not {low} to {high}"
-    factors = [parse(f) for f in rest]
-    for text, factor in zip(rest, factors, strict=True):
-        if factor is None:
-            yield f"has the factor '{text}', which no synapse knows"
-        elif abs(factor.constant) > CONSTANT_MAX:
-            yield f"adds {factor.constant}, beyond {CONSTANT_MAX}"
-    if sum(f.width for f in factors if f is not None) + MANTISSA_BITS - 1 > PRODUCT_BITS:
-        yield f"has factors of more than {PRODUCT_BITS - MANTISSA_BITS + 1} bits together"
-
-
-def _trace_faults(trace: Trace) -> Iterator[str]:
-    if trace.name not in TRACES:
-        yield f"it has a trace '{trace.name}', not one of {', '.join(TRACES)}"
-    if not 0 <= trace.decay <= DECAY_ONE:
-        yield f"trace {trace.name} has the decay {trace.decay}, not 0 to {DECAY_ONE}"
-    if not 0 <= trace.impulse <= TRACE_MAX * IMPULSE_ONE:
-        yield f"trace {trace.name} has the impulse {trace.impulse / IMPULSE_ONE:g}, beyond 7 bits"

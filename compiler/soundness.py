@@ -15,11 +15,11 @@ from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
+from compiler.legality import illegal
 from compiler.products import (
     ACCUMULATOR,
     decimations,
     general,
-    illegal,
     in_slots,
     transfers,
     variables,

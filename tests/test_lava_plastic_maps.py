@@ -277,7 +277,6 @@ def test_what_lava_cannot_express_is_named() -> None:
         "inhibits, but layer1.mean are no relays": changed(
             of, "layer1.dendrite", compartment=Compartment.INHIBITION
         ),
-        "layer1.mean does not climb one level": changed(of, "layer1.mean", source="layer1"),
         "prediction learns at tau 12, when layer1.mean sends no trace": resent(
             of, "layer1.mean", spread
         ),

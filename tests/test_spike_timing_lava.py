@@ -10,7 +10,8 @@ import spike_timing_program as stdp_program
 from compiled_program import compiled as compiled_clapp
 
 from compiler.backends import lava, simulator
-from compiler.products import general, illegal
+from compiler.legality import illegal
+from compiler.products import general
 from compiler.program import Product, Program, SumOfProducts, Trace
 from compiler.soundness import fault
 from compiler.spike_timing import SpikeTimingRule

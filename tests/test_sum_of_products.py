@@ -18,7 +18,8 @@ from compiler.backends.lava.compat import load_lava
 from compiler.backends.simulator.kernels import random as random_kernels
 from compiler.backends.simulator.kernels import sum_of_products
 from compiler.backends.simulator.rule_table import rule_tables
-from compiler.products import POST, PRE, carries, illegal
+from compiler.legality import illegal
+from compiler.products import POST, PRE, carries
 from compiler.program import Product, SumOfProducts, Trace
 
 VARIABLES = ("x1", "x2", "y1", "y2", "y3", "w", "t", "x0", "y0")

@@ -50,6 +50,6 @@ def warm() -> float:
 
 
 if __name__ == "__main__":
-    print("compiling the simulator's kernels, once after installation (up to a minute) ...")
+    print("compiling the simulator's kernels, once after installation (a minute or two) ...")
     sys.stdout.flush()
     print(f"done in {warm():.1f} s")
