@@ -66,7 +66,8 @@ def read_source(
     given = [f.name for f in fields(how) if getattr(how, f.name) is not None]
     if given:
         raise InputError(
-            f"'{path}' is no NIR and no ONNX file: --{given[0]} says how one is read, leave it out"
+            f"'{path}' is neither a NIR nor an ONNX file, and --{given[0]} says how one is read: "
+            "check the file, or leave the option out"
         )
     network = network_from_checkpoint(load_checkpoint(path), plastic=not static)
     return Source(network, "checkpoint")
