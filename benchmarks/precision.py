@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 from contenders import experiment_of
-from machine import cpu_name
-from turns import ratios, take_turns
+from turns import conditions, ratios, take_turns
 
 from clapp_neuro.config import Experiment, with_training
 from clapp_neuro.errors import InputError
@@ -46,15 +44,8 @@ def measure(experiment: Experiment, device: str, steps: int) -> dict[str, Any]:
             name: {**used, "against_float32": ratios(medians, place, 0)}
             for place, (name, used) in enumerate(zip(OPTIONS, needed, strict=True))
         },
-        "experiment": experiment.model_dump(mode="json"),
-        "steps": steps // rounds * rounds,
-        "rounds": rounds,
-        "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
-        "threads": torch.get_num_threads(),
         "load_average": load,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **conditions(experiment, device, steps, rounds),
     }
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,9 +26,8 @@ from typing import Any
 
 import torch
 from contenders import contender, experiment_of
-from machine import cpu_name
 from torch import Tensor
-from turns import apart, ratios, reporting, take_turns
+from turns import apart, conditions, ratios, reporting, take_turns
 
 from clapp_neuro.config import (
     Experiment,
@@ -118,17 +116,10 @@ def measure(experiment: Experiment, device: str, steps: int, quick: bool) -> dic
         "largest_difference": max(found.values()),
         "equal": max(found.values()) < TOLERANCE,
         "memory_measure": MEASURES[device],
-        "experiment": experiment.model_dump(mode="json"),
         "modules": len(modules_of(experiment)),
-        "steps": steps // rounds * rounds,
-        "rounds": rounds,
         "quick": quick,
-        "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
-        "threads": torch.get_num_threads(),
         "load_average": load,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **conditions(experiment, device, steps, rounds),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import platform
 import resource
 import statistics
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import torch
 from contenders import contender
+from machine import cpu_name
 from torch import Tensor
 
 from clapp_neuro.config import Experiment
@@ -149,4 +151,18 @@ def ratios(medians: list[list[float]], first: int, other: int) -> dict[str, floa
         "speed": statistics.median(speeds),
         "speed_low": min(speeds),
         "speed_high": max(speeds),
+    }
+
+
+def conditions(experiment: Experiment, device: str, steps: int, rounds: int) -> dict[str, Any]:
+    """What was timed, and where."""
+    return {
+        "experiment": experiment.model_dump(mode="json"),
+        "steps": steps // rounds * rounds,
+        "rounds": rounds,
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
     }
