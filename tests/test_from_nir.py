@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import snntorch as snn
 import torch
+from damage import damaged
 from snntorch.export_nir import export_to_nir
 from torch import nn
 
@@ -233,18 +233,11 @@ def test_nothing_outside_the_file_is_looked_at(tmp_path: Path) -> None:
 def test_damaged_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     lif = nir.LIF(full(0.02), full(1.0), full(0.0), full(1.0))
     whole = write(tmp_path / "w.nir", nir.Affine(np.ones((N, 3)), full(0.0)), lif).read_bytes()
-    damaged, refused = tmp_path / "d.nir", 0
-    for case in range(300):
-        draw = random.Random(case)
-        content = bytearray(whole)
-        if case % 3 == 0:
-            content = content[: draw.randrange(len(content))]
-        else:
-            for _ in range(draw.choice([1, 1, 8])):
-                content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        damaged.write_bytes(content)
+    path, refused = tmp_path / "d.nir", 0
+    for content in damaged(whole):
+        path.write_bytes(content)
         try:
-            graph = from_nir(damaged, DT)
+            graph = from_nir(path, DT)
         except InputError:
             refused += 1
         else:
