@@ -98,7 +98,7 @@ FULL = {
 SCALES = {
     "full": FULL,
     "short": {
-        "dense": replace(FULL["dense"], compared=3),
+        "dense": FULL["dense"],
         "dense-3": FULL["dense-3"],
         "conv": replace(
             FULL["conv"],
