@@ -102,8 +102,8 @@ SCALES = {
         "dense-3": FULL["dense-3"],
         "conv": replace(
             FULL["conv"],
-            fixations=180_000,
-            labelled=10_000,
+            fixations=60_000,
+            labelled=5_000,
             seeds=(0, 1, 2),
             rates=RATES[2:],
             choosing=1,
