@@ -2,7 +2,8 @@
 
 A number depends only on (seed, stream, time step, index), so results do not depend on the order
 of evaluation, the batch, the number of threads or the device. Streams name what is rounded: the
-tags of one projection, or one post value of one population, or the noise of one critic's scores. All arithmetic is modulo 2^32.
+tags of one projection, one post value of one population, or the noise of one critic's scores. All
+arithmetic is modulo 2^32.
 
 The synapses of a projection are numbered by rows: all-to-all, row i are the synapses of the
 presynaptic neuron i, its column j the postsynaptic neuron j, both in the program's order. Untied

@@ -307,6 +307,9 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
+        carried = program.timetable.last_tau(target.level)
+        if decimations(rule) and carried in s.slots:
+            yield f"{s.name} learns at tau {carried}, in the step in which its tags are carried"
         return
     for name in sorted(traces & written):
         yield f"{s.target} writes {name}, where {s.name} has a trace"

@@ -9,6 +9,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
+from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.verbs.source import Reading, read_source
 from compiler.bundle import write_bundle
 from compiler.example import Example
@@ -22,6 +23,7 @@ from compiler.targets import load_target
 from compiler.worked_example import unshown, worked_example
 
 KERNELS = ("untied", "tied-averaged", "sequential")
+READOUTS = ("none", "reward")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def compile(
     consolidation: str | None = None,
     consolidate_every: int | None = None,
     percentile: float = MAXIMUM,
+    readout: str = "none",
+    readout_rate: float = RATE,
     reading: Reading | None = None,
 ) -> CompileResult:
     """Compile a model and write the program to `out` (default: beside it, as .clapp).
@@ -69,7 +73,8 @@ def compile(
     consolidation: how updates reach the weights: "carry", "transfer" or "direct"
     (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
     after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
-    the largest integer stands for; 100 for the largest weight.
+    the largest integer stands for; 100 for the largest weight. readout: "reward" adds one neuron a
+    class, which learns at `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`).
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -80,6 +85,8 @@ def compile(
         raise InputError(
             f"copies averaged or weights carried every {average_every} fixations: give at least 1"
         )
+    if readout not in READOUTS:
+        raise unknown("readout", readout, READOUTS)
     if not 50 <= percentile <= MAXIMUM:
         raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
@@ -87,7 +94,8 @@ def compile(
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
-    source = read_source(model, reading, static=static)
+    rate = readout_rate if readout == "reward" else None
+    source = read_source(model, reading, static=static, readout=rate)
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
     consolidated = _consolidation(consolidation, consolidate_every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from clapp_neuro.checkpoint import load_checkpoint
+from clapp_neuro.config.data import CLASSES
 from clapp_neuro.errors import InputError
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.frontends.lower import lower
@@ -16,6 +18,7 @@ from compiler.frontends.nir import from_nir
 from compiler.frontends.nir_file import SIGNATURE
 from compiler.frontends.onnx import from_onnx
 from compiler.frontends.rate_coding import STEPS, is_rate_coded, rate_coded
+from compiler.frontends.readout import with_readout
 from compiler.ir import Network
 from compiler.source import Graph
 
@@ -47,13 +50,26 @@ class Source:
 
 
 def read_source(
-    path: str | os.PathLike[str], reading: Reading | None = None, *, static: bool = False
+    path: str | os.PathLike[str],
+    reading: Reading | None = None,
+    *,
+    static: bool = False,
+    readout: float | None = None,
 ) -> Source:
     """A checkpoint of ours, a NIR or an ONNX file, as a network.
 
-    static: leave learning out. Raises InputError for anything else, and for what is not taken.
+    static: leave learning out. readout: the learning rate of a readout on the chip, for a
+    checkpoint only. Raises InputError for anything else, and for what is not taken.
     """
+    if readout is not None and not (math.isfinite(readout) and readout > 0):
+        raise InputError(f"a readout with learning rate {readout:g}: give a number above 0")
     how = reading or Reading()
+    foreign = _begins(Path(path), SIGNATURE) or Path(path).suffix == ".onnx"
+    if foreign and readout is not None:
+        raise InputError(
+            f"'{path}' is of another tool and has no labelled images to be rewarded on: leave "
+            "--readout out"
+        )
     if _begins(Path(path), SIGNATURE):
         graph = from_nir(path, how.dt)
         return Source(lower(graph, how.steps, how.inputs or INPUTS), "NIR", graph)
@@ -69,7 +85,11 @@ def read_source(
             f"'{path}' is neither a NIR nor an ONNX file, and --{given[0]} says how one is read: "
             "check the file, or leave the option out"
         )
-    network = network_from_checkpoint(load_checkpoint(path), plastic=not static)
+    checkpoint = load_checkpoint(path)
+    network = network_from_checkpoint(checkpoint, plastic=not static)
+    if readout is not None:
+        classes = CLASSES[checkpoint.experiment.data.dataset]
+        network = with_readout(network, classes, readout)
     return Source(network, "checkpoint")
 
 

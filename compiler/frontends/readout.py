@@ -32,10 +32,10 @@ def with_readout(network: Network, classes: int, rate: float) -> Network:
     InputError where a layer is a map, or learns from spike times.
     """
     layers = [p for p in network.populations if isinstance(p.neuron, Neuron)]
-    for p in layers:
-        if p.shape is not None:
+    for layer in layers:
+        if layer.shape is not None:
             raise InputError(
-                f"population {p.name} is a map: the readout on the chip hears dense layers only; "
+                f"population {layer.name} is a map: the readout on the chip hears dense layers only; "
                 "leave --readout out, and probe the layers"
             )
     for p in network.projections:

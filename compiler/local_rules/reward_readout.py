@@ -23,6 +23,4 @@ def readout(rate: float, critic: str) -> LearningRule:
 
 def critic(name: str, population: str, label: str, classes: int) -> Comparator:
     """Who hears the label: it points at the neuron that was named, so that it learns alone."""
-    return Comparator(
-        name, population, label, 0.0, (S,), classes=classes, points=True, noise=NOISE
-    )
+    return Comparator(name, population, label, 0.0, (S,), classes=classes, points=True, noise=NOISE)

@@ -98,6 +98,8 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)
+            if _at_a_carry(network, timetable, slots):
+                continue
             carry = (period * (consolidated or EVERY)).bit_length() - 1
             if consolidated is None:
                 carry = min(DECIMATION_MAX, carry)
@@ -107,6 +109,15 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
         f"no order of at most {LONGEST} messages after the presentation lets all terms of {names} "
         f"learn; split a rule over fewer terms that need different presynaptic traces"
     )
+
+
+def _at_a_carry(network: Network, timetable: Timetable, slots: dict[str, tuple[int, ...]]) -> bool:
+    """Whether a synapse would learn in the very step in which its tag is carried.
+
+    The engine applies both to the tag of before.
+    """
+    level = {p.name: network.population(p.target).level for p in network.projections}
+    return any(timetable.last_tau(level[name]) in taus for name, taus in slots.items())
 
 
 def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...]]) -> Plan:
