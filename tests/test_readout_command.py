@@ -12,9 +12,11 @@ from test_cli import call
 import clapp_neuro
 from clapp_neuro.data.images import load_images
 from clapp_neuro.verbs.own_readout import answers, scores
-from clapp_neuro.verbs.sight import experiment_of, scan
-from compiler.backends.simulator import trace
+from clapp_neuro.verbs.sight import experiment_of, gaze, machine_of, scan
+from compiler import energy
+from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle
+from compiler.passes.place import place
 
 IMAGES = 60
 
@@ -103,10 +105,20 @@ def test_the_reference_learns_beside_it(bundle: Path) -> None:
     assert not any(name.startswith("readout") for name in found)
 
 
-def test_energy_counts_it(bundle: Path, tmp_path: Path) -> None:
-    report = tmp_path / "energy.json"
-    assert call("energy", bundle, "--images", 2, "--json", report) == 0
-    assert "readout.critic" in report.read_text()
+def test_energy_counts_it(model: Path, bundle: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.clapp"
+    clapp_neuro.compile(model, out=bare)
+    costs = []
+    for path in (bare, bundle):
+        program, _ = read_bundle(path)
+        machine = machine_of(program)
+        stimulus = gaze(program, load_images(experiment_of(program).data), 40, seed=0)
+        events = simulate(program, stimulus).events
+        learning = energy.estimate(events, place(program, machine), machine).learning
+        assert learning is not None
+        costs.append((learning.dynamic.value, events.learning.plastic_updates))
+    (less, fewer), (more, updates) = costs
+    assert more > less and updates > fewer
 
 
 def test_what_has_no_readout_is_refused(

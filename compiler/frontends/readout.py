@@ -35,8 +35,8 @@ def with_readout(network: Network, classes: int, rate: float) -> Network:
     for layer in layers:
         if layer.shape is not None:
             raise InputError(
-                f"population {layer.name} is a map: the readout on the chip hears dense layers only; "
-                "leave --readout out, and probe the layers"
+                f"population {layer.name} is a map: the readout on the chip hears dense layers "
+                "only; leave --readout out, and probe the layers"
             )
     for p in network.projections:
         if p.rule is not None and not isinstance(p.rule, LearningRule):
