@@ -9,8 +9,8 @@ ways. So a share of samples is certain as a whole, and every sample up to some s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,14 @@ class LayerMeasured:
 
 @dataclass(frozen=True)
 class Measured:
-    """Of all populations, and of each sample the steps (F,) before any spike is uncertain."""
+    """Of all populations, and of each sample the steps (F,) before any spike is uncertain.
+
+    cut: potentials that were clipped and currents that wrapped, of which no interval knows.
+    """
 
     steps: int
     certain_steps: np.ndarray
+    cut: int = 0
     layers: dict[str, LayerMeasured] = field(default_factory=dict)
 
     @property
@@ -77,18 +81,38 @@ class Measured:
             "samples": self.samples,
             "steps": self.steps,
             "certain_samples": self.certain,
+            "cut": self.cut,
             "certain_steps": self.certain_steps.tolist(),
             "layers": {name: layer.to_json() for name, layer in self.layers.items()},
         }
 
 
+def together(parts: Sequence[Measured]) -> Measured:
+    """Samples that were measured one part after the other."""
+    found = Measured(
+        parts[0].steps,
+        np.concatenate([part.certain_steps for part in parts]),
+        sum(part.cut for part in parts),
+        {name: LayerMeasured() for name in parts[0].layers},
+    )
+    for name, layer in found.layers.items():
+        for part in parts:
+            for counted in fields(LayerMeasured):
+                more = getattr(part.layers[name], counted.name)
+                setattr(layer, counted.name, getattr(layer, counted.name) + more)
+    return found
+
+
 def measure(
-    quantized: Quantized, shown: Mapping[str, np.ndarray], spikes: Mapping[str, np.ndarray]
+    quantized: Quantized,
+    shown: Mapping[str, np.ndarray],
+    spikes: Mapping[str, np.ndarray],
+    cut: int = 0,
 ) -> Measured:
     """The source beside what its integers did.
 
     shown: by input, what the program was shown (`Stimulus.intensities`), of F samples; spikes: by
-    population bool (F, T, N), what it answered. Nothing may have wrapped or been clipped.
+    population bool (F, T, N), what it answered; cut: see `Measured`.
     """
     network = quantized.network
     samples = len(next(iter(shown.values())))
@@ -97,7 +121,9 @@ def measure(
     spiking = [
         p.name for p in network.populations if isinstance(p.neuron, Neuron) and p.neuron.spiking
     ]
-    found = Measured(network.schedule.steps, steps, {name: LayerMeasured() for name in spiking})
+    found = Measured(
+        network.schedule.steps, steps, cut, {name: LayerMeasured() for name in spiking}
+    )
     for first in range(0, samples, some):
         part = slice(first, first + some)
         beside = _Beside(quantized, {name: given[part] for name, given in shown.items()})
