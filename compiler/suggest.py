@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from compiler.checks import check, check_capabilities
+from compiler.checks import check
+from compiler.design_rules.capabilities import check_capabilities
 from compiler.limits import Limits
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
