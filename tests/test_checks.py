@@ -220,7 +220,7 @@ DESCRIBE = {
 
 
 # Limits that a population is split for until they hold: the least part, a neuron, needs one entry,
-# and no index. `tests/test_place_maps.py` draws them.
+# and no index. `tests/test_place_limits.py` draws them.
 SPLIT = {
     "neurons_per_core",
     "compartment_configurations",
