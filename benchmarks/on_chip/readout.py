@@ -3,8 +3,8 @@
     python benchmarks/on_chip/readout.py [--scale full|short|trial] [--workers N]
                                          [--folder DIR] [--data DIR] [--out DIR] [--summary]
 
-Every run is one file in the folder, made once: what was stopped goes on. Each way's learning rate is
-chosen on the first half of the test images, with the first seed; everything that is reported is
+Every run is one file in the folder, made once: what was stopped goes on. Each way's learning rate
+is chosen on the first half of the test images, with the first seed; everything that is reported is
 measured on the second half. `--summary` writes the page from what there is.
 """
 

@@ -75,8 +75,8 @@ def _costs(found: Found) -> str:
     clipped = (
         f"On the chip, while the layers learn, {_number(chip['plastic_updates'])} synapses of the "
         f"readout are updated in a fixation. In a whole run {_number(chip['post_clipped'])} post "
-        f"values, {_number(chip['tag_clipped'])} tags and {_number(chip['weight_clipped'])} weights "
-        "were clipped (means over the seeds)."
+        f"values, {_number(chip['tag_clipped'])} tags and {_number(chip['weight_clipped'])} "
+        "weights were clipped (means over the seeds)."
     )
     return "## Learning rates and clipping\n\n" + "\n".join(parts) + f"\n\n{clipped}"
 

@@ -71,9 +71,7 @@ def in_float(setting: Setting, seed: int, rate: float, data: str | None) -> Foun
     images = load_images(experiment.data, data)
     weights = initial_weights(experiment)
     classes, sizes = CLASSES[experiment.data.dataset], experiment.encoder.layers
-    readout = RewardReadout(
-        sum(sizes), classes, keyed_generator(seed, Purpose.READOUT, 2), rate
-    )
+    readout = RewardReadout(sum(sizes), classes, keyed_generator(seed, Purpose.READOUT, 2), rate)
     tally, curve = Tally(len(sizes), 0), _Curve(images)
     with torch.inference_mode():
         trainer = CompiledOnlineTrainer(experiment, images, weights, None)
