@@ -53,11 +53,11 @@ class RunResult:
     loss: dict[str, float]
     gate_open: dict[str, float]
     accuracy: dict[str, float]
-    rewarded: float | None
-    accuracy_on_chip: float | None
     events: Events
     out: Path | None
     engine: str  # whatever backend the target names: Lava runs in `verify`
+    rewarded: float | None = None
+    accuracy_on_chip: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -155,11 +155,11 @@ def run(
         loss=loss,
         gate_open=opened,
         accuracy=readout(program, seen, labelled) if probing else {},
-        rewarded=_rewarded(program, result),
-        accuracy_on_chip=_own_accuracy(program, seen) if probing else None,
         events=events,
         out=written,
         engine=_engine(where),
+        rewarded=_rewarded(program, result),
+        accuracy_on_chip=_own_accuracy(program, seen) if probing else None,
     )
 
 

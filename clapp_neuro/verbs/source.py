@@ -80,13 +80,13 @@ def read_source(
     if readout is not None and not (math.isfinite(readout) and readout > 0):
         raise InputError(f"a readout with learning rate {readout:g}: give a number above 0")
     how = reading or Reading()
-    foreign = _begins(Path(path), SIGNATURE) or Path(path).suffix == ".onnx"
-    if foreign and readout is not None:
+    nir = _begins(Path(path), SIGNATURE)
+    if readout is not None and (nir or Path(path).suffix == ".onnx"):
         raise InputError(
             f"'{path}' is of another tool and has no labelled images to be rewarded on: leave "
             "--readout out"
         )
-    if _begins(Path(path), SIGNATURE):
+    if nir:
         _require_no_percentile(path, how)
         graph = from_nir(path, how.dt)
         return Source(lower(graph, how.steps, how.inputs or INPUTS), "NIR", graph)
