@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 PRESET = "fashion-dense"
@@ -36,10 +36,10 @@ FULL = Setting(
     looks=(5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 540_000),
     labelled=20_000,
     seeds=(0, 1, 2, 3, 4),
-    rates=(0.0005, 0.001, 0.002),
+    rates=(0.00075, 0.0015, 0.003),
 )
 SCALES = {
     "full": FULL,
-    "short": replace(FULL, seeds=(0, 1, 2), labelled=10_000),
+    "short": Setting(FULL.looks[:6], 5_000, (0, 1, 2), (0.0015, 0.003)),
     "trial": Setting((300, 900), 300, (0, 1), (0.001, 0.002)),  # whether everything runs
 }
