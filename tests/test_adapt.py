@@ -15,7 +15,7 @@ from clapp_neuro.data.fashion import load_shipped
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.adapt import Setting
-from clapp_neuro.verbs.adaptation import Accuracy, accuracy, judge, learn_on
+from clapp_neuro.verbs.adaptation import Accuracy, accuracy, fitted, judge, learn_on
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
@@ -136,8 +136,8 @@ def test_a_kept_readout_hears_what_the_encoder_has_become():
     world = ImageSet("d", "s", ("a", "b"), picture, labels, picture, labels)
     straight = lambda images: [images[:, 0].astype(float)]  # noqa: E731
     crossed = lambda images: [images[:, 0, ::-1].astype(float)]  # noqa: E731
-    before, kept = judge(straight, world, world, 100)
-    after, _ = judge(crossed, world, world, 100, kept)
+    before = judge(straight, world, world, 100)
+    after = judge(crossed, world, world, 100, fitted(straight, world, 100))
     assert accuracy(before) == Accuracy(*[(1.0,)] * 5)
     assert accuracy(after) == Accuracy((1.0,), (1.0,), (1.0,), (0.0,), (0.0,))
     assert accuracy(after, 150).old_kept == (0.0,)

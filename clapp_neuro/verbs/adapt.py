@@ -17,6 +17,7 @@ from clapp_neuro.verbs.adaptation import (
     Share,
     accuracy,
     chip_encoder,
+    fitted,
     float_encoder,
     judge,
     learn_on,
@@ -149,14 +150,14 @@ def adapt(
 
     if first:
         ((program, _),) = learn_on(program, old, (first,), seed, told(0, "before the change"))
-    answers, kept = judge(chip_encoder(program), old, new, labelled)
-    frozen = accuracy(answers)
+    kept = fitted(chip_encoder(program), old, labelled)
+    frozen = accuracy(judge(chip_encoder(program), old, new, labelled, kept))
     courses = []
     for number, setting in enumerate(settings):
         chip, progress = tuned(program, setting), told(first + number * ends[-1], str(setting))
         learned = learn_on(chip, new, ends, seed, progress)
         seen = [
-            Look(end, accuracy(judge(chip_encoder(grown), old, new, labelled, kept)[0]), gate)
+            Look(end, accuracy(judge(chip_encoder(grown), old, new, labelled, kept)), gate)
             for end, (grown, gate) in zip(ends, learned, strict=True)
         ]
         courses.append(_course(drift, frozen, setting, seen))
@@ -168,7 +169,7 @@ def adapt(
         frozen=frozen,
         network=None
         if network is None
-        else accuracy(judge(float_encoder(network), old, new, labelled)[0]),
+        else accuracy(judge(float_encoder(network), old, new, labelled)),
         courses=tuple(courses),
         figure=None if figure is None else Path(figure),
     )

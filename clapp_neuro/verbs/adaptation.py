@@ -74,33 +74,33 @@ def accuracy(answers: Answers, first: int = 0, end: int | None = None) -> Accura
     )
 
 
+def fitted(encode: Encoder, world: ImageSet, labelled: int) -> Readouts:
+    """Readouts fitted on the first `labelled` images of a world.
+
+    Raises InputError where these are of a single class.
+    """
+    seen = encode(world.train_images[:labelled])
+    return tuple(fit_logistic(x, world.train_labels[:labelled]) for x in seen)
+
+
 def judge(
     encode: Encoder, old: ImageSet, new: ImageSet, labelled: int, kept: Readouts | None = None
-) -> tuple[Answers, Readouts]:
-    """What an encoder tells apart in both worlds, and its readouts of the old one.
+) -> Answers:
+    """What an encoder tells apart in both worlds.
 
-    Readouts are fitted on the first `labelled` images of a world. kept: those of before the change;
-    None for the encoder of then, whose own they are. Raises InputError where the labelled images
-    are of a single class.
+    kept: the readouts of before the change; None for the encoder of then, whose own they are.
     """
-    by_old, by_new = (
-        tuple(
-            fit_logistic(x, world.train_labels[:labelled])
-            for x in encode(world.train_images[:labelled])
-        )
-        for world in (old, new)
-    )
+    by_old, by_new = fitted(encode, old, labelled), fitted(encode, new, labelled)
     in_old, in_new = encode(old.test_images), encode(new.test_images)
     kept = by_old if kept is None else kept
     known = bool(np.isin(new.test_labels, old.train_labels).all())
-    found = Answers(
+    return Answers(
         new=_right(by_new, in_new, new),
         old=_right(by_old, in_old, old),
         new_by_old=_right(by_old, in_new, new) if known else None,
         new_kept=_right(kept, in_new, new) if known else None,
         old_kept=_right(kept, in_old, old),
     )
-    return found, by_old
 
 
 def _right(readouts: Readouts, features: Sequence[Features], world: ImageSet) -> Right:
