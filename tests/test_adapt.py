@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import clapp_neuro
+from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.cli import main
 from clapp_neuro.config import read_experiment
 from clapp_neuro.data.drift import DRIFTS, worlds
@@ -181,6 +183,24 @@ def test_the_command_as_typed(bundle, tmp_path, capsys):
 def test_what_cannot_be_is_refused_in_words(chosen, words, bundle):
     with pytest.raises(InputError, match=words):
         clapp_neuro.adapt(bundle, **chosen)
+
+
+def test_what_a_program_does_not_have_cannot_be_changed(bundle):
+    program, _ = read_bundle(bundle)
+    with pytest.raises(InputError, match="no margin to change"):
+        with_margin(replace(program, gates=()), 0.5)
+    silent = tuple(replace(p, post_values=()) for p in program.populations)
+    with pytest.raises(InputError, match="without post values"):
+        with_rate(replace(program, populations=silent), 1)
+
+
+def test_a_float_network_of_other_data_is_not_compared_with(bundle, model, tmp_path):
+    network = load_checkpoint(model)
+    data = network.experiment.data.model_copy(update={"dataset": "stl10"})
+    other = network.experiment.model_copy(update={"data": data})
+    save_checkpoint(tmp_path / "other.pt", replace(network, experiment=other))
+    with pytest.raises(InputError, match="trained on stl10, but the program on fashion-mnist"):
+        clapp_neuro.adapt(bundle, drift="dim", model=tmp_path / "other.pt")
 
 
 def test_a_static_program_cannot_adapt(model, tmp_path):

@@ -124,5 +124,9 @@ def test_the_page_says_what_is_missing(parts, tmp_path):
     }
     parts["report"].write_page(found, tmp_path)
     page = (tmp_path / "adapt.md").read_text()
-    for words in ("Not measured yet", "the change noise", "`dim` of the seeds 1", "float network"):
+    for words in (
+        "learns on: `dim`, `noise`",
+        "float network: `dim`, `noise`",
+        "x 0.25, rate / 1: `dim`",
+    ):
         assert words in page

@@ -20,7 +20,6 @@ PARTS = ("validation", "test")
 
 def summarise(scale: Scale, folder: Path) -> Found:
     """Everything that there is, as seeds × layers; what is missing is None or left out."""
-    runs = [_read(folder, (what, seed, drift, DEFAULT)) for what, seed, drift in _all(scale)]
     drifts = {drift: _drift(scale, folder, drift) for drift in scale.drifts}
     return {
         "scale": scale.to_json(),
@@ -30,14 +29,7 @@ def summarise(scale: Scale, folder: Path) -> Found:
             for drift in controls(scale)
         },
         "long": [run for run in _of_seeds(scale, folder, "long", "million") if run is not None],
-        "seconds": sum(run["seconds"] for run in runs if run is not None),
     }
-
-
-def _all(scale: Scale) -> list[tuple[str, int, str]]:
-    kinds = ("network", "native", "unchanged", "course")
-    named = [(what, s, drift) for what in kinds for drift in scale.drifts for s in scale.seeds]
-    return named + [("long", seed, "million") for seed in scale.seeds]
 
 
 def _drift(scale: Scale, folder: Path, drift: str) -> Found | None:

@@ -79,7 +79,7 @@ def _looks(
 
     learning = zip(ends, learn_on(tuned(chip, setting), seen, ends, seed), strict=True)
     return {
-        "frozen": look(chip, 0, None) if setting == DEFAULT else None,
+        "frozen": look(chip, 0, None) if seen is new and setting == DEFAULT else None,
         "looks": [look(learned, end, gate) for end, (learned, gate) in learning],
     }
 

@@ -64,23 +64,25 @@ def _tested_new(found: Found) -> str:
 
 
 def _missing(found: Found) -> str:
-    """What this scale asks for and has not been measured."""
+    """What this scale asks for and has not been measured in all seeds."""
     scale = found["scale"]
-    seeds = set(scale["seeds"])
-    lacks = [f"the change {d}" for d in scale["drifts"] if d not in found["drifts"]]
-    for drift, all_of_it in found["drifts"].items():
-        short = seeds - set(all_of_it["frozen"]["seeds"])
-        if short:
-            lacks.append(f"`{drift}` of the seeds {', '.join(map(str, sorted(short)))}")
-        if all_of_it["network"] is None or set(all_of_it["network"]["seeds"]) != seeds:
-            lacks.append(f"the float network in all seeds of `{drift}`")
-        for setting in scale["settings"][1:]:
-            tried = all_of_it["settings"].get(setting)
-            if tried is None or set(tried["seeds"]) != seeds:
-                lacks.append(f"`{drift}` with {setting} in all seeds")
-    if not lacks:
+    unmeasured: dict[str, list[str]] = {}
+    for drift in scale["drifts"]:
+        known = found["drifts"].get(drift, {})
+        parts = {
+            "the chip that learns on": known.get("course"),
+            "the float network": known.get("network"),
+            **{name: known.get("settings", {}).get(name) for name in scale["settings"][1:]},
+        }
+        if drift == NEW_CLASSES:
+            parts["the chip that knows only them"] = known.get("native")
+        for name, part in parts.items():
+            if part is None or part["seeds"] != list(scale["seeds"]):
+                unmeasured.setdefault(name, []).append(f"`{drift}`")
+    if not unmeasured:
         return ""
-    return f"**Not measured yet: {'; '.join(lacks)}.** `make adapt` goes on with them."
+    lacks = "; ".join(f"{name}: {', '.join(drifts)}" for name, drifts in unmeasured.items())
+    return f"**Not measured yet in all seeds: {lacks}.** `make adapt` goes on with them."
 
 
 def _cost(found: Found) -> str:
@@ -117,14 +119,22 @@ def _cost(found: Found) -> str:
 
 
 def _verdict(found: Found) -> str:
-    met, missed, small = [], [], []
+    met, missed, small, unknown = [], [], [], []
     for drift, all_of_it in found["drifts"].items():
-        share = ledger(drift, all_of_it, all_of_it["course"]["looks"][-1]).share
-        place = small if share is None else met if share >= GOAL else missed
+        points = ledger(drift, all_of_it, all_of_it["course"]["looks"][-1])
+        if points.cost is None:
+            place = unknown
+        else:
+            place = small if points.share is None else met if points.share >= GOAL else missed
         place.append(f"`{drift}`")
     parts = [
         f"{word} {', '.join(names)}"
-        for word, names in (("met by", met), ("missed by", missed), ("no cost to share in", small))
+        for word, names in (
+            ("met by", met),
+            ("missed by", missed),
+            ("no cost to share in", small),
+            ("cost not known of", unknown),
+        )
         if names
     ]
     return f"Goal of {GOAL:.0%}, at the default setting: {'; '.join(parts)}."
@@ -155,13 +165,15 @@ def _float(found: Found) -> str:
         shown = [
             top(network, "old"),
             top(network, "new"),
-            top(network, "old") - top(network, "new"),
+            None if drift == NEW_CLASSES else top(network, "old") - top(network, "new"),
             top(all_of_it["frozen"], "new"),
             top(last, "new"),
         ]
         if network["seeds"] == last["seeds"]:
             shown.append(top(last, "new") - top(network, "new"))
-        rows.append([f"`{drift}`", *(cell(v) for v in shown), *["–"] * (6 - len(shown))])
+        else:
+            shown.append(None)
+        rows.append([f"`{drift}`", *("–" if v is None else cell(v) for v in shown)])
     if not rows:
         return ""
     header = ["", "float before", "float after", "its cost", "frozen chip", "chip that learned on"]
