@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.connectivity import fan_in, largest_fan_out
+from compiler.connectivity import fan_in, kernel_of, largest_fan_out
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import (
     Events,
@@ -144,7 +144,7 @@ def _whole_messages(
     for row, s in zip(synapse_counters, program.synapses, strict=False):
         if s.connection in DOWNWARD:
             (quantity,) = carried(s)
-            reached = largest_fan_out(s.connection, s.weights.shape)
+            reached = largest_fan_out(s.connection, s.weights.shape, s.geometry)
             operations = int(row[SynapseCount.OPERATIONS])
             sent.setdefault(s.source, {})[quantity] = operations // reached
     return sent
@@ -271,7 +271,7 @@ class _Run:
     ) -> ProjectionEvents:
         source = self.program.population(synapses.source)
         target = self.program.population(synapses.target)
-        fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
+        fan_out = largest_fan_out(synapses.connection, synapses.weights.shape, synapses.geometry)
         plastic = synapses.rule is not None and self.learn and not synapses.in_turn
         soma = synapses.compartment is Compartment.SOMA
         forward = soma and not isinstance(target.soma, Tally)
@@ -298,7 +298,8 @@ class _Run:
             source=synapses.source,
             target=synapses.target,
             connection=synapses.connection,
-            kernel=synapses.weights.shape[-1],
+            kernel=kernel_of(synapses.weights.shape),
+            geometry=synapses.geometry,
             form=form,
             fan_in=fan_in(synapses.connection, synapses.weights.shape),
             fan_out=fan_out,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from compiler.terms import Connection
+from compiler.terms import CENTRED, Connection, Geometry
 
 Form = Literal["dense", "sparse", "convolution"]
 
@@ -58,14 +58,14 @@ class ProjectionEvents:
     is that of a projection of its own, from buffers onto learners (`compiler.events.turns`).
 
     `form` is how a core keeps the synapses: "dense" lists, "sparse" ones without the zeros, or a
-    "convolution" (all connections between maps). `kernel` is the side of its kernels.
+    "convolution" (all connections between maps). `kernel` has the rows and columns of its kernels.
     """
 
     name: str
     source: str
     target: str
     connection: Connection
-    kernel: int
+    kernel: tuple[int, int]
     form: Form
     fan_in: int
     fan_out: int
@@ -85,6 +85,7 @@ class ProjectionEvents:
     averaged: int
     tag_clipped: int
     weight_clipped: int
+    geometry: Geometry = CENTRED
 
     @property
     def synaptic_operations(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiler.connectivity import kernel_of, windows
 from compiler.ir import Compartment, Network, Population, Projection
 from compiler.ir import Neuron as Soma
 from compiler.source import (
@@ -94,8 +95,7 @@ def _connect(network: Network, q: Projection, nodes: dict[str, Node], edges: lis
     last = q.source
     late = q.delay == 1
     if q.connection is Connection.CONVOLUTION:
-        half = weights.shape[-1] // 2
-        node: Node = Convolution(weights, None, (1, 1), ((half, half),) * 2, (1, 1))
+        node: Node = _convolution(q, weights, source, target)
     elif q.connection is Connection.ONE_TO_ONE:
         node = Scale(weights.reshape(_shape(target)), np.zeros(()))
     else:
@@ -112,6 +112,21 @@ def _connect(network: Network, q: Projection, nodes: dict[str, Node], edges: lis
         edges.append(Edge(last, f"{q.name}.map"))
         last = f"{q.name}.map"
     edges.append(Edge(last, q.target))
+
+
+def _convolution(
+    q: Projection, weights: np.ndarray, source: Population, target: Population
+) -> Convolution:
+    """Padding behind the map is as much as before it, where that gives a map of the same sides."""
+    along = windows(q.connection, kernel_of(weights.shape), q.geometry)
+    assert along is not None, "kernels have windows"
+    padding = []
+    for window, side, wanted in zip(along, source.map[1:], target.map[1:], strict=True):
+        needed = (wanted - 1) * window.stride + window.reach - side - window.padding
+        alike = 0 <= window.padding - needed < window.stride
+        padding.append((window.padding, window.padding if alike else max(0, needed)))
+    how = q.geometry
+    return Convolution(weights, None, how.stride, tuple(padding), how.dilation, how.groups)
 
 
 def _neuron(p: Population, soma: Soma) -> Neuron:

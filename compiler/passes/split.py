@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from compiler.ir import Map
-from compiler.passes.needs import Demand, Outgoing
+from compiler.passes.needs import Demand, Outgoing, read
 from compiler.passes.part import Part
 
 
@@ -141,11 +141,11 @@ def _positions_reached(out: Outgoing, source: Map, target: Grid) -> np.ndarray:
         slices = target.slices // (target.channel_parts if out.channelwise else 1)
         return np.full((height, width), slices)
     along = []
-    for parts, side in ((target.rows(), height), (target.columns(), width)):
+    parts = target.rows(), target.columns()
+    for window, some, side in zip(out.along, parts, (height, width), strict=True):
         counts = np.zeros(side, np.int64)
-        for first, number in parts:
-            low, high = out.along.reads(first, first + number, side)
-            counts[low:high] += 1
+        for first, number in some:
+            counts += read(window, side, first, first + number)
         along.append(counts)
     # within a channel one part of the channels is reached, otherwise all
     return np.outer(*along) * (1 if out.channelwise else target.channel_parts)

@@ -15,6 +15,7 @@ from lava.utils.weightutils import SignMode
 from scipy.sparse import csr_matrix
 
 from compiler.backends.lava.entries import Entries, entries
+from compiler.connectivity import Windows, kernel_of, windows
 from compiler.program import Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
@@ -37,15 +38,25 @@ def score_sum(size: int, classes: int) -> Dense:
     return Dense(weights=turns.astype(np.int32), num_message_bits=24, sign_mode=SignMode.EXCITATORY)
 
 
-def shared_kernels(synapses: Synapses, source: Map) -> Conv:
+def shared_kernels(synapses: Synapses, source: Map, target: Map) -> Conv:
     """Lava's own convolution; it turns kernels round, and takes (C_out, width, height, C_in).
 
     A pool is one kernel for every channel on its own, with a stride of its width.
     """
-    kernels, how = synapses.weights.astype(np.int32), {"padding": synapses.weights.shape[-1] // 2}
+    kernels = synapses.weights.astype(np.int32)
+    along = windows(synapses.connection, kernel_of(kernels.shape), synapses.geometry)
+    assert along is not None, "kernels have windows"
+    groups = synapses.geometry.groups
     if synapses.connection is Connection.POOL:
         kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
-        how = {"stride": kernels.shape[-1], "groups": source[0]}
+        groups = source[0]
+    kernels, padding, dilation = _padded_alike(kernels, along, source, target)
+    how = {
+        "padding": padding[::-1],
+        "stride": tuple(axis.stride for axis in along)[::-1],
+        "dilation": dilation[::-1],
+        "groups": groups,
+    }
     turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
     return Conv(
         weight=np.ascontiguousarray(turned),
@@ -54,6 +65,32 @@ def shared_kernels(synapses: Synapses, source: Map) -> Conv:
         name=synapses.name,
         **how,
     )
+
+
+def _padded_alike(
+    kernels: np.ndarray, along: Windows, source: Map, target: Map
+) -> tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]:
+    """The kernels, padding and dilation by which Lava's convolution has so many targets.
+
+    Lava pads as much behind a map as before it. Where that makes too many targets or too few, taps
+    of weight zero behind the others, or before them with more padding, make it right.
+    """
+    padding, dilation = [], []
+    for axis, window in enumerate(along, 1):
+        covered = source[axis] + 2 * window.padding - window.reach
+        before = max(0, (target[axis] - 1) * window.stride - covered)
+        behind = max(0, covered - target[axis] * window.stride + 1)
+        spaced = window.dilation
+        if before or behind:
+            taps = np.arange(window.width) * spaced + before
+            shape = list(kernels.shape)
+            shape[1 + axis] = window.reach + before + behind
+            wide, spaced = np.zeros(shape, kernels.dtype), 1
+            np.moveaxis(wide, 1 + axis, 0)[taps] = np.moveaxis(kernels, 1 + axis, 0)
+            kernels = wide
+        padding.append(window.padding + before)
+        dilation.append(spaced)
+    return kernels, tuple(padding), tuple(dilation)
 
 
 @implements(proc=Conv, protocol=LoihiProtocol)
