@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import snntorch as snn
+import torch
 from conv_network import dense_connected, dense_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strided_network import convolved, kernels, strided
+from torch import nn
 
+import compiler
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle, write_bundle
@@ -25,7 +29,19 @@ from compiler.connectivity import (
     weights_shape,
 )
 from compiler.events.fan_out import fan_out
-from compiler.ir import Compartment, Connection, Geometry, Network, Population, Projection
+from compiler.exports.raised import raised
+from compiler.frontends.lower import lower
+from compiler.ir import (
+    CENTRED,
+    Compartment,
+    Connection,
+    Geometry,
+    Network,
+    Neuron,
+    Population,
+    Projection,
+    Schedule,
+)
 from compiler.passes.demand import demands
 from compiler.passes.place import place_what_fits
 from compiler.passes.split import Grid, reached
@@ -134,8 +150,6 @@ def test_lava_executes_them(source, weights, geometry, onto, sequence) -> None:
 
 
 def two_layers(maps, weights, geometry, sequence: int = 1) -> Network:
-    from compiler.ir import Neuron, Schedule
-
     below, above = maps
     return Network(
         (
@@ -295,3 +309,40 @@ def test_a_check_counts_them() -> None:
         ((2, 64, 64), (16, 31, 31)), np.ones((16, 2, 3, 3)), Geometry((2, 2), (0, 0))
     )
     assert check(network, TARGET) == ()
+
+
+@given(strided(("binary",)))
+@settings(max_examples=30, deadline=None)
+def test_a_graph_for_other_tools_and_back(network: Network) -> None:
+    again = lower(raised(network, "test"), network.schedule.steps)
+    for p in network.projections:
+        title = f"{p.source} to {p.target}"
+        (q,) = (q for q in again.projections if q.name == title)
+        if q.connection is Connection.CONVOLUTION:
+            assert np.array_equal(q.weights, p.weights)
+            sides = (p.weights.shape[2] // 2, p.weights.shape[3] // 2)
+            alike = q.geometry == p.geometry
+            assert alike or (q.geometry == CENTRED and p.geometry == Geometry(padding=sides))
+        else:  # a weight for each pair takes less room, or there are no zeros behind the map
+            source, target = (network.population(name).map for name in (p.source, p.target))
+            assert p.weights.size > np.prod(source) * np.prod(target)
+
+
+@pytest.mark.parametrize("side", [32, 128])
+def test_a_network_for_a_camera_of_events_stays_small(side: int) -> None:
+    """Stored weights are those of the layers, whatever the number of pixels."""
+    torch.manual_seed(0)
+    kernels = (
+        nn.Conv2d(2, 8, 5, stride=2, padding=2),
+        nn.Conv2d(8, 16, 3, stride=2, bias=False),
+        nn.AvgPool2d(3, 2),
+        nn.Conv2d(16, 16, 3, stride=2, groups=4),
+    )
+    layers = [module for layer in kernels for module in (layer, snn.Leaky(0.9, init_hidden=True))]
+    sample = torch.rand(1, 2, side, side)
+    compiled = compiler.compile_network(
+        compiler.from_snntorch(nn.Sequential(*layers), sample), TARGET, steps=2
+    )
+    stored = sum(s.weights.size for s in compiled.program.synapses)
+    assert stored == 8 * 2 * 25 + 16 * 8 * 9 + 16 * 9 + 16 * 4 * 9
+    assert {s.connection for s in compiled.program.synapses} == {Connection.CONVOLUTION}

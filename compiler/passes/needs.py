@@ -79,6 +79,17 @@ class Incoming:
         assert self.along is not None, "all-to-all has no kernels"
         return self.along[0].width * self.along[1].width
 
+    @property
+    def centred(self) -> bool:
+        """Whether parts of a map in its middle read most, as around a map there is nothing."""
+        of_axes = self.along if self.connection is Connection.CONVOLUTION else None
+        return all(axis == Window(axis.width, 1, axis.width // 2) for axis in of_axes or ())
+
+    def readers(self, axis: int, first: int, stop: int) -> np.ndarray:
+        """How many of the targets first .. stop-1 read each source row, or column (axis 1)."""
+        assert self.along is not None, "everything is read"
+        return _readers(self.along[axis], self.source[1 + axis], first, stop)
+
     def lists(self, part: Part) -> tuple[int, int]:
         """Channels of the source that such a part hears, and how many of its own each reaches."""
         if self.channelwise:
@@ -102,7 +113,7 @@ class Incoming:
         channels, _ = self.lists(part)
         if self.along is None:
             return height * width * channels
-        rows, columns = self._readers(part, self.along)
+        rows, columns = self._readers(part)
         positions = int(np.count_nonzero(rows) * np.count_nonzero(columns))
         return positions if self.shares(shared) else positions * channels
 
@@ -110,7 +121,7 @@ class Incoming:
         """Synapses of these neurons; at the border of a map there are fewer."""
         if self.along is None:
             return part.neurons * self.fan_in
-        rows, columns = self._readers(part, self.along)
+        rows, columns = self._readers(part)
         return part.channels * self.heard * int(rows.sum()) * int(columns.sum())
 
     def stored(self, part: Part, shared: bool) -> int:
@@ -129,7 +140,7 @@ class Incoming:
         _, channels = self.lists(part)
         needed = 0
         down, across = (axis.apart for axis in self.along)
-        rows, columns = self._readers(part, self.along)
+        rows, columns = self._readers(part)
         for tall, wide in product({*rows.tolist()} - {0}, {*columns.tolist()} - {0}):
             between = (tall - 1) * down * part.columns + (wide - 1) * across
             span = between * part.channels + channels
@@ -143,7 +154,7 @@ class Incoming:
         if self.along is None:
             length = part.rows * part.columns * reached
             return self.axons_in(part, shared) * list_bytes(length, bits, limits)
-        readers = self._readers(part, self.along)
+        readers = self._readers(part)
         if self.shares(shared):
             if not self.channelwise:
                 return sources * list_bytes(self.taps * reached, bits, limits)
@@ -157,13 +168,10 @@ class Incoming:
                 total += int(many * often) * list_bytes(int(tall * wide) * reached, bits, limits)
         return total * sources
 
-    def _readers(self, part: Part, along: Windows) -> tuple[np.ndarray, np.ndarray]:
+    def _readers(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """How many of the part's rows read each source row, and the same of columns."""
         _, rows, columns = part.box
-        return (
-            _readers(along[0], self.source[1], rows.start, rows.stop),
-            _readers(along[1], self.source[2], columns.start, columns.stop),
-        )
+        return self.readers(0, rows.start, rows.stop), self.readers(1, columns.start, columns.stop)
 
 
 @lru_cache(maxsize=1 << 14)  # parts of different channels read alike
