@@ -28,12 +28,12 @@ def run(network: Network, sent: np.ndarray) -> dict[str, np.ndarray]:
             for q in network.arriving[p.name]:
                 if t >= q.delay:
                     heard = found[q.source][t - q.delay]
-                    current += _through(q, heard, network.population(q.source), p)
+                    current += through(q, heard, network.population(q.source), p)
             found[p.name][t] = somata[p.name].step(current)
     return found
 
 
-def _through(q: Projection, x: np.ndarray, source: Population, target: Population) -> np.ndarray:
+def through(q: Projection, x: np.ndarray, source: Population, target: Population) -> np.ndarray:
     if q.connection is Connection.ALL_TO_ALL:
         return q.weights @ x
     if q.connection is Connection.ONE_TO_ONE:

@@ -13,6 +13,7 @@ import torch
 from conv_network import dense_connected, dense_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_network import through
 from strided_network import convolved, kernels, strided
 from torch import nn
 
@@ -32,7 +33,6 @@ from compiler.events.fan_out import fan_out
 from compiler.exports.raised import raised
 from compiler.frontends.lower import lower
 from compiler.ir import (
-    CENTRED,
     Compartment,
     Connection,
     Geometry,
@@ -318,14 +318,12 @@ def test_a_graph_for_other_tools_and_back(network: Network) -> None:
     for p in network.projections:
         title = f"{p.source} to {p.target}"
         (q,) = (q for q in again.projections if q.name == title)
-        if q.connection is Connection.CONVOLUTION:
-            assert np.array_equal(q.weights, p.weights)
-            sides = (p.weights.shape[2] // 2, p.weights.shape[3] // 2)
-            alike = q.geometry == p.geometry
-            assert alike or (q.geometry == CENTRED and p.geometry == Geometry(padding=sides))
-        else:  # a weight for each pair takes less room, or there are no zeros behind the map
-            source, target = (network.population(name).map for name in (p.source, p.target))
-            assert p.weights.size > np.prod(source) * np.prod(target)
+        source, target = (network.population(name) for name in (p.source, p.target))
+        sent = np.random.default_rng(0).random(source.size)
+        found, wanted = (through(a, sent, source, target) for a in (q, p))
+        assert np.allclose(found, wanted, atol=1e-12)
+        if q.connection is Connection.ALL_TO_ALL:  # a weight for each pair takes less room
+            assert p.weights.size * 4 > source.size * target.size
 
 
 @pytest.mark.parametrize("side", [32, 128])

@@ -36,11 +36,9 @@ def networks() -> dict[str, Graph]:
         nn.BatchNorm2d(2),
         nn.Conv2d(2, 4, (3, 2), stride=(1, 2), padding=(1, 0), groups=2, bias=False),
         hidden("Leaky", threshold=0.1, reset_mechanism="zero", reset_delay=False),
-        nn.AvgPool2d(2, 1),
-        nn.Conv2d(4, 4, 2, stride=(2, 1), dilation=(1, 2)),
-        hidden("Leaky", threshold=0.1),
+        nn.AvgPool2d(2),
         nn.Flatten(),
-        nn.Linear(4 * 2 * 1, 3),
+        nn.Linear(4 * 3 * 2, 3),
         hidden("Synaptic", alpha=0.5, threshold=0.2, reset_mechanism="none"),
     )
     recurrent = nn.Sequential(nn.Linear(5, 4), hidden("RLeaky", linear_features=4))

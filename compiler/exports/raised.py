@@ -12,6 +12,7 @@ import numpy as np
 from compiler.connectivity import kernel_of, windows
 from compiler.ir import Compartment, Network, Population, Projection
 from compiler.ir import Neuron as Soma
+from compiler.padding import padded_alike
 from compiler.source import (
     Convolution,
     Edge,
@@ -117,16 +118,11 @@ def _connect(network: Network, q: Projection, nodes: dict[str, Node], edges: lis
 def _convolution(
     q: Projection, weights: np.ndarray, source: Population, target: Population
 ) -> Convolution:
-    """Padding behind the map is as much as before it, where that gives a map of the same sides."""
     along = windows(q.connection, kernel_of(weights.shape), q.geometry)
     assert along is not None, "kernels have windows"
-    padding = []
-    for window, side, wanted in zip(along, source.map[1:], target.map[1:], strict=True):
-        needed = (wanted - 1) * window.stride + window.reach - side - window.padding
-        alike = 0 <= window.padding - needed < window.stride
-        padding.append((window.padding, window.padding if alike else max(0, needed)))
-    how = q.geometry
-    return Convolution(weights, None, how.stride, tuple(padding), how.dilation, how.groups)
+    weights, padding, dilation = padded_alike(weights, along, source.map, target.map)
+    around = tuple((p, p) for p in padding)
+    return Convolution(weights, None, q.geometry.stride, around, dilation, q.geometry.groups)
 
 
 def _neuron(p: Population, soma: Soma) -> Neuron:

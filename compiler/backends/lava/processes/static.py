@@ -15,7 +15,8 @@ from lava.utils.weightutils import SignMode
 from scipy.sparse import csr_matrix
 
 from compiler.backends.lava.entries import Entries, entries
-from compiler.connectivity import Windows, kernel_of, windows
+from compiler.connectivity import kernel_of, windows
+from compiler.padding import padded_alike
 from compiler.program import Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
@@ -50,7 +51,7 @@ def shared_kernels(synapses: Synapses, source: Map, target: Map) -> Conv:
     if synapses.connection is Connection.POOL:
         kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
         groups = source[0]
-    kernels, padding, dilation = _padded_alike(kernels, along, source, target)
+    kernels, padding, dilation = padded_alike(kernels, along, source, target)
     how = {
         "padding": padding[::-1],
         "stride": tuple(axis.stride for axis in along)[::-1],
@@ -65,32 +66,6 @@ def shared_kernels(synapses: Synapses, source: Map, target: Map) -> Conv:
         name=synapses.name,
         **how,
     )
-
-
-def _padded_alike(
-    kernels: np.ndarray, along: Windows, source: Map, target: Map
-) -> tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]:
-    """The kernels, padding and dilation by which Lava's convolution has so many targets.
-
-    Lava pads as much behind a map as before it. Where that makes too many targets or too few, taps
-    of weight zero behind the others, or before them with more padding, make it right.
-    """
-    padding, dilation = [], []
-    for axis, window in enumerate(along, 1):
-        covered = source[axis] + 2 * window.padding - window.reach
-        before = max(0, (target[axis] - 1) * window.stride - covered)
-        behind = max(0, covered - target[axis] * window.stride + 1)
-        spaced = window.dilation
-        if before or behind:
-            taps = np.arange(window.width) * spaced + before
-            shape = list(kernels.shape)
-            shape[1 + axis] = window.reach + before + behind
-            wide, spaced = np.zeros(shape, kernels.dtype), 1
-            np.moveaxis(wide, 1 + axis, 0)[taps] = np.moveaxis(kernels, 1 + axis, 0)
-            kernels = wide
-        padding.append(window.padding + before)
-        dilation.append(spaced)
-    return kernels, tuple(padding), tuple(dilation)
 
 
 @implements(proc=Conv, protocol=LoihiProtocol)
