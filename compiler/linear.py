@@ -46,7 +46,7 @@ def _across(
     """(B, C_out, h, w) of (B, C_in, h, w), through one tap of all kernels."""
     if connection in WITHIN_CHANNELS:
         return weight * seen
-    apart = seen.reshape(len(seen), groups, -1, *seen.shape[2:])
+    apart = seen.reshape(len(seen), groups, seen.shape[1] // groups, *seen.shape[2:])
     kernels = weight.reshape(groups, -1, weight.shape[1])
     heard: np.ndarray = np.einsum("goc,bgcyx->bgoyx", kernels, apart, optimize=True)
-    return heard.reshape(len(seen), -1, *seen.shape[2:])
+    return heard.reshape(len(seen), len(weight), *seen.shape[2:])
