@@ -100,10 +100,11 @@ def dense_matrix(program: Program, s: Synapses) -> np.ndarray:
         kernels = s.weights
         if s.connection is Connection.UNTIED:
             kernels = s.weights[y * target[2] + x]
-        for channel, dy, dx in np.ndindex(*kernels.shape[1:]):
-            seen = place_read(s, c, (y, x), channel, (dy, dx), target[0])
-            if 0 <= seen[1] < source[1] and 0 <= seen[2] < source[2]:
-                full[(c, y, x, *seen)] = kernels[c, channel, dy, dx]
+        for dy, dx in np.ndindex(*kernels.shape[2:]):
+            first, row, column = place_read(s, c, (y, x), 0, (dy, dx), target[0])
+            if 0 <= row < source[1] and 0 <= column < source[2]:
+                channels = slice(first, first + kernels.shape[1])
+                full[c, y, x, channels, row, column] = kernels[c, :, dy, dx]
     return full.reshape(int(np.prod(target)), int(np.prod(source)))
 
 
