@@ -338,6 +338,7 @@ def _synapses(
         connection=projection.connection,
         fine=fine,
         delay=projection.delay,
+        geometry=projection.geometry,
     )
 
 
