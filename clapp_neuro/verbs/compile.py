@@ -66,8 +66,8 @@ def compile(
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. Or one set of synapses learns from one position after the
     other, "sequential", and what it learned is carried into the shared kernels as often.
-    consolidation: how updates reach the weights: "carry", "transfer" or "direct"
-    (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
+    consolidation: how updates reach the weights: "carry", "transfer", "pair" or "direct"
+    (`compiler.passes.consolidation`; default: the best that the target allows), the first three
     after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
     the largest integer stands for; 100 for the largest weight.
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
@@ -90,14 +90,13 @@ def compile(
     source = read_source(model, reading, static=static)
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
-    consolidated = _consolidation(consolidation, consolidate_every)
     compiled = compile_network(
         network,
         chosen,
         seed,
         averaged=averaged,
         sequential=kernels == "sequential",
-        consolidation=consolidated,
+        consolidation=Consolidation(consolidation, consolidate_every),
         percentile=percentile,
     )
     if target.endswith(".json"):
@@ -113,12 +112,3 @@ def compile(
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
     return CompileResult(path, target, compiled, worked_example(network, compiled.program))
-
-
-def _consolidation(kind: str | None, every: int | None) -> Consolidation | None:
-    """What was asked for; None leaves the choice to the compiler."""
-    if kind is None and every is None:
-        return None
-    if kind == "direct" and every is not None:
-        raise InputError("--consolidation direct rounds every update: leave the interval out")
-    return Consolidation(kind or "carry", every)

@@ -22,12 +22,13 @@ from compiler.trace import Stimulus
 def float_weights(program: Program) -> dict[str, Tensor]:
     """Weights and biases by the reference's names, float32; what has fixed weights has none.
 
-    Of untied kernels all copies, or the shared kernel where they are still alike.
+    Of untied kernels all copies, or the shared kernel where they are still alike; of a pair of
+    synapses the high ones, which drive neurons.
     """
     weights = {
         s.name: torch.from_numpy(_kernels(program, s) * weight_unit(program, s.name)).float()
         for s in program.synapses
-        if s.connection not in CHANNELWISE
+        if s.connection not in CHANNELWISE and not s.paired
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:
