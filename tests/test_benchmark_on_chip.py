@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "on_chip"
-MODULES = ("settings", "pair", "runs", "summary", "jobs", "page")
+MODULES = ("settings", "pair", "runs", "summary", "jobs", "spread", "page")
 
 
 @pytest.fixture
@@ -38,13 +38,20 @@ def test_a_full_weight_keeps_what_it_cannot_take(parts):
 
 
 def test_intervals_are_students(parts):
-    assert parts["page"].interval([1.0, 2.0, 3.0]) == pytest.approx(2.4841, abs=1e-3)
-    assert parts["page"].interval([1.0]) == 0
+    assert parts["spread"].interval([1.0, 2.0, 3.0]) == pytest.approx(2.4841, abs=1e-3)
+    assert parts["spread"].interval([1.0]) == 0
 
 
 def test_what_is_kept_is_of_the_means(parts):
     way = {"untrained": [[80.0], [82.0]], "online": [[82.0], [84.0]], "accuracy": [[81.0], [84.0]]}
-    assert parts["page"].kept_of_means(way) == pytest.approx([0.75])
+    assert parts["spread"].kept_of_means(way) == pytest.approx([0.75])
+
+
+def test_where_every_seed_keeps_the_same_share_the_interval_is_nothing(parts):
+    way = {"untrained": [[80.0], [80.0]], "online": [[82.0], [84.0]], "accuracy": [[81.0], [82.0]]}
+    assert parts["spread"].interval_of_kept(way) == pytest.approx([0.0], abs=1e-9)
+    way["accuracy"] = [[81.5], [82.0]]
+    assert parts["spread"].interval_of_kept(way)[0] > 0.1
 
 
 def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
@@ -62,12 +69,22 @@ def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
     assert np.shape(found["default"]["gain_recovered"]) == (2, 2)
     assert np.shape(found["default"]["loss_gain"]) == (2, 2)
     assert found["variants"].keys() == {*lowerings}
+    lava = found["networks"]["dense"]["lava"]
+    assert lava["fixations"] == small.prefix
+    assert lava["values"] > 100_000
+    assert lava["differences"] == 0
     assert np.shape(found["variants"]["pair"]["loss_gain"]) == (1, 2)
     # what was chosen on is not what is reported
     run = json.loads((tmp_path / "dense" / "0" / "untrained.json").read_text())
     assert found["default"]["untrained"][0] == run["accuracy"]["test"]
     parts["page"].write_page(found, tmp_path)
     page = (tmp_path / "on_chip.md").read_text()
-    for title in ("chip − float", "no tag: each update", "pair of 8-bit", "Kept of the gain"):
+    for title in (
+        "chip − float",
+        "no tag: each update",
+        "pair of 8-bit",
+        "Kept of the gain",
+        "all equal",
+    ):
         assert title in page
     assert (tmp_path / "on_chip.png").stat().st_size > 10_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from runs import on_chip, once, online, untrained
-from settings import DEFAULT, Network
+from runs import on_chip, on_lava, once, online, untrained
+from settings import DEFAULT, LAVA, Network
 from summary import best_rate
 
 Job = tuple[str, int, float | None]  # what, seed, learning rate
@@ -22,6 +22,9 @@ def do(network: Network, job: Job, folder: Path, data: str | None) -> str:
     elif what == "online":
         assert rate is not None
         once(place(folder, job), lambda: online(network, seed, rate, own, data))
+    elif what == LAVA:
+        assert rate is not None
+        once(place(folder, job), lambda: on_lava(network, seed, rate, own, data))
     else:
         assert rate is not None
         once(place(folder, job), lambda: on_chip(network, seed, rate, what, own, data))
@@ -49,4 +52,5 @@ def everything(network: Network, folder: Path, data: str | None, pool: ProcessPo
     compared = network.seeds[: network.compared]
     both = (DEFAULT, "online")
     run((what, seed, rate) for seed in compared for what in (*both, *network.lowerings))
+    run([(LAVA, network.seeds[0], rate)])
     run((what, seed, rate) for seed in network.seeds[network.compared :] for what in both)

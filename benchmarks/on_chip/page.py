@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import t as student
+from spread import interval, interval_of_kept, kept_of_means
 
 from clapp_neuro.files import write_whole
 from clapp_neuro.reproduce.figures import COLOURS, save
 
 Found = dict[str, Any]
 GOALS = {"gain": 0.95, "loss": 0.98}
-CONFIDENCE = 0.95
 LEAST_GAIN = 0.5  # points of accuracy that the reference must gain for a ratio to say something
 
 
@@ -83,12 +82,24 @@ def _network(name: str, network: Found) -> str:
             ],
         ),
         _verdict(default),
+        *_lava(network["lava"]),
     ]
     ways = {"carry": default, **network["variants"]}
     if len(ways) > 1:
         text.append(_lowerings(ways, depth))
     text.append(_gates(default))
     return "\n\n".join(text)
+
+
+def _lava(found: Found | None) -> list[str]:
+    """How the beginning of the run compared with Lava, if it was."""
+    if found is None:
+        return []
+    differences = f"{found['differences']:,} differences" if found["differences"] else "all equal"
+    return [
+        f"The first {found['fixations']} fixations of the first seed's run, learning, in Lava: "
+        f"{found['values']:,} values compared, {differences}."
+    ]
 
 
 def _missing(network: Found) -> list[str]:
@@ -114,15 +125,18 @@ def _and(values: list[Any]) -> str:
 def _verdict(default: Found) -> str:
     """What was kept, layer by layer, and whether the goals are met."""
     loss, kept, goals = _means(default["loss_gain"]), [], []
-    for gain, ratio in zip(_gained(default), kept_of_means(default), strict=True):
+    ratios = zip(_gained(default), kept_of_means(default), interval_of_kept(default), strict=True)
+    for gain, ratio, width in ratios:
         known = gain >= LEAST_GAIN
-        kept.append(f"{ratio:.2f}" if known else f"– (float gained {gain:.2f} points)")
+        text = f"{ratio:.2f}" + (f" ± {width:.2f}" if width else "")
+        kept.append(text if known else f"– (float gained {gain:.2f} points)")
         if known:
             goals.append(ratio >= GOALS["gain"])
     met = {True: "met", False: "missed"}
     return (
         f"Kept of the gain, by layer: {', '.join(kept)}; a ratio to less than {LEAST_GAIN:g} "
-        f"points would be noise. Kept of the loss gain: {_list(loss, 3)}. Goals: "
+        f"points would be noise. Kept of the loss gain: "
+        f"{', '.join(_columns(default['loss_gain'], 3))}. Goals: "
         f"{GOALS['gain']:.0%} of the gain {met[all(goals) and len(goals) == len(kept)]}, "
         f"{GOALS['loss']:.0%} of the loss gain {met[all(v >= GOALS['loss'] for v in loss)]}, in "
         "the means over the seeds."
@@ -185,21 +199,6 @@ def _gates(default: Found) -> str:
     return f"Fixations that open the gate: {opened}."
 
 
-def kept_of_means(way: Found) -> list[float]:
-    """(chip − untrained) / (float − untrained), of the means over the seeds, by layer."""
-    before, known, chip = (np.mean(way[k], axis=0) for k in ("untrained", "online", "accuracy"))
-    return list((chip - before) / (known - before))
-
-
-def interval(values: list[float]) -> float:
-    """Half width of the 95 % interval of the mean; 0 for a single value."""
-    n = len(values)
-    if n < 2:
-        return 0.0
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, n - 1))
-    return quantile * statistics.stdev(values) / float(n) ** 0.5
-
-
 def _difference(way: Found, chip: str = "accuracy", known: str = "online") -> list[list[float]]:
     return list((np.array(way[chip]) - np.array(way[known])).tolist())
 
@@ -221,10 +220,6 @@ def _means(rows: list[list[float]]) -> list[float]:
 
 def _numbers(rows: Any) -> np.ndarray:
     return np.array(rows, np.float64)  # None becomes NaN
-
-
-def _list(values: Any, digits: int) -> str:
-    return ", ".join(f"{v:.{digits}f}" for v in values)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from pair import learn_in_pairs
-from settings import LOWERINGS, STRETCHES, VALIDATION, Lowering, Network
+from settings import DEFAULT, LOWERINGS, STRETCHES, VALIDATION, Lowering, Network
 
 import clapp_neuro
 from clapp_neuro.checkpoint import load_checkpoint
@@ -68,23 +68,40 @@ def on_chip(
 ) -> Found:
     """The compiled network on the simulator: readout, learning curve, events and energy."""
     lowering = LOWERINGS[name]
-    path = folder / f"{name}-{network.kernels}.clapp"
-    clapp_neuro.compile(
-        _start(network, seed, folder, data, rate),
-        "loihi2-sim",
-        path,
-        seed=seed,
-        kernels=network.kernels,
-        consolidation=lowering.consolidation,
-        consolidate_every=lowering.every,
-    )
-    program, _ = read_bundle(path)
+    program, _ = read_bundle(_compiled(network, seed, rate, name, folder, data))
     images = load_images(_experiment(network).data, data)
     learned, events, found = _learn(program, images, network.fixations, seed, lowering)
     labelled = images.train_images[: network.labelled]
     features = (chip_features(learned, some) for some in (labelled, images.test_images))
     accuracy = _accuracy(*(list(some.values()) for some in features), images, network.labelled)
     return {**found, "accuracy": accuracy, **_costs(program, events, lowering)}
+
+
+def on_lava(network: Network, seed: int, rate: float, folder: Path, data: str | None) -> Found:
+    """The beginning of the default's run, bit by bit beside Lava."""
+    path = _compiled(network, seed, rate, DEFAULT, folder, data)
+    found = clapp_neuro.verify(path, learn=True, fixations=network.prefix, data=data, seed=seed)
+    return {
+        "fixations": found.fixations,
+        "values": found.values_compared,
+        "differences": found.mismatches,
+    }
+
+
+def _compiled(
+    network: Network, seed: int, rate: float, name: str, folder: Path, data: str | None
+) -> Path:
+    lowering, path = LOWERINGS[name], folder / f"{name}.clapp"
+    clapp_neuro.compile(
+        _start(network, seed, folder, data, rate),
+        "loihi2-sim",
+        path,
+        seed=seed,
+        kernels=lowering.kernels or network.kernels,
+        consolidation=lowering.consolidation,
+        consolidate_every=lowering.every,
+    )
+    return path
 
 
 def _learn(

@@ -18,7 +18,7 @@ class Lowering:
 
     consolidation, every: of `compile`. shared: one random number for all synapses of an epoch, as
     Lava's stock engine draws. pair: the low half of a pair of 8-bit synapses in place of the tag,
-    carried by the management processor.
+    carried by the management processor. kernels: of `compile`, where it is not the network's.
     """
 
     title: str
@@ -26,8 +26,10 @@ class Lowering:
     every: int | None = None
     shared: bool = False
     pair: bool = False
+    kernels: str | None = None
 
 
+LAVA = "lava"  # the name of a comparison with it, among those of lowerings
 DEFAULT = "carry"
 # The most telling first: they are measured in this order.
 LOWERINGS = {
@@ -39,6 +41,7 @@ LOWERINGS = {
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
     "stock-direct": Lowering("no tag, one random number an epoch", "direct", shared=True),
     "batch-8": Lowering("batch of 8", "transfer", every=8),
+    "tied-averaged": Lowering("default, copies of a kernel averaged", kernels="tied-averaged"),
 }
 
 
@@ -47,7 +50,8 @@ class Network:
     """A preset with everything that one network of it needs.
 
     rates: of which validation chooses the reference's, on the first `choosing` seeds. lowerings:
-    beside the default, on the first `compared` seeds.
+    beside the default, on the first `compared` seeds. prefix: so many fixations of the first seed
+    are compared with Lava, learning.
     """
 
     preset: str
@@ -59,6 +63,7 @@ class Network:
     compared: int = 3
     lowerings: tuple[str, ...] = ()
     kernels: str = "untied"
+    prefix: int = 60
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -66,46 +71,55 @@ class Network:
 
 
 RATES = (2**-11, 2**-10, 2**-9, 2**-8)
+FOR_MAPS = ("tied-averaged",)
+FULL = {
+    "dense": Network(
+        "fashion-dense",
+        fixations=540_000,  # each of 60,000 images has nine positions
+        labelled=20_000,
+        seeds=(0, 1, 2, 3, 4),
+        rates=RATES,
+        choosing=5,
+        compared=5,
+        lowerings=tuple(name for name in LOWERINGS if name not in (DEFAULT, *FOR_MAPS)),
+    ),
+    "dense-3": Network("fashion-dense-3", 540_000, 20_000, (0, 1, 2, 3, 4), RATES, choosing=5),
+    "conv": Network(
+        "fashion-conv-chip",
+        540_000,
+        20_000,
+        (0, 1, 2, 3, 4),
+        RATES,
+        compared=5,
+        lowerings=FOR_MAPS,
+        prefix=4,  # Lava takes seconds for one
+    ),
+}
 SCALES = {
-    "full": {
-        "dense": Network(
-            "fashion-dense",
-            fixations=540_000,  # each of 60,000 images has nine positions
-            labelled=20_000,
-            seeds=(0, 1, 2, 3, 4),
-            rates=RATES,
-            choosing=5,
-            compared=5,
-            lowerings=tuple(name for name in LOWERINGS if name != DEFAULT),
-        ),
-        "dense-3": Network("fashion-dense-3", 540_000, 20_000, (0, 1, 2, 3, 4), RATES, choosing=5),
-        "conv-untied": Network("fashion-conv-chip", 540_000, 20_000, (0, 1, 2, 3, 4), RATES),
-        "conv-tied-averaged": Network(
-            "fashion-conv-chip", 540_000, 20_000, (0, 1, 2, 3, 4), RATES, kernels="tied-averaged"
+    "full": FULL,
+    "short": {
+        "dense": replace(FULL["dense"], compared=3),
+        "dense-3": FULL["dense-3"],
+        "conv": replace(
+            FULL["conv"],
+            fixations=180_000,
+            labelled=10_000,
+            seeds=(0, 1, 2),
+            rates=RATES[2:],
+            choosing=1,
+            compared=3,
         ),
     },
-}
-SHORT = SCALES["full"]
-SCALES["short"] = {
-    "dense": replace(SHORT["dense"], rates=RATES[1:], labelled=10_000, choosing=1, compared=2),
-    "dense-3": replace(
-        SHORT["dense-3"], rates=RATES[1:3], labelled=10_000, seeds=(0, 1, 2), choosing=1
-    ),
-    "conv-untied": replace(
-        SHORT["conv-untied"], fixations=18_000, labelled=3_000, seeds=(0,), rates=RATES[1:2]
-    ),
-    "conv-tied-averaged": replace(
-        SHORT["conv-tied-averaged"], fixations=18_000, labelled=3_000, seeds=(0,), rates=RATES[1:2]
-    ),
-}
-SCALES["trial"] = {  # whether everything runs, in a minute
-    "dense": replace(
-        SHORT["dense"],
-        fixations=900,
-        labelled=300,
-        seeds=(0, 1),
-        rates=RATES[1:3],
-        choosing=1,
-        compared=1,
-    ),
+    "trial": {  # whether everything runs, in a minute
+        "dense": replace(
+            FULL["dense"],
+            fixations=900,
+            labelled=300,
+            seeds=(0, 1),
+            rates=RATES[1:3],
+            choosing=1,
+            compared=1,
+            prefix=4,
+        ),
+    },
 }

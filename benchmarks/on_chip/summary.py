@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from settings import DEFAULT, LAST, LOWERINGS, Network
+from settings import DEFAULT, LAST, LAVA, LOWERINGS, Network
 
 from clapp_neuro.files import write_whole
 
@@ -66,6 +66,7 @@ def _network(network: Network, folder: Path) -> Found | None:
         "validated": {f"{r:.6f}": _validated(network, folder, r) for r in network.rates},
         "default": default,
         "variants": {name: found for name, found in variants.items() if found is not None},
+        "lava": _read(folder, network.seeds[0], f"{LAVA}-{rate:.6f}"),
         "seconds": sum(seconds),
     }
 
