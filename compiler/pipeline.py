@@ -11,6 +11,7 @@ from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.figures import Figure
 from compiler.ir import LearningRule, Network
+from compiler.kept import cost
 from compiler.passes.admit import admit
 from compiler.passes.consolidation import CARRY, EVERY, Consolidation, candidates
 from compiler.passes.fold import fold
@@ -148,8 +149,11 @@ def _lowered(
         averaged=averaged,
         consolidation=chosen,
     )
-    timing = _timing(plan, chosen, program)
-    return program, (*folding, *rounding, *copying, *timing, *lowering)
+    notes = (*folding, *rounding, *copying, *_timing(plan, chosen, program), *lowering)
+    if any(isinstance(p.rule, LearningRule) for p in network.projections) and not sequential:
+        costs = cost(chosen.kind or "", weight_max.bit_length() + 1)
+        notes = (*notes, Note("learning", "network", costs))
+    return program, notes
 
 
 def _largest(bits: Figure, most: int) -> int:

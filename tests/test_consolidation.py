@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +16,6 @@ from compiler.bundle import read_bundle
 from compiler.held import held
 from compiler.products import in_slots
 from compiler.soundness import fault
-from compiler.targets import load_target
 
 KINDS = ("carry", "transfer", "pair", "direct")
 
@@ -99,24 +97,13 @@ def test_shared_rounding_is_another_but_works(model, tmp_path):
         assert not np.array_equal(own, shared)
 
 
-def test_without_tags_the_compiler_rounds_each_update_and_says_so(model, tmp_path):
-    machine = tmp_path / "tagless.json"
-    without = json.loads(load_target("loihi2-sim").machine.model_dump_json())
-    without["limits"]["tag_bits"] |= {"value": 0, "low": 0, "high": 0}
-    machine.write_text(json.dumps(without))
-    program, result = compiled(model, tmp_path, target=str(machine))
-    assert not any(s.rule.dt for s in program.synapses)
-    assert any("without a tag" in note.text for note in result.compiled.notes)
-    with pytest.raises(InputError, match="tag"):
-        compiled(model, tmp_path, target=str(machine), consolidation="carry")
-
-
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
         ({"consolidation": "cary"}, "did you mean 'carry'"),
+        ({"consolidation": "pair", "consolidate_every": 0}, "give at least 1"),
         ({"consolidate_every": 24}, "a power of two"),
-        ({"consolidate_every": 0}, "a power of two"),
+        ({"consolidate_every": 0}, "give at least 1"),
         ({"consolidate_every": 1024}, "carry more often"),
         ({"consolidation": "direct", "consolidate_every": 8}, "leave the interval out"),
     ],

@@ -118,7 +118,8 @@ def lower_learning(
             lowered = replace(lowered, averaged=averaged)
         if consolidation.kind == "pair" and isinstance(projection.rule, LearningRule):
             low_index = len(network.projections) + index
-            synapses += pair_of(lowered, consolidation, low_index, notes)
+            dropped = quantized.integers[projection.name].tags
+            synapses += pair_of(lowered, dropped, consolidation, low_index, notes)
         else:
             synapses.append(lowered)
     populations = tuple(

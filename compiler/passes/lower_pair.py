@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from clapp_neuro.errors import InputError
 from compiler.passes.consolidation import EVERY, Consolidation
 from compiler.program import TAG_UNITS, Synapses
 from compiler.report import Note
@@ -14,23 +13,22 @@ from compiler.terms import Compartment, Connection
 
 
 def pair_of(
-    learning: Synapses, consolidation: Consolidation, index: int, notes: list[Note]
+    learning: Synapses,
+    dropped: np.ndarray | None,
+    consolidation: Consolidation,
+    index: int,
+    notes: list[Note],
 ) -> tuple[Synapses, ...]:
     """The high synapses, which drive the target, and the low ones, which learn.
 
-    learning: both as one, with what rounding to weights has dropped in the tags. index: of the low
-    synapses' random numbers. Raises InputError for kernels, of which no engine learns pairs.
+    learning: both as one, all to all. dropped: what rounding to weights has left, in TAG_UNITS of a
+    weight unit. index: of the low synapses' random numbers.
     """
-    assert learning.tags is not None, "what learns has tags"
-    if learning.connection is not Connection.ALL_TO_ALL:
-        raise InputError(
-            f"projection {learning.name}: a pair of synapses learns all to all, not through "
-            f"kernels; use a target with tags of {TAG_UNITS.bit_length() + 1} bits, or compile "
-            "with learning left out (--static)"
-        )
+    assert learning.connection is Connection.ALL_TO_ALL, "kernels learn by a carry only"
+    assert dropped is not None, "of what learns"
     every = consolidation.every or EVERY
     coarser = TAG_UNITS >> consolidation.fine
-    dropped = (learning.tags + coarser // 2) // coarser
+    left = (dropped + coarser // 2) // coarser
     text = (
         f"a pair: high synapses drive {learning.target}, low ones learn, in "
         f"1/{consolidation.units} of their unit"
@@ -42,7 +40,7 @@ def pair_of(
         name=f"{learning.name}.low",
         index=index,
         compartment=Compartment.UNREAD,
-        weights=dropped.astype(np.int8),
+        weights=left.astype(np.int8),
         tags=np.zeros(learning.weights.shape, np.int16),
         unit=learning.unit / consolidation.units,
         listens=(),
