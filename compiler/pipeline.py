@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import prod
@@ -18,7 +18,7 @@ from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
-from compiler.passes.quantize import MAXIMUM, quantize
+from compiler.passes.quantize import MAXIMUM, Quantized, quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.untie import untie
 from compiler.products import managed
@@ -35,11 +35,12 @@ BEST = Consolidation(kind=None)
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program, where its parts lie, and what each pass did and lost."""
+    """A program, where its parts lie, what each pass did and lost, and the source as rounded."""
 
     program: Program
     placement: Placement
     notes: tuple[Note, ...]
+    quantized: Quantized
 
 
 def compile_network(
@@ -51,6 +52,7 @@ def compile_network(
     sequential: bool = False,
     consolidation: Consolidation = BEST,
     percentile: float = MAXIMUM,
+    exponents: Mapping[str, int] | None = None,
 ) -> Compiled:
     """Compiles a source network for a target.
 
@@ -58,7 +60,7 @@ def compile_network(
     management processor averages them (0: never). sequential: there is one set of synapses
     instead, shown one position after the other; after so many fixations (at least 1) the management
     processor carries what it learned into the shared kernels. consolidation: how updates reach
-    weights; without a kind the best that the target allows. percentile: see
+    weights; without a kind the best that the target allows. percentile, exponents: see
     `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
@@ -73,7 +75,8 @@ def compile_network(
         others = []  # nothing is consolidated, however it is done
 
     def compiled(chosen: Consolidation) -> Compiled:
-        return _compiled(network, target, seed, averaged, sequential, chosen, percentile)
+        how = percentile, exponents
+        return _compiled(network, target, seed, averaged, sequential, chosen, *how)
 
     try:
         return compiled(best)
@@ -104,12 +107,12 @@ def _compiled(
     sequential: bool,
     consolidation: Consolidation,
     percentile: float,
+    exponents: Mapping[str, int] | None,
 ) -> Compiled:
     """With updates that reach the weights in one way."""
     try:
-        program, notes = _lowered(
-            network, target, seed, averaged, sequential, consolidation, percentile
-        )
+        quantized, rounding = _rounded(network, target, percentile, exponents)
+        program, lowering = _lowered(quantized, target, seed, averaged, sequential, consolidation)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -118,25 +121,32 @@ def _compiled(
     if violations:
         suggested = suggestions(program, target.machine, violations)
         refuse(violations, target.name, suggested=suggested)
-    return Compiled(program, placed[0], notes)
+    return Compiled(program, placed[0], (*rounding, *lowering), quantized)
+
+
+def _rounded(
+    network: Network, target: Target, percentile: float, exponents: Mapping[str, int] | None
+) -> tuple[Quantized, tuple[Note, ...]]:
+    """The network folded and in the target's integers."""
+    limits = target.machine.limits
+    folded, folding = fold(network)
+    weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
+    quantized, rounding = quantize(folded, weight_max, limits, percentile, exponents)
+    return quantized, (*folding, *rounding)
 
 
 def _lowered(
-    network: Network,
+    quantized: Quantized,
     target: Target,
     seed: int,
     averaged: int,
     sequential: bool,
     chosen: Consolidation,
-    percentile: float,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
-    weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
-    folded, folding = fold(network)
-    quantized, rounding = quantize(folded, weight_max, limits, percentile)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every, by_rule=chosen.kind != "pair")
     program, lowering = lower_learning(
@@ -144,14 +154,14 @@ def _lowered(
         plan,
         target=target.name,
         seed=seed,
-        weight_max=weight_max,
+        weight_max=_largest(limits.weight_bits, WEIGHT_BITS),
         tag_max=tag_max,
         averaged=averaged,
         consolidation=chosen,
     )
-    notes = (*folding, *rounding, *copying, *_timing(plan, chosen, program), *lowering)
-    if any(isinstance(p.rule, LearningRule) for p in network.projections) and not sequential:
-        costs = cost(chosen.kind or "", weight_max.bit_length() + 1)
+    notes = (*copying, *_timing(plan, chosen, program), *lowering)
+    if any(isinstance(p.rule, LearningRule) for p in untied.network.projections) and not sequential:
+        costs = cost(chosen.kind or "", program.weight_max.bit_length() + 1)
         notes = (*notes, Note("learning", "network", costs))
     return program, notes
 
