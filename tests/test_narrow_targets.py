@@ -99,7 +99,8 @@ def test_low_synapses_of_fewer_bits_count_coarser(tmp_path: Path) -> None:
             both = (2**fine * high.weights.astype(int) + low.weights) * low.unit
             given = next(p.weights for p in source.projections if p.name == high.name)
             scale = source.population(high.source).scale
-            assert np.abs(both - given * scale).max() <= low.unit * 0.51
+            # half a unit, and what rounding to 1/64 of the high unit has moved before
+            assert np.abs(both - given * scale).max() <= low.unit * 0.63
 
 
 @pytest.mark.parametrize(
