@@ -64,6 +64,7 @@ def programs(draw: Callable[..., int], methods: tuple[str, ...] = METHODS) -> Pr
         draw(st.integers(0, 9)),
         draw(st.sampled_from(methods)),
         draw(st.sampled_from([3, 4, 6, 8])),
+        rate=2**-11,
     )
     return scrambled(program, program.weight_max, draw(st.integers(0, 2**32)))
 
