@@ -24,7 +24,8 @@ def test_a_tag_too_narrow_for_a_carried_unit_is_refused(bits: int, short: int) -
     rules = [
         s.rule for s in compile_network(network(), loihi2_with(tag_bits=bits)).program.synapses
     ]
-    assert all(rule is not None and not rule.dt for rule in rules)  # unless it may do without
+    assert any(rules)
+    assert not any(rule.dt for rule in rules if rule is not None)  # unless it may do without
 
 
 @pytest.mark.parametrize("bits", [0, 1, 2, 6])
