@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from narrow_target import loihi2_with
 from plain_engine import PlainEngine
+from readout_program import images, readout_network
 
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, tensor
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
 from compiler.energy import estimate
+from compiler.frontends.readout import READOUT
 from compiler.held import held
 from compiler.passes.consolidation import Consolidation
 from compiler.passes.place import place
@@ -286,3 +288,16 @@ def test_inference_does_not_hear_the_low_synapses() -> None:
         one, other = (list(engine(p, seen, learn=False)) for p in (program, loud))
         assert all(np.array_equal(a.counts["layer2"], b.counts["layer2"])
                    for a, b in zip(one, other, strict=True))  # fmt: skip
+
+
+def test_a_readout_on_the_chip_learns_in_pairs_too() -> None:
+    how = Consolidation("pair", 4)
+    program = compile_network(readout_network(), TARGET, consolidation=how).program
+    assert fault(program) is None
+    assert all(program.low[s.name] for s in program.arriving[READOUT] if not s.paired)
+    seen = images(program, 24)
+    *_, comparison = compare(program, tensor.trace(program, seen), trace(program, seen))
+    assert comparison.equal, comparison.first_difference
+    learned = simulate(program, seen).program
+    assert any(not np.array_equal(program.low[s.name].weights, learned.low[s.name].weights)
+               for s in program.arriving[READOUT] if not s.paired)  # fmt: skip
