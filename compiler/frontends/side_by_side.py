@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from clapp_neuro.errors import InputError
 from compiler.frontends.agreement import agrees, differing
-from compiler.frontends.rolling import Rolled
+from compiler.frontends.time_step import Rolled
 from compiler.source import Graph
 from compiler.source.emulate import emulate
 
