@@ -180,7 +180,7 @@ class Reading:
     def _made(self, node: Any, name: str, given: list[str]) -> Form:
         """The value of a node that takes signals."""
         kind = node.op_type
-        if node.domain not in DOMAINS or not self._is_known(node):
+        if node.domain not in DOMAINS or kind not in (*OPERATORS, *ELEMENTWISE):
             raise UnsupportedError(f"the operator {kind} is not taken", f"use one of {KNOWN}")
         if not given or any(i not in self.values and i not in self.constants for i in given):
             raise UnsupportedError("it takes what nothing makes", "export it again")
