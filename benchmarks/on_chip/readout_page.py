@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from readout_settings import SCALES
 from spread import interval
 
 from clapp_neuro.files import write_whole
@@ -19,7 +20,8 @@ FITTED = "linear readout, fitted off the chip on {:,} labelled images"
 
 def write_page(found: Found, out: Path) -> None:
     """Writes readout.md and readout.png into the folder `out`."""
-    text = "\n\n".join([_head(found), _table(found), _over_time(found), _costs(found)]) + "\n"
+    parts = [_head(found), _table(found), _verdict(found), _over_time(found), _costs(found)]
+    text = "\n\n".join(parts) + "\n"
     write_whole(out / "readout.md", lambda file: file.write(text.encode()))
     save(_curves(found), out / "readout.png")
 
@@ -33,6 +35,7 @@ numbers are in [readout.json](readout.json). {first["source"][0]}, {settings["lo
 fixations of the chip's gaze, one after the other, seeds {", ".join(map(str, first["seeds"]))}.
 Nothing is trained off the chip: layers and readout begin untrained, and the readout hears one bit
 of reward a fixation. [How it learns](../on_chip.md#a-readout-that-learns-from-rewards).
+{_rest(found)}
 
 An image is named by the readout's scores added up over its nine positions, without noise.
 Accuracies, in percent, are of {first["tested"][0]:,} test images on which nothing was chosen; each
@@ -40,6 +43,39 @@ way's learning rate was chosen on the other 5,000, with the first seed. ± is th
 95 % interval over the seeds, by Student's t.
 
 ![accuracy over time](readout.png)"""
+
+
+def _rest(found: Found) -> str:
+    """What a scale leaves out."""
+    if found["scale"] == "full":
+        return ""
+    full = SCALES["full"]
+    return (
+        f"\nNot run: `SCALE=full`, {full.looks[-1]:,} fixations and {len(full.seeds)} seeds; the "
+        "curves below still rise where they end."
+    )
+
+
+def _verdict(found: Found) -> str:
+    """How much learned layers help, what float has more, and how far the best readout is away."""
+    ways = found["ways"]
+    ends = {
+        name: dict(zip(way["seeds"], (run[-1] for run in way["test"]), strict=True))
+        for name, way in ways.items()
+    }
+    chip = ends["learning"]
+    others = {
+        "learned − untrained layers": ends["untrained"],
+        "chip − float": ends["float"],
+        "chip − linear readout off the chip": dict(
+            zip(chip, ways["learning"]["linear"], strict=False)
+        ),
+    }
+    parts = [
+        f"{words} {_mean([chip[seed] - other[seed] for seed in chip if seed in other])}"
+        for words, other in others.items()
+    ]
+    return f"Seed by seed, in points: {'; '.join(parts)}."
 
 
 def _table(found: Found) -> str:

@@ -40,6 +40,6 @@ FULL = Setting(
 )
 SCALES = {
     "full": FULL,
-    "short": Setting(FULL.looks[:6], 5_000, (0, 1, 2), (0.0015, 0.003)),
+    "short": Setting(FULL.looks[:6], 5_000, FULL.seeds, (0.0015, 0.003)),
     "trial": Setting((300, 900), 300, (0, 1), (0.001, 0.002)),  # whether everything runs
 }
