@@ -3,6 +3,7 @@
 onto the soma           all to all, one to one, convolutions; a pool on relays, a sum on means
 onto apical and retro   all to all, where nothing is a map; what a mean spreads over its map
 onto the inhibition     an unpool, from the relays that pool the map
+onto what is unread     all to all, the low synapses of a pair
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ import numpy as np
 from compiler.connectivity import neighbour_bits, on_the_map, winner_shifts
 from compiler.products import managed
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
-from compiler.terms import CHANNELWISE, Compartment, Connection, Quantity
+from compiler.terms import (
+    CENTRED,
+    CHANNELWISE,
+    COMPARTMENT_OF,
+    Compartment,
+    Connection,
+    Quantity,
+)
 from compiler.turns import in_turn
 
 DENDRITES = (Compartment.APICAL, Compartment.RETRO)
 ENDS = {
-    Connection.ALL_TO_ALL: (Compartment.SOMA, *DENDRITES),
+    Connection.ALL_TO_ALL: (Compartment.SOMA, *DENDRITES, Compartment.UNREAD),
     Connection.CONVOLUTION: (Compartment.SOMA,),
     Connection.UNTIED: (Compartment.SOMA,),
     Connection.POOL: (Compartment.SOMA,),
@@ -78,9 +86,10 @@ def _of_population(population: ProgramPopulation, arriving: Sequence[Synapses]) 
             if {*value.factors} & {*SURROGATES}:
                 yield f"{name} is a mean and has no surrogate, which a post value reads"
     if isinstance(soma, Soma) and soma.threshold is None:
-        for what, some in (("is heard", population.messages), ("learns", population.post_values)):
-            if some:
-                yield f"{name} never spikes, but {what}"
+        if population.messages:
+            yield f"{name} never spikes, but is heard"
+        if any({*value.factors} - {*COMPARTMENT_OF} for value in population.post_values):
+            yield f"{name} never spikes, but learns from its count"
     for s in arriving:
         together = [other for other in arriving if other.compartment is s.compartment]
         alone = s.connection in (Connection.SPREAD, Connection.UNPOOL)
@@ -113,12 +122,14 @@ def _of_synapses(
         yield f"{s.name} connects the dendrites of all of a map"
     if s.rule is not None and s.connection not in LEARNING:
         yield f"{s.name} has a rule, but the synapses of a {kind} do not learn"
+    if s.rule is not None and s.geometry != CENTRED:
+        yield f"{s.name} has a rule, but only kernels that keep a map's sides learn"
     if s.rule is not None and s.connection is Connection.ALL_TO_ALL and whole:
         yield f"no engine learns all synapses of a map, as {s.name} would"
     if in_turn(s) and not managed(s):
         yield f"{s.name} learns in turn, and the management processor carries nothing"
     copies = s.connection is Connection.UNTIED and s.rule is not None
-    if s.averaged and not copies and not managed(s):
+    if s.rule is not None and s.averaged and not (copies or managed(s) or s.paired):
         yield f"{s.name} averages copies of kernels, but has none that learn"
 
 

@@ -24,9 +24,11 @@ import numpy as np
 from compiler.spike_timing import SpikeTimingRule
 
 # What source and compiled program both name; `as` says that it is to be had from here, too.
+from compiler.terms import CENTRED as CENTRED
 from compiler.terms import PRE_QUANTITIES as PRE_QUANTITIES
 from compiler.terms import Compartment as Compartment
 from compiler.terms import Connection as Connection
+from compiler.terms import Geometry as Geometry
 from compiler.terms import Map as Map
 from compiler.terms import Quantity as Quantity
 from compiler.terms import Reset as Reset
@@ -162,6 +164,10 @@ class Term:
 
     `gate` names a comparator or a modulator. `rectified` says what of its value counts: "" the
     value, "half" where it is positive (half-wave), "full" its magnitude (full-wave).
+
+    With `rewarded` the post quantities are what a neuron expects of a critic that points at it:
+    coefficient * (R - prod(post)) * pre, with R = 1 where the gate is positive, 0 where it is
+    negative; nothing where it is 0.
     """
 
     coefficient: float
@@ -169,8 +175,12 @@ class Term:
     post: tuple[Quantity, ...]
     gate: str | None = None
     rectified: str = ""
+    rewarded: bool = False
 
     def __str__(self) -> str:
+        if self.rewarded:
+            expected = "·".join(q.value for q in self.post)
+            return f"{self.coefficient:g}·({self.gate} - {expected})·pre.{self.pre.value}"
         value = {"": "{}·", "half": "max(0, {})·", "full": "|{}|·"}[self.rectified]
         gate = value.format(self.gate) if self.gate else ""
         post = "·".join(q.value for q in self.post)
@@ -192,8 +202,8 @@ class LearningRule:
 class Projection:
     """Synapses from one population onto another; `connection` says what `weights` holds.
 
-    A convolution has stride 1 and as much padding as keeps the map's height and width. `carries`
-    is what it brings: spikes or counts, or a quantity that the source has collected itself.
+    A convolution has a `geometry`; one that learns keeps the map's height and width. `carries` is
+    what it brings: spikes or counts, or a quantity that the source has collected itself.
 
     `delay`, of spikes onto a soma: what the source sends in its step t arrives in step t + delay of
     the target. A projection that climbs c levels may have any delay of at least 1 - c: 0 to a
@@ -210,6 +220,7 @@ class Projection:
     connection: Connection = Connection.ALL_TO_ALL
     carries: Quantity = Quantity.COUNT
     delay: int = 0
+    geometry: Geometry = CENTRED
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):
@@ -252,6 +263,10 @@ class Comparator:
     neurons take turns in standing for the classes, neuron j for class j mod C; the sum of each
     class is formed, and the gate is C-1 where the first of the largest is that of class y, -1 where
     it is not, and 0 where y < 0: nothing on average for who guesses. There is no margin then.
+
+    A critic that `points` tells only the neurons of the class that was named: their gate is +1
+    where it is class y, -1 where it is not; that of all others is 0. With `noise` every neuron adds
+    to its score a random number, uniform between -noise and +noise, so that each class is tried.
     """
 
     name: str
@@ -262,11 +277,13 @@ class Comparator:
     left: float | None = None
     norm: Quantity | None = None
     classes: int = 0
+    points: bool = False
+    noise: float = 0.0
 
     @property
     def largest(self) -> int:
         """The largest magnitude of a critic's gate."""
-        return max(1, self.classes - 1)
+        return 1 if self.points else max(1, self.classes - 1)
 
     @property
     def margins(self) -> tuple[float, float]:

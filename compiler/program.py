@@ -26,7 +26,16 @@ from typing import ClassVar
 import numpy as np
 
 from compiler.averages import Averages
-from compiler.terms import Compartment, Connection, Integers, Map, Quantity, Reset
+from compiler.terms import (
+    CENTRED,
+    Compartment,
+    Connection,
+    Geometry,
+    Integers,
+    Map,
+    Quantity,
+    Reset,
+)
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
@@ -126,6 +135,9 @@ class PostValue:
     value = gate * prod(factors); stored as granularity * ((value * multiplier + random) >> shift),
     random uniform in [0, 2^shift), then clipped to 7 bits and sign. Of a gate's value "half"
     rectified takes what is positive, "full" the magnitude.
+
+    With `reward` the factors are what the neuron expects of a critic that points at it:
+    value = reward * [gate > 0] - prod(factors), and 0 where the gate is 0.
     """
 
     step: int
@@ -137,6 +149,7 @@ class PostValue:
     granularity: int
     stream: int  # names the random numbers of this value
     rectified: str = ""
+    reward: int = 0
 
 
 @dataclass(frozen=True)
@@ -281,6 +294,12 @@ class Synapses:
     such copies. Of others there is one, A = S, and their rule leaves it to this processor to carry
     whole units from the tag into the weight.
 
+    Of a pair the low synapses name the high ones, `into`. Both connect the same neurons. The low
+    ones learn in their weight, which counts 2^-`fine` of a unit of the high ones, and end on a
+    compartment that nobody reads; the high ones drive the target, and have no rule. With h and l
+    the two weights, n = 2^fine and A = n * h + l, the management processor writes
+    h = floor((A + n / 2) / n) and l = A - n * h, both clipped to the weights' range.
+
     A convolution that has a rule learns in turn (`compiler.turns`): at a slot begins the turn of
     the first position. `weights` are the kernels that all positions share. The synapses that learn
     lie elsewhere. With a weight w' and a tag t' of their own they keep the sum 64 * w' + t', here
@@ -307,6 +326,18 @@ class Synapses:
     averaged: int = 0
     fine: int = 0
     delay: int = 0
+    geometry: Geometry = CENTRED  # of a convolution
+    into: str = ""
+
+    @property
+    def paired(self) -> bool:
+        """Whether these are the low synapses of a pair."""
+        return bool(self.into)
+
+    @property
+    def changes(self) -> bool:
+        """Whether weights change while the network learns, by a rule or by the processor alone."""
+        return self.rule is not None or self.averaged > 0
 
     @property
     def in_turn(self) -> bool:
@@ -345,6 +376,11 @@ class Gate:
     With `classes` C it is a critic: there is a sum for each class c, of the neurons j = c mod C;
     the gate is C-1 (at least 1) where the first of the largest sums is that of class y, else -1,
     and 0 where y is no class; u is the sum of class y less the largest of the others.
+
+    A critic that `points` sends 1 instead of C-1, and its gate reaches only the neurons of the
+    class that it names, those of the first of the largest sums; for all others it is 0. With
+    `noise` bits a neuron adds to its score a random number, uniform in [-2^(noise-1),
+    2^(noise-1)), drawn from `stream` as it sends the message, `after` steps after the presentation.
     """
 
     name: str
@@ -356,6 +392,10 @@ class Gate:
     left: int | None = None
     norm: Quantity | None = None
     classes: int = 0
+    points: bool = False
+    noise: int = 0
+    stream: int = 0
+    after: int = 0
 
     @property
     def margins(self) -> tuple[int, int]:
@@ -363,13 +403,22 @@ class Gate:
         return self.margin, self.margin if self.left is None else self.left
 
     @property
+    def largest(self) -> int:
+        """The largest magnitude of a critic's gate."""
+        return 1 if self.points else max(1, self.classes - 1)
+
+    @property
     def sums(self) -> int:
-        """How many sums it forms: one message of every neuron for each, from tau = steps on."""
+        """How many sums it forms: one message of every neuron for each, from `sent` on."""
         return 1 if self.norm is None else 2
+
+    def sent(self, steps: int) -> int:
+        """The tau at which the neurons send their scores."""
+        return steps + self.after
 
     def decided(self, steps: int) -> int:
         """The tau at which it decides; the gate arrives one step later."""
-        return steps + self.sums
+        return self.sent(steps) + self.sums
 
 
 @dataclass(frozen=True)
@@ -436,6 +485,11 @@ class Program:
         for s in self.synapses:
             found[getattr(s, end)].append(s)
         return {name: tuple(some) for name, some in found.items()}
+
+    @cached_property
+    def low(self) -> dict[str, Synapses]:
+        """The low synapses of each pair, by the name of the high ones."""
+        return {s.into: s for s in self.synapses if s.paired}
 
     @property
     def forward(self) -> tuple[Synapses, ...]:

@@ -15,10 +15,13 @@ SHIFT_MAX = 31  # of a post value
 def with_margin(program: Program, factor: float) -> Program:
     """Every comparator's margin times `factor`: below 1 gates close sooner, so less is learned.
 
-    Raises InputError for a factor that is not positive, or leaves nothing of a margin.
+    Raises InputError for a factor that is not positive, or leaves nothing of a margin, and for
+    programs that have none.
     """
     if not (math.isfinite(factor) and factor > 0):
         raise InputError(f"a margin {factor:g} times as large: give a number above 0")
+    if factor != 1 and not program.gates:
+        raise InputError("the program learns without a gate: there is no margin to change")
     gates = []
     for gate in program.gates:
         margins = [round(m * factor) for m in gate.margins]
@@ -35,8 +38,11 @@ def with_margin(program: Program, factor: float) -> Program:
 def with_rate(program: Program, halvings: int) -> Program:
     """The learning rate halved so many times: post values are shifted down by as much more.
 
-    Raises InputError for a negative number, or more than the shift of a post value holds.
+    Raises InputError for a negative number, or more than the shift of a post value holds, and for
+    rules without post values.
     """
+    if halvings and not any(p.post_values for p in program.populations):
+        raise InputError("the program learns without post values: its rate cannot be halved here")
     room = min(
         (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values), default=SHIFT_MAX
     )
@@ -50,11 +56,14 @@ def with_rate(program: Program, halvings: int) -> Program:
 
 
 def with_interval(program: Program, fixations: int, longest: int) -> Program:
-    """Tags are consolidated every so many fixations instead.
+    """Tags, or the low synapses of pairs, are consolidated every so many fixations instead.
 
     longest: the largest k of a dependency u_k on the program's machine. Raises InputError for a
-    number that is no power of two, or beyond it, and for rules that consolidate nothing.
+    number that is no power of two, or beyond it, and for rules that consolidate nothing. The
+    management processor, which carries pairs, counts any number of fixations.
     """
+    if program.low:
+        return _with_processor(program, fixations)
     steps = fixations * program.timetable.period
     if fixations < 1 or steps & (steps - 1) or steps > 1 << longest:
         most = (1 << longest) // program.timetable.period
@@ -67,6 +76,13 @@ def with_interval(program: Program, fixations: int, longest: int) -> Program:
     synapses = tuple(
         s if s.rule is None else replace(s, rule=_due(s.rule, due)) for s in program.synapses
     )
+    return replace(program, synapses=synapses)
+
+
+def _with_processor(program: Program, fixations: int) -> Program:
+    if fixations < 1:
+        raise InputError(f"carried every {fixations} fixations: give at least 1")
+    synapses = tuple(replace(s, averaged=fixations) if s.averaged else s for s in program.synapses)
     return replace(program, synapses=synapses)
 
 

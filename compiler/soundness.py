@@ -13,9 +13,10 @@ import numpy as np
 
 from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
-from compiler.connectivity import weights_shape
+from compiler.connectivity import kernel_of, weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
 from compiler.legality import illegal
+from compiler.pairs import unpaired
 from compiler.products import (
     ACCUMULATOR,
     decimations,
@@ -28,6 +29,7 @@ from compiler.program import (
     ACCUMULATOR_BITS,
     DECAY_ONE,
     FINEST,
+    MEMBRANE_BITS,
     MEMBRANE_MAX,
     REGISTERS,
     Program,
@@ -38,7 +40,7 @@ from compiler.program import (
     Synapses,
     Tally,
 )
-from compiler.terms import CHANNELWISE, Compartment, Connection, Reset
+from compiler.terms import CENTRED, CHANNELWISE, Compartment, Connection, Reset
 from compiler.timing import untimely
 from compiler.widths import overflowing
 
@@ -74,7 +76,7 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
         yield f"{s.name}: averaged", s.averaged, 0, LONGEST
-        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn else 0
+        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn or s.paired else 0
         yield f"{s.name}: delay", s.delay, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
@@ -83,6 +85,9 @@ def _ranges(program: Program) -> Iterator[Range]:
             yield f"{gate.name}: margin", margin, -MEMBRANE_MAX, MEMBRANE_MAX
         yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
+        yield f"{gate.name}: noise", gate.noise, 0, MEMBRANE_BITS
+        yield f"{gate.name}: stream", gate.stream, 0, 2**31
+        yield f"{gate.name}: after", gate.after, 0, LONGEST
         yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
 
 
@@ -119,11 +124,13 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
         yield f"{name}: shift", value.shift, 0, 31
         yield f"{name}: granularity", value.granularity, 1, 128
         yield f"{name}: stream", value.stream, 0, 2**31
+        yield f"{name}: reward", value.reward, 0, MEMBRANE_MAX
 
 
 def _faults(program: Program) -> Iterator[str]:
     sizes = {p.name: p.size for p in program.populations}
     signals = {*program.modulators, *(g.name for g in program.gates)}
+    critics = {g.name: g for g in program.gates if g.points}
     if len(sizes) != len(program.populations):
         yield "two populations have the same name"
     if all(p.soma is not None for p in program.populations):
@@ -137,6 +144,10 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
             if value.rectified not in ("", "half", "full"):
                 yield f"{population.name} has a gate rectified '{value.rectified}'"
+            if value.reward and value.gate not in critics:
+                yield f"{population.name} expects a reward of '{value.gate}', which gives none"
+            if value.gate in critics and critics[value.gate].population != population.name:
+                yield f"{population.name} waits for {value.gate}, which points at others"
             if Quantity.WINNER in value.factors:
                 yield f"{population.name} reads who has won, which only a message tells"
             if Quantity.DEVIATION in value.factors and population.averages is None:
@@ -146,6 +157,8 @@ def _faults(program: Program) -> Iterator[str]:
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
+        if (gate.points or gate.noise or gate.after) and not gate.classes:
+            yield f"{gate.name} is no critic, and points, waits, or hears noise"
         if Quantity.WINNER in gate.score:
             yield f"{gate.name} reads who has won, which only a message tells"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
@@ -161,6 +174,7 @@ def _faults(program: Program) -> Iterator[str]:
             yield from _beside_spike_times(program, s)
         yield from _of_synapses(program, s, sizes)
     yield from misplaced(program)
+    yield from unpaired(program)
     yield from untimely(program)
     yield from overflowing(program)
 
@@ -242,12 +256,12 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
     if s.source not in sizes or s.target not in sizes:
         yield f"{s.name} connects what does not exist"
         return
-    if s.connection is Connection.STRIDED:
-        yield f"no engine executes {s.name}, a {s.connection.value}: it can be placed and counted"
+    if s.geometry != CENTRED and s.connection is not Connection.CONVOLUTION:
+        yield f"{s.name}, {s.connection.value}, has the geometry of a convolution"
         return
     source, target = program.population(s.source), program.population(s.target)
-    kernel = s.weights.shape[-1] if s.weights.ndim > 2 else 0
-    shape = weights_shape(s.connection, source.map, target.map, kernel)
+    kernel = kernel_of(s.weights.shape) if s.weights.ndim > 2 else (0, 0)
+    shape = weights_shape(s.connection, source.map, target.map, kernel, s.geometry)
     if shape is None:
         yield f"{s.name}, a {s.connection.value}, does not fit the maps that it connects"
         return
@@ -295,6 +309,9 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
+        carried = program.timetable.last_tau(target.level)
+        if decimations(rule) and carried in s.slots:
+            yield f"{s.name} learns at tau {carried}, in the step in which its tags are carried"
         return
     for name in sorted(traces & written):
         yield f"{s.target} writes {name}, where {s.name} has a trace"

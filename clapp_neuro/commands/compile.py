@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, command
+from clapp_neuro.commands.app import Calibration, Data, Dt, Inputs, Json, Steps, command
+from clapp_neuro.errors import InputError
+from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.show import dump, lines, table
+from clapp_neuro.verbs.precision import HEADER
 from clapp_neuro.verbs.source import Reading
 
 
@@ -27,11 +30,15 @@ def compile(
         int, typer.Option(help="fixations, for tied-averaged; for sequential from carry to carry")
     ] = 32,
     consolidation: Annotated[
-        str | None, typer.Option(help="of updates into weights: carry, transfer, direct")
+        str | None, typer.Option(help="of updates into weights: carry, transfer, pair, direct")
     ] = None,
     consolidate_every: Annotated[
-        int | None, typer.Option(help="fixations, a power of two; default 32")
+        int | None, typer.Option(help="fixations, default 32; a power of two, but for pair")
     ] = None,
+    readout: Annotated[
+        str, typer.Option(help="on the chip: none, or reward, which learns from one bit of it")
+    ] = "none",
+    readout_rate: Annotated[float, typer.Option(help="its learning rate")] = RATE,
     dt: Dt = None,
     steps: Steps = None,
     inputs: Inputs = None,
@@ -40,6 +47,22 @@ def compile(
         float,
         typer.Option(help="of weights, which the largest integer stands for; 100: the largest"),
     ] = 100.0,
+    exponent: Annotated[
+        list[str] | None,
+        typer.Option(help="of the weights onto a layer, layer1=-2; again for more layers"),
+    ] = None,
+    activities: Annotated[
+        float | None,
+        typer.Option(
+            "--activity-percentile",
+            help="of calibrated activities: an ANN's thresholds, what rules read; 100: the largest",
+        ),
+    ] = None,
+    measure: Annotated[
+        int | None,
+        typer.Option(help="run so many samples beside the source: rates, spikes that are certain"),
+    ] = None,
+    data: Data = None,
     json: Json = None,
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
@@ -54,11 +77,19 @@ def compile(
         consolidation=consolidation,
         consolidate_every=consolidate_every,
         percentile=percentile,
-        reading=Reading(dt, steps, inputs, calibration),
+        readout=readout,
+        readout_rate=readout_rate,
+        exponents=_exponents(exponent or []),
+        measure=measure,
+        data=data,
+        reading=Reading(dt, steps, inputs, calibration, activities),
     )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)
+    table(HEADER, result.precision.rows())
+    if result.precision.measured is not None:
+        lines(result.precision.sentence())
     placement = result.compiled.placement
     header, *rows = placement.rows()
     table(header, rows)
@@ -73,3 +104,15 @@ def compile(
         header = ("projection", "synapse", "expected ΔW", "executed ΔW", "whole matrix")
         table(header, [example.row() for example in result.examples])
     lines(f"{result.path}: compiled for {result.target}")
+
+
+def _exponents(given: list[str]) -> dict[str, int]:
+    """By layer, from `layer=exponent`."""
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name] = int(number)
+        except ValueError:
+            raise InputError(f"--exponent {text}: give LAYER=NUMBER, as layer1=-2") from None
+    return found

@@ -86,7 +86,7 @@ def messages_sent(program: Program, stimulus: Stimulus, counts: Mapping[str, np.
             seen = stimulus.intensities[p.name].astype(np.int64)
             steps = program.timetable.steps
             messages = (seen * steps + 128) >> 8 if p.spikes else seen != 0
-            sent[p.name] = messages.sum(axis=0, dtype=np.int64)
+            sent[p.name] = messages.reshape(-1, p.size).sum(axis=0, dtype=np.int64)
     return sent
 
 
@@ -135,7 +135,7 @@ def dense_forward_operations(program: Program) -> int:
 def synapses_of(program: Program, s: Synapses) -> int:
     """Synapses of a projection, each position's own ones where kernels are shared."""
     source, target = program.population(s.source).map, program.population(s.target).map
-    return synapse_count(s.connection, s.weights.shape, source, target)
+    return synapse_count(s.connection, s.weights.shape, source, target, s.geometry)
 
 
 def _share_nonzero(weights: np.ndarray) -> float:

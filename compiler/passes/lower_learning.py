@@ -34,6 +34,7 @@ from compiler.passes.consolidation import CARRY, Consolidation
 from compiler.passes.learning_warnings import stalls, wanders
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
+from compiler.passes.lower_pair import pair_of
 from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan, spread_at
@@ -42,6 +43,7 @@ from compiler.passes.units import (
     assumed_peaks,
     post_scale,
     pre_unit,
+    reward_worth,
     term_bound,
     term_expected,
     term_peak,
@@ -98,7 +100,7 @@ def lower_learning(
         raise InputError(f"weights carried every {averaged} fixations: give at least 1")
     notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
-    synapses = []
+    synapses: list[Synapses] = []
     for index, projection in enumerate(network.projections):
         rule, fine = None, 0
         slots: tuple[int, ...] = ()
@@ -115,7 +117,12 @@ def lower_learning(
         lowered = _synapses(quantized, plan, projection, index, rule, slots, fine)
         if projection.connection is Connection.UNTIED or (managed and rule is not None):
             lowered = replace(lowered, averaged=averaged)
-        synapses.append(lowered)
+        if consolidation.kind == "pair" and isinstance(projection.rule, LearningRule):
+            low_index = len(network.projections) + index
+            dropped = quantized.integers[projection.name].tags
+            synapses += pair_of(lowered, dropped, consolidation, low_index, notes)
+        else:
+            synapses.append(lowered)
     populations = tuple(
         ProgramPopulation(
             name=p.name,
@@ -131,7 +138,7 @@ def lower_learning(
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
-    gates = tuple(lower_gate(quantized, c, notes) for c in network.comparators)
+    gates = tuple(lower_gate(quantized, c, plan.timetable, notes) for c in network.comparators)
     program = Program(
         target=target,
         seed=seed,
@@ -219,6 +226,7 @@ def _lower_rule(
                 granularity,
                 stream=0,
                 rectified=term.rectified,
+                reward=reward_worth(quantized, projection.target, term),
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
@@ -336,6 +344,7 @@ def _synapses(
         connection=projection.connection,
         fine=fine,
         delay=projection.delay,
+        geometry=projection.geometry,
     )
 
 

@@ -87,6 +87,8 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
     if target.soma is None:
         yield f"{synapses.name} ends on the input {target.name}"
         return
+    if synapses.paired:
+        return
     if synapses.compartment is not Compartment.SOMA:
         yield from _collected(synapses, source)
     elif not source.spiking and not target.latched:
@@ -170,6 +172,7 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
         sums.append(((gate.norm, gate.norm), 0))
     for factors, shift in sums:
         largest = math.prod(_largest(program, population.name, q) for q in factors)
+        largest += 1 << gate.noise
         bound = population.size * (min(largest, MEMBRANE_MAX) >> shift)
         if bound >= 1 << INT32_BITS:
             yield (

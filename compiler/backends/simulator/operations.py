@@ -15,12 +15,14 @@ class Op(IntEnum):
     DRIVE_SPIKES = 2  # start, n_post, source population, delay
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
-    #           y = +1, and where y = -1, factor of the norm, classes or 0
+    #           y = +1, and where y = -1, factor of the norm, classes or 0, points (0 or 1), bits
+    #           of noise, its stream, dt of the messages, channels
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
     POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
-    #           rectified (0 not, 1 half, 2 full), channels
+    #           rectified (0 not, 1 half, 2 full), channels, reward, gate that points or -1,
+    #           its classes
     LEARN = 9  # synapses, start, source, n_pre, field, drop, lift, register, target, exponent,
     #            stream, dt, n_post, 1 where weights learn instead of tags
     CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt; where all of
@@ -51,7 +53,7 @@ class Op(IntEnum):
     #                      fixations from one average to the next
     LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
     CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
-    #                  the weight, largest tag
+    #                  the weight, largest tag; of a pair low synapses and their start, else -1
     SEQUENCE = 31  # population, offset, size, place among what inputs are given
     DRIVE_SEQUENCE = 32  # start, n_post, place, n_pre, delay
     CONVOLVE_SEQUENCE = 33  # synapses, start, C_out, place, C_in, height, width, kernel, delay
@@ -61,6 +63,11 @@ class Op(IntEnum):
     #               what a reset does: `general.advance`
     FINISH = 37  # population, offset, size
     BAND = 38  # so many of the rows that follow are done step by step, all of them in each step
+    SCATTER_SPIKES = 39  # synapses, start, source population, delay, window: channels, height and
+    #                      width of source and target, kernel, stride, padding and dilation, each of
+    #                      rows and of columns, groups
+    SCATTER_SEQUENCE = 40  # synapses, start, place, delay, window
+    SCATTER_GRADED = 41  # synapses, start, source, 0, window, field, drop, lift
 
 
 class Field(IntEnum):
@@ -95,4 +102,4 @@ FUNCTIONS = {
 RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 20
+OPERANDS = 24

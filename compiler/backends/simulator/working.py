@@ -50,11 +50,13 @@ class Working(NamedTuple):
     registers: np.ndarray  # (3, N) int16: y1 to y3
     signals: np.ndarray  # modulators, then gates, int64
     scores: np.ndarray  # (gates,) int64
+    named: np.ndarray  # (gates,) int64: the class that a critic's population names
     maxima: np.ndarray  # (2,) int64: of tags and of weights
     bias: np.ndarray  # (N,) int32
     current: np.ndarray  # (T + 1, widest) int32; the last row holds for all steps
     rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
-    n_fired: np.ndarray  # (P, T) int32: how many of them
+    n_fired: np.ndarray  # (P, T) int32: how many; of an input, first, how many send an intensity
+    n_active: np.ndarray  # (P, T) int32: updates of neurons that were not idle
     reached: np.ndarray  # (T, 2) int64: part of each step's list that is being added up
     arrived: np.ndarray  # (N,) int32: current of the next step, where populations go step by step
     held: np.ndarray  # (N,) int32: and what holds for the whole presentation
@@ -98,11 +100,13 @@ def allocate(program: Program, layout: Layout) -> Working:
         registers=np.zeros((3, layout.neurons), np.int16),
         signals=np.zeros(len(program.modulators) + gates, np.int64),
         scores=np.zeros(gates, np.int64),
+        named=np.zeros(gates, np.int64),
         maxima=np.array([program.tag_max, program.weight_max], np.int64),
         bias=_biases(program, layout),
         current=np.zeros((steps + 1, widest), np.int32),
         rows_fired=np.zeros((populations, steps, widest + GROUP), np.int32),
         n_fired=np.zeros((populations, steps), np.int32),
+        n_active=np.zeros((populations, steps), np.int32),
         reached=np.zeros((steps, 2), np.int64),
         arrived=np.zeros(layout.neurons, np.int32),
         held=np.zeros(layout.neurons, np.int32),

@@ -59,6 +59,7 @@ class Machine:
         self.membrane: dict[str, list[Tensor]] = {}  # after each step, where `logs` is set
         self.signals: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
+        self.named: dict[str, Tensor] = {}  # the class that a critic's population names
         self.post: dict[tuple[str, str], Tensor] = {}
         self.weights: dict[str, Tensor] = {}
         self.tags: dict[str, Tensor] = {}
@@ -86,6 +87,15 @@ class Machine:
             return torch.ones(self.rows, dtype=torch.int64, device=self.device)
         return self.signals[name]
 
+    def told(self, name: str | None, size: int) -> Tensor:
+        """The same, or (R, N) of a critic that points at the neurons of the class named."""
+        signal = self.signal(name)
+        gate = next((g for g in self.program.gates if g.name == name and g.points), None)
+        if gate is None:
+            return signal
+        classes = torch.arange(size, device=self.device) % gate.classes
+        return signal[:, None] * (classes == self.named[gate.name][:, None])
+
     def key(self, stream: int, time_step: int) -> Tensor:
         """Keys of random numbers, (R,)."""
         return rounding.keys(self.seeds, stream, time_step)
@@ -107,12 +117,10 @@ class Machine:
 
         changed = []
         for s in self.programs[row].synapses:
-            if s.rule is not None:
-                weights, tags = (
-                    weight_matrix(s, numpy(values[s.name], kind))
-                    for values, kind in ((self.weights, np.int8), (self.tags, np.int16))
-                )
-                s = replace(s, weights=weights, tags=tags)
+            if s.changes:
+                s = replace(s, weights=weight_matrix(s, numpy(self.weights[s.name], np.int8)))
+            if s.tags is not None:
+                s = replace(s, tags=weight_matrix(s, numpy(self.tags[s.name], np.int16)))
             changed.append(s)
         populations = []
         for p in self.programs[row].populations:
@@ -147,7 +155,7 @@ class Machine:
         spikes = s.compartment is Compartment.SOMA and source.spiking
         # a convolution is summed one offset after the other, all else at once
         apart = s.connection is Connection.CONVOLUTION
-        summands = source.map[0] if apart else fan_in(s.connection, s.weights.shape)
+        summands = s.weights.shape[1] if apart else fan_in(s.connection, s.weights.shape)
         kind = number_type(summands, max(1, source.sequence) if spikes else LARGEST_PAYLOAD)
         self.numbers[s.name] = self.weights[s.name].to(kind)
         if self.learn and s.rule is not None:

@@ -12,7 +12,7 @@ from compiler.backends.tensor import maps, somata
 from compiler.backends.tensor.exact import summed
 from compiler.backends.tensor.machine import Machine
 from compiler.backends.tensor.neurons import Neurons
-from compiler.connectivity import window
+from compiler.connectivity import kernel_of, windows
 from compiler.program import ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import drives, members
 from compiler.terms import CHANNELWISE, Compartment, Connection
@@ -81,28 +81,29 @@ def _in_step(m: Machine, populations: list[ProgramPopulation]) -> None:
             if m.logs:
                 m.membrane.setdefault(p.name, []).append(neurons[p.name].potential)
     for p in populations:
-        active, clipped, wrapped = neurons[p.name].updates
-        m.counters.update(p, active, clipped)
-        m.counters.add(p, "CURRENT_WRAPPED", wrapped)
+        these = neurons[p.name]
+        m.counters.update(p, torch.stack(these.active, 1), these.clipped)
+        m.counters.add(p, "CURRENT_WRAPPED", these.wrapped)
         conclude(m, p)
 
 
 def show(m: Machine, population: ProgramPopulation) -> None:
     """An input sends its intensities, and spikes if it is one that does, or what it is given."""
     if population.sequence:
-        m.counters.add(population, "SPIKES", (m.spikes[population.name] != 0).sum((1, 2)))
+        m.counters.send(population, (m.spikes[population.name] != 0).sum(2))
         return
     intensity = m.state[population.name]["count"]
     m.counters.present(population, intensity)
     if population.spikes:
         m.spikes[population.name] = somata.encode(intensity, m.steps)
-        m.counters.add(population, "SPIKES", m.spikes[population.name].sum((1, 2)))
+        m.counters.send(population, m.spikes[population.name].sum(2))
 
 
 def conclude(m: Machine, population: ProgramPopulation) -> None:
     """The counts of a population that has spiked at every step."""
     count = m.spikes[population.name].sum(1, dtype=torch.int32)
     m.state[population.name]["count"] = count
+    m.counters.send(population, m.spikes[population.name].sum(2))
     m.counters.conclude(population, count, m.steps)
 
 
@@ -110,7 +111,7 @@ def _count_positions(m: Machine, population: ProgramPopulation, current: Tensor)
     """Means add up what they receive, (R, T, N), and never spike."""
     count = current.sum(1, dtype=torch.int32)
     m.state[population.name]["count"] = count
-    m.counters.add(population, "ACTIVE_UPDATES", (current != 0).sum((1, 2)))
+    m.counters.receive(population, (current != 0).sum(2))
     m.counters.add(population, "SILENT", (count == 0).sum(1))
     m.counters.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
 
@@ -143,10 +144,10 @@ def _through(m: Machine, s: Synapses, population: ProgramPopulation, sent: Tenso
     source = m.program.population(s.source)
     if s.connection is Connection.ONE_TO_ONE:
         return sent.to(torch.int32) * m.weights[s.name][:, None]
-    along = window(s.connection, s.weights.shape[-1])
+    along = windows(s.connection, kernel_of(s.weights.shape), s.geometry)
     if along is None:
         return summed(sent, m.numbers[s.name])
-    channels = 1 if s.connection in CHANNELWISE else population.map[0]
+    channels = 1 if s.connection in CHANNELWISE else population.map[0] // s.geometry.groups
     operations = maps.reached(sent, along, source.map, population.map, channels)
     m.counters.operations(s, operations)
     if s.connection is Connection.POOL:
@@ -154,5 +155,5 @@ def _through(m: Machine, s: Synapses, population: ProgramPopulation, sent: Tenso
     if s.connection is Connection.SUM:
         return maps.summed_up(sent, source.map)
     if s.connection is Connection.UNTIED:
-        return maps.convolve_untied(sent, m.numbers[s.name], source.map, along.width)
-    return maps.convolve(sent, m.numbers[s.name], source.map)
+        return maps.convolve_untied(sent, m.numbers[s.name], source.map, along[0].width)
+    return maps.convolve(sent, m.numbers[s.name], along, source.map, population.map)

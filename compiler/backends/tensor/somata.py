@@ -55,42 +55,46 @@ def step(
 
 def integrate(
     soma: Soma, drive: Tensor, steps: int, log: list[Tensor] | None = None
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Spikes bool (R, T, N) from what drives each step, int32 (R, T, N), or (R, 1, N) if it holds.
 
-    Second, the numbers (2, R) of active updates and of clipped potentials. The potential (R, N)
-    after each step is appended to `log`.
+    Second, the numbers of active updates, (R, T), and of clipped potentials, (R,). The potential
+    (R, N) after each step is appended to `log`.
     """
     v = torch.zeros_like(drive[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
-    spikes, updates = [], torch.zeros(2, len(v), dtype=torch.int64, device=v.device)
+    spikes, updates = [], []
+    clipped = torch.zeros(len(v), dtype=torch.int64, device=v.device)
     for tau in range(steps):
         now = drive[:, min(tau, drive.shape[1] - 1)]
-        v, fired, active, clipped = step(soma, v, fired, now)
-        updates[0] += active
-        updates[1] += clipped
+        v, fired, active, beyond = step(soma, v, fired, now)
+        updates.append(active)
+        clipped += beyond
         spikes.append(fired)
         if log is not None:
             log.append(v)
-    return torch.stack(spikes, 1), updates
+    return torch.stack(spikes, 1), (torch.stack(updates, 1), clipped)
 
 
-def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def relay(
+    masks: Tensor, log: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Spikes bool (R, T, N) of relays, and who has won, from the masks int32 (R, T, N) of spikes.
 
     The first to spike wins: its mask, the lowest bit of the first mask that is not 0, is logged in
-    place of a potential. Third, the updates (2, R) of `integrate`: a relay with a winner, or with
-    anything arriving, is active.
+    place of a potential. Third, the updates of `integrate`: a relay with a winner, or with anything
+    arriving, is active.
     """
     winner = torch.zeros_like(masks[:, 0])
-    spikes, updates = [], torch.zeros(2, len(masks), dtype=torch.int64, device=masks.device)
+    spikes, updates = [], []
     for mask in masks.unbind(1):
-        updates[0] += ((mask | winner) != 0).sum(1)
+        updates.append(((mask | winner) != 0).sum(1))
         winner = torch.where(winner == 0, mask & -mask, winner)
         spikes.append((mask & winner) != 0)
         if log is not None:
             log.append(winner)
-    return torch.stack(spikes, 1), winner, updates
+    never = torch.zeros(len(masks), dtype=torch.int64, device=masks.device)
+    return torch.stack(spikes, 1), winner, (torch.stack(updates, 1), never)
 
 
 def encode(intensity: Tensor, steps: int) -> Tensor:
@@ -137,15 +141,27 @@ def clip_24_bits(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def coincidences(
-    state: State, factors: tuple[Quantity, ...], shift: int, steps: int
+    state: State,
+    factors: tuple[Quantity, ...],
+    shift: int,
+    steps: int,
+    noise: Tensor | int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Messages to the comparator, int64 (R, N); where the product was clipped."""
-    kept, clipped = clip_24_bits(product(state, factors, steps))
+    """Messages to the comparator, int64 (R, N), with some noise; where they were clipped."""
+    kept, clipped = clip_24_bits(product(state, factors, steps) + noise)
     return kept >> shift, clipped
 
 
-def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What a critic decides, as `decide`, from the messages int64 (R, N) of its neurons."""
+def noise(gate: Gate, drawn: Tensor) -> Tensor:
+    """The noise of a critic's scores from a random word for every neuron, int64 (R, N)."""
+    return (drawn.long() & ((1 << gate.noise) - 1)) - (1 << (gate.noise - 1))
+
+
+def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What a critic decides, as `decide`, from the messages int64 (R, N) of its neurons.
+
+    Last, the class that was named, int64 (R,).
+    """
     classes = gate.classes
     rows, size = messages.shape
     turns = pad(messages, (0, -size % classes)).view(rows, -1, classes)
@@ -157,8 +173,8 @@ def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor,
     right = (totals * asked).sum(1)
     if classes > 1:
         right = right - totals.masked_fill(asked, -2 * MEMBRANE_MAX).amax(1)
-    opened = torch.where(best == label, max(1, classes - 1), -1)
-    return right * known, opened * known, clipped.sum(1)
+    opened = torch.where(best == label, gate.largest, -1)
+    return right * known, opened * known, clipped.sum(1), best
 
 
 def decide(gate: Gate, label: Tensor, sums: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -213,13 +229,24 @@ def post_value(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the soma writes, int32 (R, N), where it is not zero, and where it was clipped.
 
-    signal: int64 (R,). drawn: a random word for every neuron, int32 (R, N).
+    signal: int64 (R,), or (R, N) of a critic that points. drawn: a random word for every neuron,
+    int32 (R, N).
     """
+    told = signal if signal.ndim == 2 else signal[:, None]
+    value_of = product(state, value.factors, steps)
+    if value.reward:
+        surprise = value.reward * (told > 0) - value_of
+        return _written(value, (told != 0) * surprise, drawn)
     if value.rectified == "half":
-        signal = signal.clamp_min(0)
+        told = told.clamp_min(0)
     elif value.rectified == "full":
-        signal = signal.abs()
-    scaled = signal[:, None] * product(state, value.factors, steps) * value.multiplier
+        told = told.abs()
+    return _written(value, told * value_of, drawn)
+
+
+def _written(value: PostValue, exact: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The value int64 (R, N) scaled, rounded and clipped, as `post_value` returns it."""
+    scaled = exact * value.multiplier
     random = drawn.long() & ((1 << value.shift) - 1)
     rounded = value.granularity * ((scaled + random) >> value.shift)
     kept = rounded.clamp(-TRACE_MAX, TRACE_MAX)

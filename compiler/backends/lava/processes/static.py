@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.type import LavaPyType
@@ -15,19 +17,27 @@ from lava.utils.weightutils import SignMode
 from scipy.sparse import csr_matrix
 
 from compiler.backends.lava.entries import Entries, entries
+from compiler.connectivity import kernel_of, windows
+from compiler.padding import padded_alike
 from compiler.program import Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
 
-def static_synapses(synapses: Synapses) -> Dense:
-    """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved."""
+def static_synapses(synapses: Synapses, **known: Any) -> Dense:
+    """Lava's own static synapses; known: what else their model has to know."""
     return Dense(
-        weights=2 * synapses.weights.astype(np.int32),
+        weights=as_even(synapses.weights),
         name=synapses.name,
         weight_exp=-1,
         num_message_bits=8,
         sign_mode=SignMode.MIXED,
+        **known,
     )
+
+
+def as_even(weights: np.ndarray) -> np.ndarray:
+    """A mixed-sign weight is even in Lava, so it is doubled and twice the sum is halved."""
+    return 2 * weights.astype(np.int32)
 
 
 def score_sum(size: int, classes: int) -> Dense:
@@ -37,15 +47,25 @@ def score_sum(size: int, classes: int) -> Dense:
     return Dense(weights=turns.astype(np.int32), num_message_bits=24, sign_mode=SignMode.EXCITATORY)
 
 
-def shared_kernels(synapses: Synapses, source: Map) -> Conv:
+def shared_kernels(synapses: Synapses, source: Map, target: Map) -> Conv:
     """Lava's own convolution; it turns kernels round, and takes (C_out, width, height, C_in).
 
     A pool is one kernel for every channel on its own, with a stride of its width.
     """
-    kernels, how = synapses.weights.astype(np.int32), {"padding": synapses.weights.shape[-1] // 2}
+    kernels = synapses.weights.astype(np.int32)
+    along = windows(synapses.connection, kernel_of(kernels.shape), synapses.geometry)
+    assert along is not None, "kernels have windows"
+    groups = synapses.geometry.groups
     if synapses.connection is Connection.POOL:
         kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
-        how = {"stride": kernels.shape[-1], "groups": source[0]}
+        groups = source[0]
+    kernels, padding, dilation = padded_alike(kernels, along, source, target)
+    how = {
+        "padding": padding[::-1],
+        "stride": tuple(axis.stride for axis in along)[::-1],
+        "dilation": dilation[::-1],
+        "groups": groups,
+    }
     turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
     return Conv(
         weight=np.ascontiguousarray(turned),
