@@ -22,12 +22,19 @@ def average(m: Machine, population: ProgramPopulation) -> None:
     m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
 
 
-def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
-    """The comparator or critic sums the score messages and opens the gate, or not."""
+def decide(m: Machine, gate: Gate, population: ProgramPopulation, sent: int) -> None:
+    """The comparator or critic sums the score messages and opens the gate, or not.
+
+    sent: the time step of the messages.
+    """
     label = m.signals[gate.modulator]
-    messages = _messages(m, population, gate.score, gate.score_shift)
+    noise: Tensor | int = 0
+    if gate.noise:
+        noise = somata.noise(gate, rounding.words(m.key(gate.stream, sent), population.size))
+    messages = _messages(m, population, gate.score, gate.score_shift, noise)
     if gate.classes:
-        score, opened, beyond = somata.reward(gate, label, messages)
+        score, opened, beyond, named = somata.reward(gate, label, messages)
+        m.named[gate.name] = named
     else:
         sums = [messages.sum(1)]
         if gate.norm is not None:
@@ -38,11 +45,15 @@ def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
 
 
 def _messages(
-    m: Machine, population: ProgramPopulation, factors: tuple[Quantity, ...], shift: int
+    m: Machine,
+    population: ProgramPopulation,
+    factors: tuple[Quantity, ...],
+    shift: int,
+    noise: Tensor | int = 0,
 ) -> Tensor:
     """What each neuron tells the comparator, int64 (R, N)."""
     state = m.state[population.name]
-    messages, clipped = somata.coincidences(state, factors, shift, m.steps)
+    messages, clipped = somata.coincidences(state, factors, shift, m.steps, noise)
     m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
     m.counters.add(population, "SCORE_MESSAGES", (messages != 0).sum(1))
     return messages
@@ -51,7 +62,7 @@ def _messages(
 def write(m: Machine, population: ProgramPopulation, value: PostValue, time_step: int) -> None:
     """The somata write a post value."""
     drawn = rounding.words(m.key(value.stream, time_step), population.size)
-    state, signal = m.state[population.name], m.signal(value.gate)
+    state, signal = m.state[population.name], m.told(value.gate, population.size)
     y, written, clipped = somata.post_value(state, value, signal, drawn, m.steps)
     m.post[population.name, value.register] = y
     m.counters.add(population, "POST_WRITES", written.sum(1))
