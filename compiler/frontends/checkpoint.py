@@ -67,6 +67,11 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
         )
     if learns:
         _require_chip_rule(len(encoder.layers), train)
+        if encoder.traces == "exponential":
+            raise InputError(
+                "encoder.traces is 'exponential': no lowering of it is there yet; train with "
+                "traces 'counts', or compile with learning left out (--static)"
+            )
     populations, projections = [inputs], []
     comparators: list[Comparator] = []
     for level, size in enumerate(encoder.layers, 1):
