@@ -168,6 +168,8 @@ def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[V
             needs.append((p.name, "graded spikes (values given step by step)", "graded_spikes"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
+        if not g.serial:
+            needs.append((g.name, "graded spikes (scores as payload)", "graded_spikes"))
         if g.norm is not None:
             needs.append((g.name, "a soma that takes a root and divides", "programmable_soma"))
     needs += [
@@ -215,6 +217,8 @@ def _check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vi
             bits = max(learned).bit_length()
             yield from over(p.name, "trace x1", bits, limits, "trace_bits", "bits", remedy)
     for g in program.gates if graded else ():
+        if g.serial:
+            continue
         remedy = "use a machine with wider payloads, or a larger score shift"
         yield from over(g.name, "score message", SCORE_BITS, limits, "payload_bits", "bits", remedy)
     for s in program.synapses:
@@ -313,7 +317,7 @@ def _check_network(network: Network, machine: NeuromorphicMachine) -> Iterator[V
             q for q in plastic if isinstance(q.rule, SpikeTimingRule) and q.rule.eligibility
         ]
         needs = [("plastic synapses", "learning")] if plastic else []
-        if counting:
+        if any(isinstance(q.rule, LearningRule) and q.rule.traces is None for q in counting):
             needs.append(("graded spikes (counts or intensities as payload)", "graded_spikes"))
         if counting or rewarded:
             needs.append(("a soma that writes post values", "programmable_soma"))

@@ -11,13 +11,14 @@ from compiler.checks import check, refuse
 from compiler.figures import Figure
 from compiler.ir import Network
 from compiler.passes.admit import admit
-from compiler.passes.consolidation import Consolidation, best
+from compiler.passes.consolidation import CARRY, Consolidation, best
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
 from compiler.passes.quantize import MAXIMUM, quantize
 from compiler.passes.schedule import Plan, schedule
+from compiler.passes.schedule_traces import traced
 from compiler.passes.untie import untie
 from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
@@ -91,6 +92,8 @@ def _lowered(
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
+    if any(traced(p) for p in network.projections):
+        _require_tags(consolidation, best(_largest(limits.tag_bits, TAG_BITS)))
     folded, folding = fold(network)
     quantized, rounding = quantize(folded, weight_max, limits, percentile)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
@@ -109,6 +112,15 @@ def _lowered(
     return program, (*folding, *rounding, *copying, *timing, *lowering)
 
 
+def _require_tags(chosen: Consolidation | None, possible: Consolidation) -> None:
+    """InputError where rules of traces would not carry tags by their signs, gate by gate."""
+    if chosen not in (None, CARRY) or possible != CARRY:
+        raise InputError(
+            "rules of traces learn in the tag and carry it whenever the gate is open: leave "
+            f"consolidation out, and use a machine with tags of {TAG_UNITS.bit_length() + 1} bits"
+        )
+
+
 def _largest(bits: Figure, most: int) -> int:
     """The largest magnitude of a signed field, at most `most` bits with the sign; 0 without it."""
     return (1 << max(0, min(int(bits.value), most) - 1)) - 1
@@ -118,7 +130,13 @@ def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
     carried = [s.averaged for s in program.synapses if managed(s)]
-    if carried:
+    if plan.together:
+        sweeps = timetable.period >> plan.carry_exponent
+        text += (
+            f"; synapses learn in step {plan.together + 1} from traces, and carry tags into weights"
+            f" when the gate is open; the engine goes through all of them in {sweeps} steps"
+        )
+    elif carried:
         text += f"; the management processor carries tags into weights every {carried[0]} fixations"
     elif plan.slots:
         every = 2**plan.carry_exponent // timetable.period

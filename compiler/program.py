@@ -138,6 +138,11 @@ class PostValue:
     stream: int  # names the random numbers of this value
     rectified: str = ""
 
+    @property
+    def carries(self) -> bool:
+        """Whether it says that a gate is open, and nothing else: that tags are carried."""
+        return not self.factors and self.rectified == "full"
+
 
 @dataclass(frozen=True)
 class ProgramPopulation:
@@ -265,7 +270,9 @@ class Synapses:
     """Synapses with integer weights in units of `unit`; their shape is that of the connection.
 
     `listens` are the source's tau whose message drives the target compartment. What is summed is
-    divided by 2^delivery_shift exactly (the payload was lifted by as much). Spikes of the source's
+    divided by 2^delivery_shift exactly (the payload was lifted by as much). An apical compartment
+    may listen to all spikes of the presentation instead (`compiler.dendrites`): it adds them up,
+    and the sum is the prediction for the next fixation. Spikes of the source's
     tau arrive at the target's tau + `delay`: the axon holds them back for delay + climbs - 1 time
     steps, with the levels that it climbs. What would arrive after the presentation is lost.
 
@@ -345,6 +352,11 @@ class Gate:
     With `classes` C it is a critic: there is a sum for each class c, of the neurons j = c mod C;
     the gate is C-1 (at least 1) where the first of the largest sums is that of class y, else -1,
     and 0 where y is no class; u is the sum of class y less the largest of the others.
+
+    With `serial` B the neurons' messages are binary spikes: a message, clipped to B bits with its
+    sign, leaves as two's complement on an axon of its own, a bit a time step, highest first, and
+    the comparator adds u <- 2 u + (bits that arrive), the first ones with a minus. Its gate is a
+    spike on one of two axons, for +1 and for -1.
     """
 
     name: str
@@ -356,6 +368,7 @@ class Gate:
     left: int | None = None
     norm: Quantity | None = None
     classes: int = 0
+    serial: int = 0
 
     @property
     def margins(self) -> tuple[int, int]:
@@ -367,9 +380,14 @@ class Gate:
         """How many sums it forms: one message of every neuron for each, from tau = steps on."""
         return 1 if self.norm is None else 2
 
+    @property
+    def largest_message(self) -> int:
+        """The largest score message; the smallest one is at most one below its negative."""
+        return (1 << (self.serial - 1)) - 1 if self.serial else MEMBRANE_MAX
+
     def decided(self, steps: int) -> int:
         """The tau at which it decides; the gate arrives one step later."""
-        return steps + self.sums
+        return steps + self.sums * max(1, self.serial)
 
 
 @dataclass(frozen=True)

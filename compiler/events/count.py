@@ -154,7 +154,8 @@ def _whole_messages(
 class _Sent:
     """Messages of one population: binary spikes, graded ones by step, scores, and post values.
 
-    Of post values those that learners are told in turn.
+    Of post values those that learners are told in turn. apart: whether scores leave bit by bit, on
+    an axon of their own.
     """
 
     neurons: int
@@ -162,11 +163,13 @@ class _Sent:
     graded: dict[int, int]
     scores: int
     told: int
+    apart: bool
 
     @property
     def everything(self) -> int:
-        """All of them: each travels along all axons."""
-        return self.spikes + sum(self.graded.values()) + self.scores + self.told
+        """All that travel along the neuron's axons to other neurons."""
+        scores = 0 if self.apart else self.scores
+        return self.spikes + sum(self.graded.values()) + scores + self.told
 
     def total(self, steps: set[int]) -> int:
         """Graded messages sent at one of the steps."""
@@ -198,7 +201,9 @@ class _Run:
         if self.learn:
             allowed = allowed | self.phase_steps(population)
         graded = {m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed}
-        return _Sent(population.size, spikes, graded, scores if self.learn else 0, told)
+        gates = [g for g in self.program.gates if g.population == population.name]
+        apart = any(g.serial for g in gates)
+        return _Sent(population.size, spikes, graded, scores if self.learn else 0, told, apart)
 
     def kept_in_turn(self, s: Synapses, sent: _Sent) -> int:
         """The messages of the source that are meant for the buffers."""
@@ -277,7 +282,7 @@ class _Run:
         forward = soma and not isinstance(target.soma, Tally)
         listens = set(synapses.listens)
         graded = sent.total(listens)
-        spikes = sent.spikes if soma and listens == set(range(self.steps)) else 0
+        spikes = sent.spikes if listens == set(range(self.steps)) else 0
         heard = graded + spikes if forward or self.learn else 0
         form = form_of(synapses)
         stored = np.count_nonzero(synapses.weights) if form == "sparse" else fan_out * sent.neurons
@@ -326,7 +331,7 @@ class _Run:
         reached = listeners(self.program, gate)
         size = sum(self.program.population(name).size for name in reached)
         broadcasts = counts["POSITIVE"] + counts["NEGATIVE"]
-        busy = (gate.sums + 1) * self.fixations  # sums the scores, decides
+        busy = (gate.decided(0) + 1) * self.fixations  # sums the scores, decides
         return GateEvents(
             name=gate.name,
             population=gate.population,
@@ -338,7 +343,7 @@ class _Run:
             broadcasts=broadcasts,
             broadcast_operations=broadcasts * size,
             score_operations=sent.scores,
-            ignored_operations=sent.everything - sent.scores,
+            ignored_operations=0 if sent.apart else sent.everything - sent.scores,
             active_updates=busy,
             idle_updates=self.fixations * self.program.timetable.period - busy,
             score_clipped=counts["SCORE_CLIPPED"],

@@ -190,7 +190,8 @@ def _gates(
         decide = [gate.score_shift, signals[gate.modulator], index, *gate.margins]
         norm = ONE if gate.norm is None else factor_code(gate.norm)
         time = population.level + gate.decided(program.timetable.steps) - 0.9
-        rows.append((time, [Op.GATE, i, *place, *factors, *decide, norm, gate.classes]))
+        told = [norm, gate.classes, gate.largest_message, gate.serial]
+        rows.append((time, [Op.GATE, i, *place, *factors, *decide, *told]))
     return rows
 
 

@@ -15,7 +15,8 @@ class Op(IntEnum):
     DRIVE_SPIKES = 2  # start, n_post, source population, delay
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
-    #           y = +1, and where y = -1, factor of the norm, classes or 0
+    #           y = +1, and where y = -1, factor of the norm, classes or 0, largest message, its
+    #           bits where it is sent one by one (else 0)
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population

@@ -25,26 +25,32 @@ def average(m: Machine, population: ProgramPopulation) -> None:
 def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
     """The comparator or critic sums the score messages and opens the gate, or not."""
     label = m.signals[gate.modulator]
-    messages = _messages(m, population, gate.score, gate.score_shift)
+    messages = _messages(m, population, gate.score, gate.score_shift, gate)
     if gate.classes:
         score, opened, beyond = somata.reward(gate, label, messages)
     else:
         sums = [messages.sum(1)]
         if gate.norm is not None:
-            sums.append(_messages(m, population, (gate.norm, gate.norm), 0).sum(1))
+            sums.append(_messages(m, population, (gate.norm, gate.norm), 0, gate).sum(1))
         score, opened, beyond = somata.decide(gate, label, sums)
     m.scores[gate.name], m.signals[gate.name] = score, opened
     m.counters.decide(gate, opened, beyond)
 
 
 def _messages(
-    m: Machine, population: ProgramPopulation, factors: tuple[Quantity, ...], shift: int
+    m: Machine,
+    population: ProgramPopulation,
+    factors: tuple[Quantity, ...],
+    shift: int,
+    gate: Gate,
 ) -> Tensor:
     """What each neuron tells the comparator, int64 (R, N)."""
-    state = m.state[population.name]
-    messages, clipped = somata.coincidences(state, factors, shift, m.steps)
-    m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
-    m.counters.add(population, "SCORE_MESSAGES", (messages != 0).sum(1))
+    state, most = m.state[population.name], gate.largest_message
+    whole, clipped = somata.coincidences(state, factors, shift, m.steps)
+    messages = whole.clip(-most - 1, most)
+    m.counters.add(population, "ACCUMULATOR_CLIPPED", (clipped | (messages != whole)).sum(1))
+    bits = [(messages >> b) & 1 for b in range(gate.serial)] or [messages != 0]
+    m.counters.add(population, "SCORE_MESSAGES", sum(ones.sum(1) for ones in bits))
     return messages
 
 
