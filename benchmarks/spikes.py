@@ -61,12 +61,12 @@ def step_seconds(machine: Machine, spikes: int) -> tuple[float, float]:
     ready = stimulus_arrays(machine.program, machine.layout, stimulus)
     given = (ready.intensities, ready.sequences)
     kept, counts = np.zeros(0, np.int64), np.zeros((1, 0), np.uint8)
-    work = (machine.layout.operations, machine.clock, given, machine.inputs, machine.working)
+    work = (machine.layout.operations, 0, machine.clock, given, machine.inputs, machine.working)
     shortest, repeats = float("inf"), 1
     for _ in range(ROUNDS):
         began = time.perf_counter()
         for _ in range(repeats):
-            run_inference(*work, kept, counts)
+            run_inference(*work, machine.recorded, kept, counts)
         each = (time.perf_counter() - began) / repeats
         shortest, repeats = min(shortest, each), max(1, int(0.02 / max(each, 1e-6)))
     fired = int(machine.working.n_fired[0].sum())

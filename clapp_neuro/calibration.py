@@ -17,19 +17,24 @@ from clapp_neuro.rules.lpl import EPSILON
 
 FIXATIONS = {"dense": 2048, "conv": 256, "resnet50": 64}
 """Convolutions answer to few: they take long."""
-PERCENTILE = 0.999
+SHARE = 0.999
 
 
 def calibrate(
-    weights: Mapping[str, Tensor], experiment: Experiment, images: ImageSet
+    weights: Mapping[str, Tensor],
+    experiment: Experiment,
+    images: ImageSet,
+    share: float = SHARE,
 ) -> dict[str, float]:
     """Statistics on the first fixations of the experiment's own stream.
+
+    share: of a quantity's values, that are not beyond what is called its `_max`; 1 for the largest.
 
     For each layer l, with z = count/T and c the z of the fixation before:
     `layerl.rate` mean z; `layerl.input_max` largest presynaptic activity, of a patch's mean in
     convolutions; `layerl.silent` and `layerl.saturated` fractions of z = 0 and of z ≥ 1; of maps
-    `layerl.mean_max`, the 99.9th percentile of z. Where the layer predicts itself, too:
-    `layerl.apical_max` and `layerl.retro_max` 99.9th percentiles of |W_pred c| and |W_retro z|;
+    `layerl.mean_max`, the percentile of z that `share` says. Where the layer predicts itself, too:
+    `layerl.apical_max` and `layerl.retro_max` this percentile of |W_pred c| and |W_retro z|;
     `layerl.score_std` standard deviation of u = zᵀ W_pred c. Where it keeps running averages:
     `layerl.deviation_max`, the same percentile of |z − z̄| / (σ² + ε) where a neuron may learn
     (0 < z < 1).
@@ -50,14 +55,16 @@ def calibrate(
             f"layer{number}.saturated": (z >= 1).float().mean().item(),
         }
         if experiment.encoder.architecture == "conv":
-            values[f"layer{number}.mean_max"] = _percentile(z)
-        values |= _dendrites(number, z, local)
-        values |= _deviations(number, z, local)
+            values[f"layer{number}.mean_max"] = _percentile(z, share)
+        values |= _dendrites(number, z, local, share)
+        values |= _deviations(number, z, local, share)
         below = z
     return values
 
 
-def _dendrites(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[str, float]:
+def _dendrites(
+    number: int, z: Tensor, weights: Mapping[str, Tensor], share: float
+) -> dict[str, float]:
     prediction = weights.get(f"layer{number}.prediction")
     if prediction is None or prediction.shape != (z.shape[1], z.shape[1]):
         return {}
@@ -65,19 +72,23 @@ def _dendrites(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[st
     apical = context @ prediction.T
     retro = now @ weights[f"layer{number}.retrodiction"].T
     return {
-        f"layer{number}.apical_max": _percentile(apical),
-        f"layer{number}.retro_max": _percentile(retro),
+        f"layer{number}.apical_max": _percentile(apical, share),
+        f"layer{number}.retro_max": _percentile(retro, share),
         f"layer{number}.score_std": (now * apical).sum(-1).std().item(),
     }
 
 
-def _deviations(number: int, z: Tensor, weights: Mapping[str, Tensor]) -> dict[str, float]:
+def _deviations(
+    number: int, z: Tensor, weights: Mapping[str, Tensor], share: float
+) -> dict[str, float]:
     if f"layer{number}.variance" not in weights:
         return {}
     mean, variance = weights[f"layer{number}.mean"], weights[f"layer{number}.variance"]
     deviation = (z - mean) / (variance + EPSILON)
-    return {f"layer{number}.deviation_max": _percentile(deviation[spike_surrogate(z)])}
+    return {f"layer{number}.deviation_max": _percentile(deviation[spike_surrogate(z)], share)}
 
 
-def _percentile(values: Tensor) -> float:
-    return torch.quantile(values.abs().flatten(), PERCENTILE).item() if values.numel() else 0.0
+def _percentile(values: Tensor, share: float) -> float:
+    if not values.numel():
+        return 0.0
+    return torch.quantile(values.abs().flatten(), share).item()

@@ -47,6 +47,12 @@ class Limits(Section):
         Figure | None, Whole("a weight counts 2^(6 + exponent), at most", ("log2",), -64, 64)
     ] = None
 
+    longest_delay: Annotated[
+        Figure | None,
+        _count(
+            "for how long a spike is held back, beside the step of every message", "steps", least=0
+        ),
+    ] = None
     delay_bits: Annotated[Figure, _bits("the delay stored with a synapse")]
     tag_bits: Annotated[Figure, _bits("the tag of a synapse that learns; 0: none")]
     index_bits: Annotated[

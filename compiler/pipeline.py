@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -16,7 +16,7 @@ from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
-from compiler.passes.quantize import MAXIMUM, quantize
+from compiler.passes.quantize import MAXIMUM, Quantized, quantize
 from compiler.passes.schedule import Plan, schedule
 from compiler.passes.schedule_traces import traced
 from compiler.passes.untie import untie
@@ -33,11 +33,12 @@ TAG_BITS = 9
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program, where its parts lie, and what each pass did and lost."""
+    """A program, where its parts lie, what each pass did and lost, and the source as rounded."""
 
     program: Program
     placement: Placement
     notes: tuple[Note, ...]
+    quantized: Quantized
 
 
 def compile_network(
@@ -49,6 +50,7 @@ def compile_network(
     sequential: bool = False,
     consolidation: Consolidation | None = None,
     percentile: float = MAXIMUM,
+    exponents: Mapping[str, int] | None = None,
 ) -> Compiled:
     """Compiles a source network for a target.
 
@@ -56,16 +58,15 @@ def compile_network(
     management processor averages them (0: never). sequential: there is one set of synapses
     instead, shown one position after the other; after so many fixations (at least 1) the management
     processor carries what it learned into the shared kernels. consolidation: how updates reach
-    weights; None for the best that the target's tags allow. percentile: see
+    weights; None for the best that the target's tags allow. percentile, exponents: see
     `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
     try:
-        program, notes = _lowered(
-            network, target, seed, averaged, sequential, consolidation, percentile
-        )
+        quantized, rounding = _rounded(network, target, percentile, exponents)
+        program, lowering = _lowered(quantized, target, seed, averaged, sequential, consolidation)
     except InputError as error:
         refuse(check(network, target), target.name, also=str(error))
         raise
@@ -74,28 +75,35 @@ def compile_network(
     if violations:
         suggested = suggestions(program, target.machine, violations)
         refuse(violations, target.name, suggested=suggested)
-    return Compiled(program, placed[0], notes)
+    return Compiled(program, placed[0], (*rounding, *lowering), quantized)
+
+
+def _rounded(
+    network: Network, target: Target, percentile: float, exponents: Mapping[str, int] | None
+) -> tuple[Quantized, tuple[Note, ...]]:
+    """The network folded and in the target's integers."""
+    limits = target.machine.limits
+    folded, folding = fold(network)
+    weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
+    quantized, rounding = quantize(folded, weight_max, limits, percentile, exponents)
+    return quantized, (*folding, *rounding)
 
 
 def _lowered(
-    network: Network,
+    quantized: Quantized,
     target: Target,
     seed: int,
     averaged: int,
     sequential: bool,
     consolidation: Consolidation | None,
-    percentile: float,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
-    weight_max = _largest(limits.weight_bits, WEIGHT_BITS)
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
     chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
-    if any(traced(p) for p in network.projections):
+    if any(traced(p) for p in quantized.network.projections):
         _require_tags(consolidation, best(_largest(limits.tag_bits, TAG_BITS)))
-    folded, folding = fold(network)
-    quantized, rounding = quantize(folded, weight_max, limits, percentile)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every)
     program, lowering = lower_learning(
@@ -103,13 +111,13 @@ def _lowered(
         plan,
         target=target.name,
         seed=seed,
-        weight_max=weight_max,
+        weight_max=_largest(limits.weight_bits, WEIGHT_BITS),
         tag_max=tag_max,
         averaged=averaged,
         consolidation=chosen,
     )
     timing = _timing(plan, chosen, program)
-    return program, (*folding, *rounding, *copying, *timing, *lowering)
+    return program, (*copying, *timing, *lowering)
 
 
 def _require_tags(chosen: Consolidation | None, possible: Consolidation) -> None:

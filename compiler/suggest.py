@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from compiler.checks import check, check_capabilities
+from compiler.checks import check
+from compiler.design_rules.capabilities import check_capabilities
 from compiler.limits import Limits
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
@@ -57,7 +58,7 @@ def _raised(program: Program, machine: NeuromorphicMachine) -> Iterator[str]:
     if found is None:
         return
     limits, placement = found
-    size = f"{len(placement.cores):,} cores on {placement.chips:,} {_chips(placement.chips)}"
+    size = f"{_many(len(placement.cores), 'core')} on {_many(placement.chips, 'chip')}"
     if machine.name in (*machine_names(), *board_names()):
         content = json.dumps({"extends": machine.name, "limits": limits})
         yield f"tried: it takes {size} where --target names a .json file with {content}"
@@ -116,7 +117,9 @@ def _others(program: Program, machine: NeuromorphicMachine) -> Iterator[str]:
         placed = place_what_fits(program, other)
         if not check(program, other, placed):
             cores, chips = len(placed[0].cores), placed[0].chips
-            yield f"tried: {name}-sim takes it, on {cores:,} cores of {chips:,} {_chips(chips)}"
+            yield (
+                f"tried: {name}-sim takes it, on {_many(cores, 'core')} of {_many(chips, 'chip')}"
+            )
             return
 
 
@@ -130,5 +133,5 @@ def _smallest_first() -> list[str]:
     return sorted(cores, key=lambda name: cores[name])
 
 
-def _chips(number: int) -> str:
-    return "chip" if number == 1 else "chips"
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

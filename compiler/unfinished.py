@@ -11,10 +11,12 @@ from compiler.backends.simulator.memory import lay_out
 from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.working import allocate
 from compiler.events.columns import PopulationCount, SynapseCount
+from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Program
 
 PREFIX = "run."  # of the arrays' names; projections are named after their layers
-ARRAYS = tuple(f.name for f in fields(State) if f.name != "fixation")
+STEPS = ("sent", "active")
+ARRAYS = tuple(f.name for f in fields(State) if f.name not in ("fixation", "record"))
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,12 @@ class Unfinished:
 def to_parts(run: Unfinished) -> tuple[dict[str, int], dict[str, np.ndarray]]:
     """Plain numbers and named arrays."""
     numbers = {"seed": run.seed, "fixations": run.fixations, "fixation": run.state.fixation}
-    return numbers, {PREFIX + name: getattr(run.state, name) for name in ARRAYS}
+    arrays = {PREFIX + name: getattr(run.state, name) for name in ARRAYS}
+    record = run.state.record
+    if record is not None:
+        numbers["stride"] = record.stride
+        arrays |= {PREFIX + name: getattr(record, name) for name in STEPS}
+    return numbers, arrays
 
 
 def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfinished:
@@ -47,7 +54,10 @@ def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfini
     if width == PopulationCount.CURRENT_WRAPPED:  # written before there were synaptic currents
         missing = len(PopulationCount) - width
         kept["population_counts"] = np.pad(kept["population_counts"], ((0, 0), (0, missing)))
-    state = State(fixation=_count(numbers["fixation"]), **kept)
+    record = None  # written before steps were recorded
+    if "stride" in numbers:
+        record = StepRecord(_count(numbers["stride"]), *(arrays[PREFIX + name] for name in STEPS))
+    state = State(fixation=_count(numbers["fixation"]), **kept, record=record)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
 
 
@@ -73,6 +83,23 @@ def misfit(run: Unfinished, program: Program) -> str | None:
             return f"{name} is {array.dtype} {array.shape}, not {dtype} {shape}"
     if state.fields[Field.VARIANCE].min(initial=0) < 0:
         return "a variance is below 0"
+    if state.record is None:
+        return None
+    recorder = StepRecorder(len(program.populations), program.timetable.steps)
+    recorder.make_room(state.fixation)
+    return _misfit_of_record(state.record, recorder.record(state.fixation))
+
+
+def _misfit_of_record(record: StepRecord, like: StepRecord) -> str | None:
+    """What of the record is not as in `like`, an empty one of as many fixations."""
+    if record.stride != like.stride:
+        return f"steps are of one fixation in {record.stride}, not in {like.stride}"
+    for name in STEPS:
+        array, wanted = getattr(record, name), getattr(like, name)
+        if array.shape != wanted.shape or array.dtype != wanted.dtype:
+            return f"{name} is {array.dtype} {array.shape}, not {wanted.dtype} {wanted.shape}"
+        if array.min(initial=0) < 0:
+            return f"{name} has a count below 0"
     return None
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.events.count import form_of
+from compiler.events.projections import form_of
 from compiler.passes.placement import Placement
 from compiler.program import Program, Soma
 

@@ -12,9 +12,11 @@ import pytest
 from compiled_program import compiled, network
 from hypothesis import given
 from hypothesis import strategies as st
+from recurrent_network import recurrent_with_readout
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
+from compiler.design_rules.somata import check_somata
 from compiler.limits import Limits
 from compiler.passes.grains import grains_of
 from compiler.passes.lower_learning import lower_learning
@@ -22,7 +24,6 @@ from compiler.passes.quantize import quantize
 from compiler.passes.schedule import schedule
 from compiler.pipeline import compile_network
 from compiler.program import Soma
-from compiler.somata_limits import check_somata
 from compiler.suggest import with_limits
 from compiler.targets import load_target
 from compiler.terms import Reset
@@ -219,7 +220,7 @@ DESCRIBE = {
 
 
 # Limits that a population is split for until they hold: the least part, a neuron, needs one entry,
-# and no index. `tests/test_place_maps.py` draws them.
+# and no index. `tests/test_place_limits.py` draws them.
 SPLIT = {
     "neurons_per_core",
     "compartment_configurations",
@@ -234,6 +235,8 @@ def subject(kind):
         return compiled((12, 8, 6))
     if kind == "maps":
         return plastic_maps.program(layers=(3, 4), pool=(1,), patch=6, rate=2**-12)
+    if kind == "delayed":
+        return compile_network(recurrent_with_readout(), LOIHI2).program
     biased = network((12, 8), plastic=False)
     layers = tuple(replace(p, bias=(0.3,) * 8) if p.level else p for p in biased.populations)
     quantized, _ = quantize(replace(biased, populations=layers), 127)
@@ -244,7 +247,8 @@ def subject(kind):
 
 
 EXCEEDED = {
-    "dense": set(Limits.model_fields) - DESCRIBE - SPLIT - {"bias_exponent"},
+    "dense": set(Limits.model_fields) - DESCRIBE - SPLIT - {"bias_exponent", "longest_delay"},
+    "delayed": {"longest_delay"},
     "maps": {"axons_in_per_core", "synaptic_bytes_per_core", "fan_in_per_neuron"},
     "biased": {"bias_exponent"},
 }

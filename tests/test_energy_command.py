@@ -11,8 +11,11 @@ import pytest
 
 import clapp_neuro
 from clapp_neuro.cli import main
-from clapp_neuro.verbs import energy_here, energy_output
+from clapp_neuro.verbs import energy_here, energy_looked, energy_output
 from clapp_neuro.verbs.energy import EnergyResult
+from clapp_neuro.verbs.sight import images_of
+from compiler.backends.simulator import simulate
+from compiler.bundle import read_bundle
 from compiler.energy import Measured, NotMeasured
 from compiler.energy.estimate import TITLES
 
@@ -195,13 +198,40 @@ def test_what_can_be_measured_here_is_beside_the_model(bundle, monkeypatch, caps
         return Measured(meter.what, 6.0, 3.0, 9.0, 12.0, 5.0, 0.3, 5, 1)
 
     monkeypatch.setattr(energy_here, "open_rapl", Meter)
+    monkeypatch.setattr(energy_here, "gpu_meter", lambda: ("cpu", Meter()))  # as if it were a GPU
     monkeypatch.setattr(energy_here, "measure", quickly)
     found = clapp_neuro.energy(bundle, images=3, readout_images=0)
     works = ("DENSE", "LOOP", "LEARNING", "DENSE_LEARNING")
     assert set(found.here.cpu) == {getattr(energy_here, name) for name in works}
-    assert all(m.value == 2.0 and m.seconds == pytest.approx(0.1) for m in found.here.cpu.values())
-    assert any("event loop, inference: 2,000 mJ" in line for line in found.here.sentences())
+    assert set(found.here.gpu) == {energy_here.DENSE, energy_here.INTEGERS_LEARNING}
+    for line in (*found.here.cpu.values(), *found.here.gpu.values()):
+        assert line.value == 2.0 and line.seconds == pytest.approx(0.1)
+    said = found.here.sentences()
+    assert any("event loop, inference: 2,000 mJ" in line for line in said)
+    assert any(line.startswith("this GPU, an image, dense network in integers") for line in said)
     assert energy_output.plot(found, tmp_path / "one.png").stat().st_size > 1000
+
+
+def test_what_a_gpu_learns_is_what_the_simulator_learns(bundle, monkeypatch):
+    """Few fixations of what is learned in the CPU's loop, and an image's share of them."""
+    program, _ = read_bundle(bundle)
+    learned = []
+    monkeypatch.setattr(energy_here, "LEARNED", 18)
+    monkeypatch.setattr(energy_here, "gpu_meter", lambda: ("cpu", object()))
+
+    def once(meter, work):  # type: ignore[no-untyped-def]
+        if isinstance(meter, NotMeasured):
+            return meter
+        learned.append(work())
+        return Measured("a counter", 6.0, 6.0, 6.0, 6.0, 0.0, 0.3, 5, 1)
+
+    monkeypatch.setattr(energy_here, "measure", once)
+    found = clapp_neuro.energy(bundle, images=4, readout_images=0)
+    assert found.here.gpu[energy_here.INTEGERS_LEARNING].value == 3.0  # 18 fixations are 2 images
+    (outcome,) = learned[-1]
+    looked = energy_looked.look_at_images(program, images_of(program, None), 4, 0, 0)
+    same = simulate(program, looked.stimulus.part(0, 18))
+    assert outcome.program == same.program and outcome.events == same.events
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.training.few_bits import rounded
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import network_from_checkpoint
-from compiler.ir import Neuron
+from compiler.ir import Neuron, Population
 from compiler.passes.quantize import quantize
 from compiler.passes.rate_shift import rate_shift
 from compiler.pipeline import compile_network
@@ -103,19 +103,45 @@ def test_a_percentile_out_of_range_is_refused(tmp_path):
         clapp_neuro.compile(tmp_path / "model.pt", percentile=12)
 
 
-@pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.ZERO])
-def test_the_shift_of_the_rate_is_that_of_the_rounding(reset):
-    neuron = Neuron(0.9, 1.0, reset)
-    exact = Soma(round(0.9 * 4096), 1 << 16, reset, 0, False)
-    assert abs(rate_shift(neuron, exact, 2.0**16, 8)) < 1e-3
-    higher = replace(exact, threshold=int(1.1 * 2**16))
-    lower = replace(exact, threshold=int(0.9 * 2**16))
-    longer = replace(exact, decay=4000)
-    assert rate_shift(neuron, higher, 2.0**16, 8) < -0.03
-    assert rate_shift(neuron, lower, 2.0**16, 8) > 0.03
-    assert rate_shift(neuron, longer, 2.0**16, 8) > 0.01
-    per_neuron = replace(exact, threshold=(1 << 16, 1 << 15))
-    assert rate_shift(neuron, per_neuron, 2.0**16, 8) is None
+def neurons(*each: Neuron) -> Population:
+    """A neuron of each of these, which differ in numbers only."""
+    first = each[0]
+    own = {
+        name: tuple(getattr(n, name) for n in each)
+        for name in ("decay", "threshold", "start", "current_decay")
+        if getattr(first, name) is not None
+    }
+    return Population("layer", len(each), 1, replace(first, **own))
+
+
+@pytest.mark.parametrize("reset", sorted(set(Reset) - {Reset.NONE}))
+@pytest.mark.parametrize("current_decay", [None, 0.8])
+def test_the_shift_of_the_rate_is_that_of_the_rounding(reset, current_decay):
+    population = neurons(Neuron(0.9, 1.0, reset, current_decay))
+    current = None if current_decay is None else round(0.8 * 4096)
+    exact = Soma(round(0.9 * 4096), 1 << 16, reset, 0, False, current_decay=current)
+
+    def shift(soma):
+        found = rate_shift(population, soma, 2.0**16, 8)
+        assert found.least == found.all == found.most
+        return found.all
+
+    assert abs(shift(exact)) < 1e-2
+    assert shift(replace(exact, threshold=int(1.1 * 2**16))) < -0.02
+    assert shift(replace(exact, threshold=int(0.9 * 2**16))) > 0.02
+    assert shift(replace(exact, decay=4000)) > 0.01
+    if current is not None:
+        assert shift(replace(exact, current_decay=current - 400)) < -0.02
+
+
+def test_the_shift_of_neurons_that_differ_is_told_from_the_least_to_the_most():
+    population = neurons(*(Neuron(0.9, h, Reset.SUBTRACT) for h in (1.0, 0.5, 2.0, 0.0)))
+    soma = Soma(round(0.9 * 4096), (1 << 16, 1 << 14, 1 << 17, 0), Reset.SUBTRACT, 0, False)
+    found = rate_shift(population, soma, 2.0**16, 8)
+    assert abs(found.most - found.all) > 0.1 and abs(found.least) < 0.01
+    assert "of its kinds of neuron" in str(found)
+    silent = replace(population, neuron=Neuron(0.9, None))
+    assert rate_shift(silent, replace(soma, threshold=None), 2.0**16, 8) is None
 
 
 def test_coarse_thresholds_show_their_shift_in_the_notes():

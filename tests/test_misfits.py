@@ -99,3 +99,29 @@ def test_a_variance_below_zero_is_damage() -> None:
     fields[Field.VARIANCE, -1] = -1
     broken = replace(run, state=replace(run.state, fields=fields))
     assert misfit(broken, program) == "a variance is below 0"
+
+
+def test_a_run_from_before_steps_were_recorded_goes_on_without() -> None:
+    program, seen, run = interrupted("clapp")
+    older = from_parts(*to_parts(replace(run, state=replace(run.state, record=None))))
+    assert older.state.record is None and misfit(older, program) is None
+    again = simulate(program, seen.part(10, 30), state=older.state)
+    assert again.events.record is None
+    whole = simulate(program, seen.part(10, 30), state=from_parts(*to_parts(run)).state)
+    assert whole.events.record is not None and again.program == whole.program
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stride": 3}, "steps are of one fixation in 3, not in 1"),
+        ({"sent": np.zeros((9, 3, 8), np.int32)}, "sent is int32"),
+        ({"active": np.zeros((10, 3, 8), np.int64)}, "active is int64"),
+        ({"active": np.full((10, 3, 8), -1, np.int32)}, "active has a count below 0"),
+    ],
+)
+def test_a_record_of_another_run_is_damage(changes: dict, words: str) -> None:
+    program, _, run = interrupted("clapp")
+    assert run.state.record is not None and run.state.record.sent.shape == (10, 3, 8)
+    damaged = replace(run.state, record=replace(run.state.record, **changes))
+    assert words in (misfit(replace(run, state=damaged), program) or "")

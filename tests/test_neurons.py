@@ -146,7 +146,7 @@ def test_potentials_stay_within_the_stated_bound_until_spikes_differ(reset, curr
     (trace,) = simulator.trace(program, Stimulus({"input": given}, {}), learn=False)
     population, soma = folded.population("layer"), program.population("layer").soma
     unit = quantized.integers["forward"].unit
-    bound = deviation(folded, population, quantized.integers, soma, unit)
+    bound = deviation(folded, population, quantized.integers, soma, unit).potential
     assert f"within {bound.max():.3g}" in next(
         note.text for note in notes if note.subject == "layer"
     )
@@ -178,7 +178,7 @@ def test_a_readout_shows_its_potential_within_the_stated_bound() -> None:
     wanted = np.stack([real_run(source, shown)["layer"] for shown in given.astype(float)])
     unit = quantized.integers["forward"].unit
     soma = program.population("layer").soma
-    bound = deviation(folded, folded.population("layer"), quantized.integers, soma, unit)
+    bound = deviation(folded, folded.population("layer"), quantized.integers, soma, unit).potential
     assert (np.abs(potentials - wanted) <= bound).all()
     assert np.abs(potentials - wanted).max() < 0.01 * np.abs(wanted).max()
 
@@ -267,7 +267,9 @@ def test_what_a_machine_lacks_is_named() -> None:
     assert "input: needs graded spikes (values given step by step)" in str(caught.value)
     again = Projection("again", "layer", "layer", Compartment.SOMA, np.eye(4), delay=64)
     far = replace(source, projections=(*source.projections, again))
-    with pytest.raises(InputError, match="again: delay 63 exceeds 62 steps by 1"):
+    with pytest.raises(
+        InputError, match=r"again: delay \(limit not public\) 63 exceeds 62 steps by 1"
+    ):
         compiled(far)
 
 

@@ -49,6 +49,10 @@ Json = Annotated[
     Path | None, typer.Option("--json", help="write the result to this file", callback=place)
 ]
 Data = Annotated[str | None, typer.Option("--data", help="folder of the data set, or 'download'")]
+Input = Annotated[
+    Path | None,
+    typer.Option("--input", help="samples (.npy) for a program of another tool's network"),
+]
 Seed = Annotated[int, typer.Option(help="seed of the gaze over the images")]
 Bundle = Annotated[Path, typer.Argument(help="a compiled program, model.clapp")]
 Dt = Annotated[float | None, typer.Option("--dt", help="NIR: seconds that a time step stands for")]

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, command
+from clapp_neuro.commands.app import Calibration, Data, Dt, Inputs, Json, Steps, command
+from clapp_neuro.errors import InputError
 from clapp_neuro.show import dump, lines, table
+from clapp_neuro.verbs.precision import HEADER
 from clapp_neuro.verbs.source import Reading
 
 
@@ -40,6 +42,22 @@ def compile(
         float,
         typer.Option(help="of weights, which the largest integer stands for; 100: the largest"),
     ] = 100.0,
+    exponent: Annotated[
+        list[str] | None,
+        typer.Option(help="of the weights onto a layer, layer1=-2; again for more layers"),
+    ] = None,
+    activities: Annotated[
+        float | None,
+        typer.Option(
+            "--activity-percentile",
+            help="of calibrated activities: an ANN's thresholds, what rules read; 100: the largest",
+        ),
+    ] = None,
+    measure: Annotated[
+        int | None,
+        typer.Option(help="run so many samples beside the source: rates, spikes that are certain"),
+    ] = None,
+    data: Data = None,
     json: Json = None,
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
@@ -54,11 +72,17 @@ def compile(
         consolidation=consolidation,
         consolidate_every=consolidate_every,
         percentile=percentile,
-        reading=Reading(dt, steps, inputs, calibration),
+        exponents=_exponents(exponent or []),
+        measure=measure,
+        data=data,
+        reading=Reading(dt, steps, inputs, calibration, activities),
     )
     dump(json, result)
     notes = [(n.stage, n.subject, n.text) for n in result.compiled.notes]
     table(("pass", "subject", "what it did and lost"), notes)
+    table(HEADER, result.precision.rows())
+    if result.precision.measured is not None:
+        lines(result.precision.sentence())
     placement = result.compiled.placement
     header, *rows = placement.rows()
     table(header, rows)
@@ -73,3 +97,15 @@ def compile(
         header = ("projection", "synapse", "expected ΔW", "executed ΔW", "whole matrix")
         table(header, [example.row() for example in result.examples])
     lines(f"{result.path}: compiled for {result.target}")
+
+
+def _exponents(given: list[str]) -> dict[str, int]:
+    """By layer, from `layer=exponent`."""
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name] = int(number)
+        except ValueError:
+            raise InputError(f"--exponent {text}: give LAYER=NUMBER, as layer1=-2") from None
+    return found

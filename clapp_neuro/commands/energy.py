@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Data, Json, Seed, command, place
+from clapp_neuro.commands.app import Data, Input, Json, command, place
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
@@ -22,13 +22,16 @@ def energy(
     compare: Annotated[
         str | None, typer.Option(help="all, or machines and machine files with commas")
     ] = None,
-    images: Annotated[int, typer.Option(help="how many images to look at")] = 200,
+    images: Annotated[
+        int | None, typer.Option(help="how many images to look at (default 200)")
+    ] = None,
     events: Annotated[
         bool, typer.Option("--events", help="every kind of event, and every core, a line")
     ] = False,
     readout_images: Annotated[
-        int, typer.Option(help="labelled images behind the accuracy; 0: leave it out")
-    ] = 500,
+        int | None,
+        typer.Option(help="labelled images behind the accuracy (default 500); 0: leave it out"),
+    ] = None,
     reach: Annotated[
         float | None, typer.Option(help="learn until this accuracy (0..1), and say what it took")
     ] = None,
@@ -42,13 +45,23 @@ def energy(
         Path | None, typer.Option(help="results of the sweep, also those it goes on from")
     ] = None,
     data: Data = None,
-    seed: Seed = 0,
+    seed: Annotated[int | None, typer.Option(help="seed of the gaze (default 0)")] = None,
+    samples: Input = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="with --input: .npy, the output neuron that should win each")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Energy of a program on its machine and on others, each figure with its band and grade."""
     if sweep != (bundle is None):
         raise InputError("give either a compiled program, model.clapp, or --sweep")
     if sweep:
+        of_one = {"--compare": compare, "--images": images, "--readout-images": readout_images,
+                  "--reach": reach, "--csv": csv, "--seed": seed, "--input": samples,
+                  "--labels": labels, "--events": events or None}  # fmt: skip
+        given = [name for name, value in of_one.items() if value is not None]
+        if given:
+            raise InputError(f"{', '.join(given)}: for one compiled program, not for --sweep")
         show_sweep(quick, out or Path("energy-sweep.json"), plot, data, json)
         return
     if quick or out is not None:
@@ -62,6 +75,8 @@ def energy(
             seed=seed,
             readout_images=readout_images,
             reach=reach,
+            samples=samples,
+            labels=labels,
             report=report,
         )
     dump(json, result)
@@ -75,6 +90,7 @@ def energy(
     estimate = result.estimate
     lines(f"{estimate.label}, {result.images} images from {result.source}; {result.accuracy}")
     show(estimate.rows())
+    lines(estimate.timing)
     if events:
         show(estimate.event_rows())
         show(result.core_rows())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Bundle, Data, Json, command
+from clapp_neuro.commands.app import Bundle, Data, Input, Json, command
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
@@ -28,6 +28,7 @@ def run(
     data: Data = None,
     seed: Annotated[int | None, typer.Option(help="seed of the gaze (default 0)")] = None,
     device: Annotated[str, typer.Option(help="cpu, or cuda without --learn")] = "cpu",
+    samples: Input = None,
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
@@ -45,13 +46,14 @@ def run(
             probe=probe,
             train_images=train_images,
             device=device,
+            samples=samples,
             report=report,
         )
     dump(json, result)
-    lines(
-        f"{result.images} images, {result.fixations} fixations on the {result.engine}, from "
-        f"{result.source}"
-    )
+    seen = f"{result.images} images, {result.fixations} fixations"
+    if samples is not None:
+        seen = f"{result.fixations} samples"
+    lines(f"{seen} on the {result.engine}, from {result.source}")
     rows = []
     for name, rate in result.rates.items():
         accuracy = f"{result.accuracy[name]:.2%}" if name in result.accuracy else "–"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place, write_whole
-from clapp_neuro.verbs.samples import is_foreign
-from clapp_neuro.verbs.source import load_array
+from clapp_neuro.verbs.samples import Samples, samples_of
 from compiler.backends import simulator
 from compiler.bundle import read_bundle
-from compiler.frontends.compile_source import stimulus
+from compiler.program import Program
+from compiler.trace import Stimulus
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class AnswerResult:
 
 def answer(
     path: str | os.PathLike[str],
-    samples: str | os.PathLike[str] | np.ndarray,
+    samples: Samples,
     out: str | os.PathLike[str] | None = None,
 ) -> AnswerResult:
     """Run samples, an array or a .npy file, as `compiler.stimulus` takes them.
@@ -66,19 +65,19 @@ def answer(
     if out is not None:
         require_place(out)
     program, _ = read_bundle(path)
-    if not is_foreign(program):
-        raise InputError(
-            f"'{path}' was compiled from a checkpoint: clapp-neuro run shows it images"
-        )
+    found = answer_of(program, samples_of(program, path, samples))
+    if out is None:
+        return found
+    values = found.values
+    written = write_whole(out, lambda file: np.save(file, values, allow_pickle=False))
+    return replace(found, out=written)
+
+
+def answer_of(program: Program, shown: Stimulus) -> AnswerResult:
+    """What a program that was compiled from another tool's network says to a stimulus."""
     name = program.provenance["output"]
-    given = samples if isinstance(samples, np.ndarray) else load_array(samples)
-    found = simulator.answer(program, stimulus(program, given), keep=(name,))
-    spiking = name in found.spikes
-    if spiking:
-        values = found.spikes[name]
-    else:
-        values = found.potentials[name] * program.potential_unit(name)
-    written = None
-    if out is not None:
-        written = write_whole(out, lambda file: np.save(file, values, allow_pickle=False))
-    return AnswerResult(name, spiking, values, written)
+    found = simulator.answer(program, shown, keep=(name,))
+    if name in found.spikes:
+        return AnswerResult(name, True, found.spikes[name], None)
+    values = found.potentials[name] * program.potential_unit(name)
+    return AnswerResult(name, False, values, None)

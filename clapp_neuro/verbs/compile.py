@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
-from clapp_neuro.verbs.source import Reading, read_source
+from clapp_neuro.verbs.precision import Precision, measured
+from clapp_neuro.verbs.samples import is_foreign
+from clapp_neuro.verbs.sight import gaze, images_of
+from clapp_neuro.verbs.source import Reading, load_array, read_source
 from compiler.bundle import write_bundle
 from compiler.example import Example
+from compiler.frontends.compile_source import stimulus
 from compiler.passes.consolidation import Consolidation
 from compiler.passes.quantize import MAXIMUM
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
-from compiler.program import MACHINE
+from compiler.program import MACHINE, Program
 from compiler.report import Note
 from compiler.targets import load_target
+from compiler.trace import Stimulus
 from compiler.worked_example import unshown, worked_example
 
+MEASURED = 64  # samples of a calibration file
 KERNELS = ("untied", "tied-averaged", "sequential")
 
 
 @dataclass(frozen=True)
 class CompileResult:
-    """Where the program was written, what compiling did to it, and each rule at work."""
+    """Where the program was written, what compiling did to it and cost, and each rule at work."""
 
     path: Path
     target: str
     compiled: Compiled
     examples: tuple[Example, ...]
+    precision: Precision
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: notes of the passes, placement, timetable."""
@@ -41,6 +49,7 @@ class CompileResult:
             "timetable": asdict(self.compiled.program.timetable),
             "notes": [asdict(note) for note in self.compiled.notes],
             "placement": self.compiled.placement.to_json(),
+            "precision": self.precision.to_json(),
             "examples": [example.to_json() for example in self.examples],
         }
 
@@ -57,11 +66,14 @@ def compile(
     consolidation: str | None = None,
     consolidate_every: int | None = None,
     percentile: float = MAXIMUM,
+    exponents: Mapping[str, int] | None = None,
+    measure: int | None = None,
+    data: str | os.PathLike[str] | None = None,
     reading: Reading | None = None,
 ) -> CompileResult:
     """Compile a model and write the program to `out` (default: beside it, as .clapp).
 
-    model: a checkpoint, or a NIR file, read as `reading` says.
+    model: a checkpoint, or a NIR or ONNX file, read as `reading` says.
     seed: of the stochastic rounding on the chip. static: leave learning out. kernels that learn
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. Or one set of synapses learns from one position after the
@@ -69,7 +81,11 @@ def compile(
     consolidation: how updates reach the weights: "carry", "transfer" or "direct"
     (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
     after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
-    the largest integer stands for; 100 for the largest weight.
+    the largest integer stands for; 100 for the largest weight. exponents: of the weights onto
+    layers, by name, -6 to 0; others get the largest that leaves room. measure: on so many samples
+    the program runs beside its source in real numbers: of a foreign model's calibration (default:
+    64 of it, where there is one), of a checkpoint fixations over its images, from `data` as in
+    `load_images` (default: none).
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -87,7 +103,9 @@ def compile(
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
-    source = read_source(model, reading, static=static)
+    if measure is not None and measure < 1:
+        raise InputError(f"measure on {measure} samples: give at least 1")
+    source = read_source(model, reading, static=static, data=data)
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
     consolidated = _consolidation(consolidation, consolidate_every)
@@ -99,7 +117,11 @@ def compile(
         sequential=kernels == "sequential",
         consolidation=consolidated,
         percentile=percentile,
+        exponents=exponents,
     )
+    shown = _samples(compiled.program, reading, measure, data)
+    beside = None if shown is None else measured(compiled, shown)
+    precision = Precision(compiled.quantized.layers, beside)
     if target.endswith(".json"):
         described = {**compiled.program.provenance, MACHINE: chosen.machine.model_dump_json()}
         program = replace(compiled.program, provenance=described)
@@ -112,7 +134,29 @@ def compile(
         note = Note("example", "network", left_out)
         compiled = replace(compiled, notes=(*compiled.notes, note))
     write_bundle(path, compiled.program, compiled.notes)
-    return CompileResult(path, target, compiled, worked_example(network, compiled.program))
+    examples = worked_example(network, compiled.program)
+    return CompileResult(path, target, compiled, examples, precision)
+
+
+def _samples(
+    program: Program,
+    reading: Reading | None,
+    asked: int | None,
+    data: str | os.PathLike[str] | None,
+) -> Stimulus | None:
+    """What to measure on; None where nobody asks."""
+    if not is_foreign(program):
+        return None if asked is None else gaze(program, images_of(program, data), asked, 0)
+    given = None if reading is None else reading.calibration
+    if given is None:
+        if asked is not None:
+            raise InputError(
+                "measuring needs samples: give --calibration SAMPLES.npy, as clapp-neuro answer "
+                "takes them"
+            )
+        return None
+    found = stimulus(program, load_array(given))
+    return found.part(0, asked or MEASURED)
 
 
 def _consolidation(kind: str | None, every: int | None) -> Consolidation | None:

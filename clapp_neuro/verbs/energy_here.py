@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 from clapp_neuro.verbs.float_network import float_weights
 from clapp_neuro.verbs.sight import experiment_of
+from compiler.backends import tensor
 from compiler.backends.simulator import infer, simulate
 from compiler.energy import Measured, NotMeasured, measure, open_nvml, open_rapl
 from compiler.energy.meters import Meter
@@ -23,8 +25,20 @@ from compiler.trace import Stimulus
 
 DENSE = "dense network, inference"
 DENSE_LEARNING = "dense network, inference and learning, one fixation after another"
+INTEGERS = "dense network in integers, inference"
+INTEGERS_LEARNING = "dense network in integers, inference and learning, one fixation after another"
 LOOP = "event loop, inference"
 LEARNING = "event loop, inference and learning"
+LEARNED = 90
+"""Fixations that are learned from on tensors: there each takes milliseconds, whatever spikes."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something to run, and how many images it looks at."""
+
+    run: Callable[[], object]
+    images: float
 
 
 @dataclass(frozen=True)
@@ -44,37 +58,79 @@ class Here:
         return tuple(dict.fromkeys(said))
 
 
-def measure_here(program: Program, stimulus: Stimulus, images: int, seen: ImageSet) -> Here:
+def measure_images(program: Program, stimulus: Stimulus, images: int, seen: ImageSet) -> Here:
     """Each piece of work with this stimulus, for one of the images.
 
     The event loop is the simulator, which computes the program's integers; the dense network is
-    the float reference, all fixations at once where it does not learn.
+    the float reference, all fixations at once where it does not learn. On a GPU what learns is the
+    engine on tensors, which computes the integers as dense products.
     """
-    work: dict[str, Callable[[], object]] = {
-        DENSE: lambda: _dense(program, stimulus, "cpu"),
-        LOOP: lambda: infer(program, stimulus, keep=()),
+    each = stimulus.fixations / images
+    on_cpu = {
+        DENSE: Work(lambda: _dense(program, stimulus, "cpu"), images),
+        **_event_loop(program, stimulus, images),
     }
+    learner = _dense_learner(program, seen) if program.plastic else None
+    if learner is not None:
+        on_cpu[DENSE_LEARNING] = Work(lambda: _learn(learner, stimulus.fixations), images)
+
+    def on_gpu(device: str) -> dict[str, Work]:
+        dense = {DENSE: Work(lambda: _dense(program, stimulus, device), images)}
+        return dense | _learning_on_tensors(program, stimulus, each, device)
+
+    return Here(_each(open_rapl(), on_cpu), _on_gpu(on_gpu))
+
+
+def measure_samples(program: Program, stimulus: Stimulus) -> Here:
+    """The same for a network of another tool, whose float source is not at hand: in integers."""
+    images = stimulus.fixations
+
+    def on_tensors(device: str) -> dict[str, Work]:
+        return {INTEGERS: Work(lambda: tensor.infer(program, stimulus, device=device), images)}
+
+    on_cpu = on_tensors("cpu") | _event_loop(program, stimulus, images)
+    return Here(_each(open_rapl(), on_cpu), _on_gpu(on_tensors))
+
+
+def _event_loop(program: Program, stimulus: Stimulus, images: float) -> dict[str, Work]:
+    work = {LOOP: Work(lambda: infer(program, stimulus, keep=()), images)}
     if program.plastic:
-        work[LEARNING] = lambda: simulate(program, stimulus)
-        learner = _dense_learner(program, seen)
-        if learner is not None:
-            work[DENSE_LEARNING] = lambda: _learn(learner, stimulus.fixations)
-    on_gpu: dict[str, Callable[[], object]] = {DENSE: lambda: _dense(program, stimulus, "cuda")}
-    seen_gpu = torch.cuda.is_available()
-    uuid = f"GPU-{torch.cuda.get_device_properties(0).uuid}" if seen_gpu else None
-    gpu: Meter | NotMeasured = open_nvml(uuid)
-    if not seen_gpu and not isinstance(gpu, NotMeasured):
-        gpu = NotMeasured(f"PyTorch sees no CUDA GPU, though there is one ({gpu.what})")
-    return Here(_each(open_rapl(), work, images), _each(gpu, on_gpu, images))
+        work[LEARNING] = Work(lambda: simulate(program, stimulus), images)
+    return work
+
+
+def _learning_on_tensors(
+    program: Program, stimulus: Stimulus, each: float, device: str
+) -> dict[str, Work]:
+    if not program.plastic:
+        return {}
+    some = stimulus.part(0, LEARNED)
+    run = partial(tensor.simulate, [program], [some], device=device)
+    return {INTEGERS_LEARNING: Work(run, some.fixations / each)}
+
+
+def gpu_meter() -> tuple[str, Meter | NotMeasured]:
+    """The device of the GPU that PyTorch sees first, and its counter, or why there is none."""
+    seen = torch.cuda.is_available()
+    uuid = f"GPU-{torch.cuda.get_device_properties(0).uuid}" if seen else None
+    meter: Meter | NotMeasured = open_nvml(uuid)
+    if not seen and not isinstance(meter, NotMeasured):
+        meter = NotMeasured(f"PyTorch sees no CUDA GPU, though there is one ({meter.what})")
+    return "cuda", meter
+
+
+def _on_gpu(work: Callable[[str], Mapping[str, Work]]) -> dict[str, Measured | NotMeasured]:
+    device, meter = gpu_meter()
+    return _each(meter, work(device))
 
 
 def _each(
-    meter: Meter | NotMeasured, work: dict[str, Callable[[], object]], images: int
+    meter: Meter | NotMeasured, work: Mapping[str, Work]
 ) -> dict[str, Measured | NotMeasured]:
     found: dict[str, Measured | NotMeasured] = {}
-    for what, call in work.items():
-        line = measure(meter, call)
-        found[what] = line.each(images) if isinstance(line, Measured) else line
+    for what, piece in work.items():
+        line = measure(meter, piece.run)
+        found[what] = line.each(piece.images) if isinstance(line, Measured) else line
     return found
 
 

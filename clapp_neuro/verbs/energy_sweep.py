@@ -22,7 +22,7 @@ from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place, write_whole
 from clapp_neuro.progress import Report, silent
-from clapp_neuro.verbs.energy import accuracy_of
+from clapp_neuro.verbs.energy_looked import accuracy_of
 from clapp_neuro.verbs.sight import experiment_of, gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle

@@ -18,6 +18,7 @@ from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
+from clapp_neuro.verbs.samples import Samples, samples_of
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
 from compiler.backends import tensor
 from compiler.backends.simulator import Result, infer, simulate
@@ -72,6 +73,7 @@ def run(
     probe: bool = False,
     train_images: int | None = None,
     device: str = "cpu",
+    samples: Samples | None = None,
     report: Report = silent,
 ) -> RunResult:
     """Run a compiled program on the simulator.
@@ -83,7 +85,9 @@ def run(
     where to write the learned program; then the first Ctrl-C writes what was learned so far and
     returns. probe: linear readout of the counts, fitted on the first `train_images` labelled
     images (default: at most 20,000). device: with `cuda` the engine on tensors looks at the
-    images, the same to the bit; one network learns fastest on the processor.
+    images, the same to the bit; one network learns fastest on the processor. samples: what a
+    program of another tool's network looks at, as `answer` takes them; it has no images, and what
+    its output says of them is `answer`'s to show.
     Raises InputError for files or data that do not fit.
     """
     if out is not None:
@@ -94,6 +98,13 @@ def run(
         raise InputError("images and seed of a run that is resumed are those it began with")
     learn = learn or resume
     where = find_device(device).type
+    if samples is not None:
+        if learn or probe or any(x is not None for x in (images, data, seed, train_images, out)):
+            raise InputError(
+                "samples are looked at, not learned from, and judged by clapp-neuro answer: give "
+                "--input with --device and --json alone"
+            )
+        return _look(program, samples_of(program, path, samples), samples, where)
     if learn and where != "cpu":
         raise InputError(
             f"one network that learns runs on the processor, not on {device}: leave --device out "
@@ -121,10 +132,7 @@ def run(
         result, seed = None, 0
         count = _at_most(images, len(seen.test_images), "test images")
         stimulus = scan(program, seen.test_images[:count])
-        if where == "cpu":
-            _, events = infer(program, stimulus, keep=())
-        else:
-            _, events = tensor.infer(program, stimulus, device=where)
+        events = _inference(program, stimulus, where)
         fixations = stimulus.fixations
     unfinished = None
     if result is not None and fixations < stimulus.fixations:
@@ -143,8 +151,37 @@ def run(
         accuracy=readout(program, seen, labelled) if probe and unfinished is None else {},
         events=events,
         out=written,
-        engine="simulator" if where == "cpu" else f"tensor ({where})",
+        engine=_engine(where),
     )
+
+
+def _look(program: Program, shown: Stimulus, samples: Samples, where: str) -> RunResult:
+    """What a user's samples make a network do that has no images of its own."""
+    events = _inference(program, shown, where)
+    return RunResult(
+        source="an array" if isinstance(samples, np.ndarray) else str(samples),
+        images=shown.fixations,
+        fixations=shown.fixations,
+        interrupted=False,
+        learned=False,
+        rates=_rates(program, events),
+        loss={},
+        gate_open={},
+        accuracy={},
+        events=events,
+        out=None,
+        engine=_engine(where),
+    )
+
+
+def _inference(program: Program, shown: Stimulus, where: str) -> Events:
+    if where == "cpu":
+        return infer(program, shown, keep=())[1]
+    return tensor.infer(program, shown, device=where)[1]
+
+
+def _engine(where: str) -> str:
+    return "simulator" if where == "cpu" else f"tensor ({where})"
 
 
 def _gaze(

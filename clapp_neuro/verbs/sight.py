@@ -32,7 +32,7 @@ def experiment_of(program: Program) -> Experiment:
     if text is None and "inputs" in program.provenance:
         raise InputError(
             "the program is of another tool and has no images of its own: show it samples with "
-            "clapp-neuro answer"
+            "clapp-neuro answer, or with run and energy, --input SAMPLES.npy"
         )
     if text is None:
         raise InputError("the program does not say which data it was trained on: compile it again")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from clapp_neuro.checkpoint import load_checkpoint
+from clapp_neuro.calibration import calibrate
+from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
+from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.frontends.lower import lower
 from compiler.frontends.nir import from_nir
 from compiler.frontends.nir_file import SIGNATURE
 from compiler.frontends.onnx import from_onnx
-from compiler.frontends.rate_coding import STEPS, is_rate_coded, rate_coded
+from compiler.frontends.rate_coding import PERCENTILE, STEPS, is_rate_coded, rate_coded
 from compiler.ir import Network
 from compiler.source import Graph
 
@@ -24,17 +26,28 @@ INPUTS = "spikes"
 
 @dataclass(frozen=True)
 class Reading:
-    """How a foreign model is read; None is the default of each.
+    """How a model is read; None is the default of each. All but the last are of foreign ones.
 
     dt: seconds of a time step (NIR). steps: time steps a sample. inputs: what a sample is,
     "spikes", "intensities" or "graded" (an ANN's: intensities). calibration: a .npy file of images
-    (B, *shape) from 0 to 1, on which the thresholds of an ANN are balanced.
+    (B, *shape) from 0 to 1, on which the thresholds of an ANN are balanced; of a spiking network
+    samples, on which what it loses is measured (`compile`). activities: the percentile, 100 for
+    the largest, of calibrated activities for which thresholds of an ANN, or the scales of what a
+    checkpoint's rule reads, are chosen.
     """
 
     dt: float | None = None
     steps: int | None = None
     inputs: str | None = None
     calibration: str | os.PathLike[str] | None = None
+    activities: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.activities is not None and not 50 <= self.activities <= 100:
+            raise InputError(
+                f"percentile {self.activities:g} of activities: give 50 to 100, which is the "
+                "largest one"
+            )
 
 
 @dataclass(frozen=True)
@@ -47,14 +60,21 @@ class Source:
 
 
 def read_source(
-    path: str | os.PathLike[str], reading: Reading | None = None, *, static: bool = False
+    path: str | os.PathLike[str],
+    reading: Reading | None = None,
+    *,
+    static: bool = False,
+    data: str | os.PathLike[str] | None = None,
 ) -> Source:
     """A checkpoint of ours, a NIR or an ONNX file, as a network.
 
-    static: leave learning out. Raises InputError for anything else, and for what is not taken.
+    static: leave learning out. data: of a checkpoint's images, as in `load_images`, which are
+    looked at where `reading` asks for another percentile than the checkpoint has.
+    Raises InputError for anything else, and for what is not taken.
     """
     how = reading or Reading()
     if _begins(Path(path), SIGNATURE):
+        _require_no_percentile(path, how)
         graph = from_nir(path, how.dt)
         return Source(lower(graph, how.steps, how.inputs or INPUTS), "NIR", graph)
     if Path(path).suffix == ".onnx":
@@ -62,15 +82,38 @@ def read_source(
         if is_rate_coded(graph):
             graph = _spiking(graph, how)
             return Source(lower(graph, None, how.inputs or "intensities"), "ONNX", graph)
+        _require_no_percentile(path, how)
         return Source(lower(graph, how.steps, how.inputs or INPUTS), "ONNX", graph)
-    given = [f.name for f in fields(how) if getattr(how, f.name) is not None]
+    foreign = [f.name for f in fields(how) if f.name != "activities"]
+    given = [name for name in foreign if getattr(how, name) is not None]
     if given:
         raise InputError(
             f"'{path}' is neither a NIR nor an ONNX file, and --{given[0]} says how one is read: "
             "check the file, or leave the option out"
         )
-    network = network_from_checkpoint(load_checkpoint(path), plastic=not static)
+    checkpoint = load_checkpoint(path)
+    if how.activities is not None:
+        checkpoint = _calibrated(checkpoint, how.activities, data)
+    network = network_from_checkpoint(checkpoint, plastic=not static)
     return Source(network, "checkpoint")
+
+
+def _calibrated(
+    checkpoint: Checkpoint, percentile: float, data: str | os.PathLike[str] | None
+) -> Checkpoint:
+    """The checkpoint with its statistics taken again, of another percentile."""
+    experiment = checkpoint.experiment
+    images = load_images(experiment.data, data)
+    share = round(percentile / 100, 12)
+    return replace(checkpoint, calibration=calibrate(checkpoint.weights, experiment, images, share))
+
+
+def _require_no_percentile(path: str | os.PathLike[str], how: Reading) -> None:
+    if how.activities is not None:
+        raise InputError(
+            f"'{path}' is a spiking network, whose thresholds are its own: leave the percentile of "
+            "activities out"
+        )
 
 
 def _spiking(graph: Graph, how: Reading) -> Graph:
@@ -80,7 +123,8 @@ def _spiking(graph: Graph, how: Reading) -> Graph:
             "1, on which the thresholds of its spikes are balanced"
         )
     images = load_array(how.calibration)
-    return rate_coded(graph, images, steps=how.steps or STEPS)
+    percentile = PERCENTILE if how.activities is None else how.activities
+    return rate_coded(graph, images, percentile=percentile, steps=how.steps or STEPS)
 
 
 def load_array(path: str | os.PathLike[str]) -> np.ndarray:

@@ -10,6 +10,7 @@ from compiler.energy.band import Band, Line
 from compiler.energy.conventional import conventional
 from compiler.energy.estimate import Estimate, estimate
 from compiler.events import Events
+from compiler.events.records import without_learning
 from compiler.figures import Derived, Measure
 from compiler.passes.place import place
 from compiler.program import Program, Tally
@@ -151,33 +152,9 @@ def forward_events(events: Events) -> Events:
         events,
         learn=False,
         time_steps=events.fixations * events.steps,
-        populations=tuple(
-            replace(
-                p,
-                graded_messages=0,
-                score_messages=0,
-                signal_messages=0,
-                phase_active_updates=0,
-                phase_idle_updates=0,
-                post_writes=0,
-            )
-            for p in events.populations
-        ),
+        populations=tuple(without_learning(p) for p in events.populations),
         projections=tuple(
-            replace(
-                s,
-                plastic=False,
-                messages=s.forward_messages,
-                delivered_operations=0,
-                ignored_operations=0,
-                trace_writes=0,
-                learning_visits=0,
-                plastic_updates=0,
-                learning_slots=0,
-                carry_visits=0,
-                carries=0,
-                averaged=0,
-            )
+            replace(without_learning(s), messages=s.forward_messages)
             for s in events.projections
             if s.forward_messages
         ),

@@ -95,6 +95,7 @@ class Estimate:
     variant: str = ""
     derived_from: tuple[str, ...] = ()  # machines whose coefficients stand for unpublished ones
     cores: tuple[CoreEvents, ...] = ()  # what each core did in the whole run
+    timing: str = ""  # which steps the time comes from, in words
 
     @property
     def name(self) -> str:
@@ -161,6 +162,7 @@ class Estimate:
             "fixations": self.fixations,
             "images": self.images,
             "assumptions": list(self.assumptions),
+            "timing": self.timing,
             "learning_to_inference": None
             if self.ratio is None
             else {**self.ratio.to_json(), "expected": published()["learning_to_inference"]},
@@ -214,7 +216,21 @@ def estimate(
             CoreEvents(core.index, *counts)
             for core, *counts in zip(placement.cores, inference.cores, learning.cores, strict=True)
         ),
+        timing=_timing(events),
     )
+
+
+def _timing(events: Events) -> str:
+    """Of which steps the slowest core was looked for."""
+    sums = "the core that is busiest in all of it, so a lower bound"
+    record = events.record
+    if record is None:
+        return f"time: of {sums}"
+    which = "every fixation" if record.stride == 1 else f"one fixation in {record.stride}"
+    text = (
+        f"time of inference: of the slowest core of each step, in {which} of {events.fixations:,}"
+    )
+    return f"{text}; of learning: of {sums}" if events.learn else text
 
 
 def items_of(ledger: Ledger, coefficients: Coefficients) -> tuple[Item, ...]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compiler.events import CORE_KINDS, Events, Traffic, per_core, traffic
+import numpy as np
+
+from compiler.events import CORE_KINDS, Events, Traffic, forward_shares, per_core, traffic
+from compiler.events.moments import profiles
 from compiler.machine_costs import Routing
 from compiler.passes.placement import Placement
 
@@ -55,11 +58,24 @@ MANAGEMENT = ("management_step", "host_message", "averaged_synapse")
 
 
 @dataclass(frozen=True)
+class StepWork:
+    """What each core does in each step: in step s so much of a kind as counts @ profiles[s] says.
+
+    counts: (cores, kinds, causes), kinds as in `CORE_KINDS`; profiles: (steps, causes), each column
+    of which adds up to 1.
+    """
+
+    counts: np.ndarray
+    profiles: np.ndarray
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Counts of one phase of a run.
 
     `counts` are of the whole machine, by kind; `cores` those of each core, of the kinds that
     happen on one. `longest` is the longest way of a packet in hops (east-west, north-south).
+    `steps` says when, where steps were recorded.
     """
 
     time_steps: int
@@ -67,12 +83,16 @@ class Ledger:
     cores: tuple[dict[str, float], ...]
     chips: int = 1
     longest: tuple[int, int] = (0, 0)
+    steps: StepWork | None = None
 
 
 def ledgers(events: Events, placement: Placement, routing: Routing) -> tuple[Ledger, Ledger]:
     """What inference did, and what learning did beyond it."""
     sent = traffic(events, placement, routing)
-    shares = per_core(events, placement, sent)
+    forward_share = forward_shares(events, placement, sent[0])
+    shares = per_core(events, placement, sent, forward_share)
+    spread = profiles(events, forward_share.causes)
+    steps = None if spread is None else StepWork(forward_share.counts, spread)
     forward, learned = (
         tuple(core.inference for core in shares),
         tuple(core.learning for core in shares),
@@ -85,8 +105,8 @@ def ledgers(events: Events, placement: Placement, routing: Routing) -> tuple[Led
     }
     chips = placement.chips
     return (
-        _ledger(events.inference.time_steps, forward, sent[0], {}, chips),
-        _ledger(events.learning.time_steps, learned, sent[1], extra, chips),
+        _ledger(events.inference.time_steps, forward, sent[0], {}, chips, steps),
+        _ledger(events.learning.time_steps, learned, sent[1], extra, chips, None),
     )
 
 
@@ -96,6 +116,7 @@ def _ledger(
     sent: Traffic,
     extra: dict[str, float],
     chips: int,
+    work: StepWork | None,
 ) -> Ledger:
     counts = {kind: sum(core[kind] for core in cores) for kind in CORE_KINDS}
     counts |= {
@@ -108,4 +129,4 @@ def _ledger(
     }
     counts |= extra
     ordered = {kind: counts[kind] for kind in KINDS if counts.get(kind)}
-    return Ledger(steps, ordered, cores, chips, sent.longest)
+    return Ledger(steps, ordered, cores, chips, sent.longest, work)

@@ -13,7 +13,7 @@ and what spikes cost on the axons that exist only because the network learns. A 
 is costed without those axons.
 """
 
-from compiler.events.cores import CORE_KINDS, CoreEvents, per_core
+from compiler.events.cores import CORE_KINDS, CoreEvents, forward_shares, per_core
 from compiler.events.count import count_events
 from compiler.events.mesh import Traffic, traffic
 from compiler.events.neurobench import messages_sent, neurobench
@@ -35,6 +35,7 @@ __all__ = [
     "Totals",
     "Traffic",
     "count_events",
+    "forward_shares",
     "messages_sent",
     "neurobench",
     "per_core",

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from compiler.events.mesh import Traffic
+from compiler.events.moments import Cause
 from compiler.events.records import Events, ProjectionEvents
 from compiler.passes.placement import Placement, Slice
 
@@ -42,30 +45,60 @@ class CoreEvents:
     learning: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What inference does on each core, apart by what it follows from step to step.
+
+    counts: (cores, kinds, causes), kinds as in `CORE_KINDS`.
+    """
+
+    causes: tuple[Cause, ...]
+    counts: np.ndarray
+
+
+def forward_shares(events: Events, placement: Placement, sent: Traffic) -> Shares:
+    """The shares of inference; `sent` is its traffic."""
+    sizes = {p.name: p.neurons for p in events.populations}
+    whole = {name: list(_inference(events, name)) for name in sizes}
+    senders = (Cause("sent", name) for name in sent.senders)
+    named = [cause for counts in whole.values() for _, cause, _ in counts]
+    causes = tuple(dict.fromkeys((*senders, *named)))
+    column = {cause: number for number, cause in enumerate(causes)}
+    kind_row = {kind: number for number, kind in enumerate(CORE_KINDS)}
+    counts = np.zeros((len(placement.cores), len(CORE_KINDS), len(causes)))
+    for row, core in enumerate(placement.cores):
+        for part in core.slices:
+            for kind, cause, count in whole.get(part.population, ()):
+                share = part.neurons / sizes[part.population]
+                counts[row, kind_row[kind], column[cause]] += count * share
+    for name, (incoming, outgoing) in sent.senders.items():
+        counts[:, kind_row["axon_in"], column[Cause("sent", name)]] += incoming
+        counts[:, kind_row["axon_out"], column[Cause("sent", name)]] += outgoing
+    return Shares(causes, counts)
+
+
 def per_core(
-    events: Events, placement: Placement, sent: tuple[Traffic, Traffic]
+    events: Events, placement: Placement, sent: tuple[Traffic, Traffic], forward: Shares
 ) -> tuple[CoreEvents, ...]:
     """The share of every core; `sent` is the traffic of inference and of learning."""
     sizes = {p.name: p.neurons for p in events.populations} | {g.name: 1 for g in events.gates}
     slices = placement.slice_counts()
-    whole = {name: (_inference(events, name), _learning(events, name)) for name in sizes}
+    whole = {name: _learning(events, name) for name in sizes}
+    sums = forward.counts.sum(2).tolist()
     found = []
     for row, core in enumerate(placement.cores):
-        phases = []
-        for phase in (0, 1):
-            counts = dict.fromkeys(CORE_KINDS, 0.0)
-            for part in core.slices:
-                if part.population not in sizes:
-                    continue  # a comparator of a run that did not learn
-                share = part.neurons / sizes[part.population]
-                for kind, count in whole[part.population][phase].items():
-                    counts[kind] += count * share
-                if phase:
-                    counts["trace_write"] += _traces(events, placement, part, slices)
-            counts["axon_out"] = float(sent[phase].axons_out[row])
-            counts["axon_in"] = float(sent[phase].axons_in[row])
-            phases.append(counts)
-        found.append(CoreEvents(core.index, *phases))
+        counts = dict.fromkeys(CORE_KINDS, 0.0)
+        for part in core.slices:
+            if part.population not in sizes:
+                continue  # a comparator of a run that did not learn
+            share = part.neurons / sizes[part.population]
+            for kind, count in whole[part.population].items():
+                counts[kind] += count * share
+            counts["trace_write"] += _traces(events, placement, part, slices)
+        counts["axon_out"] = float(sent[1].axons_out[row])
+        counts["axon_in"] = float(sent[1].axons_in[row])
+        inference = dict(zip(CORE_KINDS, sums[row], strict=True))
+        found.append(CoreEvents(core.index, inference, counts))
     return tuple(found)
 
 
@@ -81,17 +114,16 @@ def _arriving(events: Events, population: str) -> Iterator[ProjectionEvents]:
     return (s for s in events.projections if s.target == population)
 
 
-def _inference(events: Events, name: str) -> dict[str, float]:
+def _inference(events: Events, name: str) -> Iterator[tuple[str, Cause, float]]:
     """What the forward pass does at one population: its neurons, and the synapses onto them."""
-    counts: dict[str, float] = {}
     for s in _arriving(events, name):
-        _add(counts, f"synaptic_operation_{s.form}", s.forward_operations)
+        if s.forward_operations:
+            yield f"synaptic_operation_{s.form}", Cause("sent", s.source), s.forward_operations
     for p in events.populations:
         if p.name == name and not p.host:
-            _add(counts, "neuron_update_idle", p.idle_updates)
-            _add(counts, "neuron_update_active", p.active_updates)
-            _add(counts, "spike", p.spikes + p.forward_messages)
-    return counts
+            yield "neuron_update_idle", Cause("idle", name), p.idle_updates
+            yield "neuron_update_active", Cause("active", name), p.active_updates
+            yield "spike", Cause("sent", name), p.spikes + p.forward_messages
 
 
 def _learning(events: Events, name: str) -> dict[str, float]:

@@ -27,11 +27,13 @@ class Traffic:
     """What a phase of a run sends: packets by core (C,), and sums over all packets.
 
     Activity is counted per population, so numbers are means, not always whole ones. `longest` is
-    the largest distance (east-west, north-south) of any packet, in hops.
+    the largest distance (east-west, north-south) of any packet, in hops. `senders` has what each
+    sender adds to `axons_in` and `axons_out`.
     """
 
     axons_in: np.ndarray
     axons_out: np.ndarray
+    senders: dict[str, tuple[np.ndarray, np.ndarray]]
     host_messages: float  # injected intensities and labels, before they fan out
     east_west: float
     north_south: float
@@ -64,25 +66,27 @@ def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Tra
     """Packets and hops of inference, and of learning."""
     spots, chips = _coordinates(placement, routing)
     flows = sorted(_flows(events, placement), key=lambda flow: flow.sender)
-    sent = [_packets(list(same)) for _, same in groupby(flows, key=lambda flow: flow.sender)]
+    sent = {
+        name: _packets(list(same)) for name, same in groupby(flows, key=lambda flow: flow.sender)
+    }
     found = []
     for number, phase in enumerate(("inference", "learning")):
-        incoming = np.zeros(len(placement.cores) + 1)
-        outgoing = np.zeros(len(placement.cores) + 1)
+        senders = {}
         sums = np.zeros(3)
         longest = np.zeros(2)
-        for a, b, phases in sent:
+        for name, (a, b, phases) in sent.items():
             packets = phases[number]
-            np.add.at(outgoing, a, packets.sum(1))
-            np.add.at(incoming, b, packets.sum(0))
+            if packets.any():
+                senders[name] = _at(b, packets.sum(0), placement), _at(a, packets.sum(1), placement)
             away = np.abs(spots[a][:, None] - spots[b][None])
             crossed = np.abs(chips[a][:, None] - chips[b][None]).sum(2)
             sums += [*(packets[:, :, None] * away).sum((0, 1)), (packets * crossed).sum()]
             longest = np.maximum(longest, (away * (packets > 0)[:, :, None]).max((0, 1)))
         found.append(
             Traffic(
-                axons_in=incoming[:-1],
-                axons_out=outgoing[:-1],
+                axons_in=sum((i for i, _ in senders.values()), np.zeros(len(placement.cores))),
+                axons_out=sum((o for _, o in senders.values()), np.zeros(len(placement.cores))),
+                senders=senders,
                 host_messages=getattr(events, phase).host_messages,
                 east_west=float(sums[0]),
                 north_south=float(sums[1]),
@@ -91,6 +95,13 @@ def traffic(events: Events, placement: Placement, routing: Routing) -> tuple[Tra
             )
         )
     return found[0], found[1]
+
+
+def _at(cores: np.ndarray, packets: np.ndarray, placement: Placement) -> np.ndarray:
+    """(C,) packets by core; those of the host, which is none of them, are left out."""
+    found = np.zeros(len(placement.cores) + 1)
+    np.add.at(found, cores, packets)
+    return found[:-1]
 
 
 def _packets(flows: list[_Flow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

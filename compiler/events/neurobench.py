@@ -86,7 +86,7 @@ def messages_sent(program: Program, stimulus: Stimulus, counts: Mapping[str, np.
             seen = stimulus.intensities[p.name].astype(np.int64)
             steps = program.timetable.steps
             messages = (seen * steps + 128) >> 8 if p.spikes else seen != 0
-            sent[p.name] = messages.sum(axis=0, dtype=np.int64)
+            sent[p.name] = messages.reshape(-1, p.size).sum(axis=0, dtype=np.int64)
     return sent
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
 
+from compiler.events.steps import StepRecord
 from compiler.terms import Connection
 
 Form = Literal["dense", "sparse", "convolution"]
 
 
-@dataclass(frozen=True)
+def _of_learning(nothing: Any = 0) -> Any:
+    """A field that says what only learning does; a run without it has `nothing` there."""
+    return field(default=nothing, metadata={"learning": True})
+
+
+@dataclass(frozen=True, kw_only=True)
 class PopulationEvents:
     """Sums over all fixations. An input is injected by the host: it has no neuron updates.
 
@@ -19,31 +25,33 @@ class PopulationEvents:
     the steps at which the timetable lets it receive, send or write. `signal_messages` come from
     modulators that its neurons hear directly (one a fixation: an upper bound, zero is no message),
     each to all of them. All updates of a mean count as those of the phases. `silent` and
-    `saturated` count neuron-fixations with no spike and with a spike at every step.
+    `saturated` count neuron-fixations with no spike and with a spike at every step. What it does at
+    a step of a record it does `level` steps later on the chip.
     """
 
     name: str
     neurons: int
     host: bool  # an input, injected from outside
-    spikes: int
-    forward_messages: int  # graded messages that drive a soma (an input's intensities)
-    graded_messages: int  # the other graded messages
-    score_messages: int
-    signal_messages: int
-    active_updates: int
-    idle_updates: int
-    phase_active_updates: int
-    phase_idle_updates: int
-    post_writes: int
-    current_wrapped: int
-    membrane_clipped: int
-    accumulator_clipped: int
-    post_clipped: int
-    silent: int
-    saturated: int
+    level: int = 0
+    spikes: int = 0
+    forward_messages: int = 0  # graded messages that drive a soma (an input's intensities)
+    graded_messages: int = _of_learning()  # the other graded messages
+    score_messages: int = _of_learning()
+    signal_messages: int = _of_learning()
+    active_updates: int = 0
+    idle_updates: int = 0
+    phase_active_updates: int = _of_learning()
+    phase_idle_updates: int = _of_learning()
+    post_writes: int = _of_learning()
+    current_wrapped: int = 0
+    membrane_clipped: int = 0
+    accumulator_clipped: int = _of_learning()
+    post_clipped: int = _of_learning()
+    silent: int = 0
+    saturated: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProjectionEvents:
     """Sums over all fixations; synaptic operations are messages times the neuron's own fan-out.
 
@@ -69,27 +77,38 @@ class ProjectionEvents:
     form: Form
     fan_in: int
     fan_out: int
-    plastic: bool
-    messages: int
-    forward_messages: int
-    forward_operations: int
-    graded_operations: int  # of the forward ones, those with a payload above one bit
-    delivered_operations: int
-    ignored_operations: int
-    trace_writes: int
-    learning_visits: int
-    plastic_updates: int
-    learning_slots: int  # slots in which at least one post value was not zero
-    carry_visits: int
-    carries: int
-    averaged: int
-    tag_clipped: int
-    weight_clipped: int
+    messages: int = 0
+    forward_messages: int = 0
+    forward_operations: int = 0
+    graded_operations: int = 0  # of the forward ones, those with a payload above one bit
+    plastic: bool = _of_learning(False)
+    delivered_operations: int = _of_learning()
+    ignored_operations: int = _of_learning()
+    trace_writes: int = _of_learning()
+    learning_visits: int = _of_learning()
+    plastic_updates: int = _of_learning()
+    learning_slots: int = _of_learning()  # slots in which at least one post value was not zero
+    carry_visits: int = _of_learning()
+    carries: int = _of_learning()
+    averaged: int = _of_learning()
+    tag_clipped: int = _of_learning()
+    weight_clipped: int = _of_learning()
 
     @property
     def synaptic_operations(self) -> int:
         """All of them, useful or ignored."""
         return self.forward_operations + self.delivered_operations + self.ignored_operations
+
+
+Counted = TypeVar("Counted", PopulationEvents, ProjectionEvents)
+
+
+def without_learning(events: Counted) -> Counted:
+    """The same record, as if nothing of learning had happened."""
+    learning: dict[str, Any] = {
+        f.name: f.default for f in fields(events) if f.metadata.get("learning")
+    }
+    return replace(events, **learning)
 
 
 @dataclass(frozen=True)
@@ -142,7 +161,10 @@ class Totals:
 
 @dataclass(frozen=True)
 class Events:
-    """A whole run."""
+    """A whole run: sums, and where it was kept what happened step by step.
+
+    The first populations are those of `record`, in its order.
+    """
 
     fixations: int
     steps: int  # time steps a fixation is shown
@@ -151,6 +173,7 @@ class Events:
     populations: tuple[PopulationEvents, ...]
     projections: tuple[ProjectionEvents, ...]
     gates: tuple[GateEvents, ...]
+    record: StepRecord | None = None
 
     @property
     def inference(self) -> Totals:
@@ -201,7 +224,9 @@ class Events:
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and names, totals included."""
         totals = {"inference": asdict(self.inference), "learning": asdict(self.learning)}
-        return {**asdict(self), **totals}
+        sums = asdict(replace(self, record=None))
+        del sums["record"]
+        return {**sums, **totals}
 
 
 _LEARNING_ONLY = (

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from compiler.connectivity import fan_in, largest_fan_out
-from compiler.events.count import form_of
 from compiler.events.fan_out import fan_out, receives
+from compiler.events.projections import form_of
 from compiler.events.records import Events, PopulationEvents, ProjectionEvents
+from compiler.events.steps import StepRecord
 from compiler.program import Program, ProgramPopulation, Synapses
 
 Trains = Mapping[str, np.ndarray]
@@ -30,6 +31,8 @@ def count_spike_trains(
     holding: bool = True,
 ) -> Events:
     """One fixation in which each population spikes as `trains` says, bool (steps, N).
+
+    Steps are those of the chip, also of its record, on which no population lies behind another.
 
     Populations without a train are silent. A synaptic operation is a spike at a synapse of
     its neuron's list, which a sparse projection keeps without the zeros.
@@ -49,15 +52,20 @@ def count_spike_trains(
         for s in program.synapses
     )
     given = active or {}
-    populations = tuple(
-        _population(
-            p,
-            spikes[p.name],
-            given[p.name] if p.name in given else _reached(program, p, spikes, holding),
-        )
+    updated = {
+        p.name: given[p.name].astype(bool)
+        if p.name in given
+        else _reached(program, p, spikes, holding)
         for p in program.populations
+    }
+    populations = tuple(
+        _population(p, spikes[p.name], updated[p.name]) for p in program.populations
     )
     learn = post is not None
+    sent, busy = (
+        np.stack([of[p.name].sum(axis=1) for p in program.populations])[None].astype(np.int32)
+        for of in (spikes, updated)
+    )
     return Events(
         fixations=1,
         steps=steps,
@@ -66,6 +74,7 @@ def count_spike_trains(
         populations=populations,
         projections=projections,
         gates=(),
+        record=StepRecord(1, sent, busy),
     )
 
 
@@ -100,18 +109,8 @@ def _population(p: ProgramPopulation, spikes: np.ndarray, active: np.ndarray) ->
         host=host,
         spikes=0 if host else sent,
         forward_messages=sent if host else 0,
-        graded_messages=0,
-        score_messages=0,
-        signal_messages=0,
         active_updates=busy,
         idle_updates=updates - busy,
-        phase_active_updates=0,
-        phase_idle_updates=0,
-        post_writes=0,
-        current_wrapped=0,
-        membrane_clipped=0,
-        accumulator_clipped=0,
-        post_clipped=0,
         silent=int(np.count_nonzero(each == 0)),
         saturated=int(np.count_nonzero(each == len(spikes))),
     )
@@ -143,16 +142,8 @@ def _projection(
         messages=messages,
         forward_messages=messages,
         forward_operations=int(spikes.sum(axis=0, dtype=np.int64) @ reached),
-        graded_operations=0,
-        delivered_operations=0,
-        ignored_operations=0,
         trace_writes=messages if learns else 0,
         learning_visits=visits,
         plastic_updates=updates,
         learning_slots=len(s.slots) if updates else 0,
-        carry_visits=0,
-        carries=0,
-        averaged=0,
-        tag_clipped=0,
-        weight_clipped=0,
     )

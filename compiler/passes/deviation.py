@@ -1,82 +1,36 @@
 """How far integers may drift from real numbers: a bound for every neuron, stated beforehand.
 
-The same spikes arrive at a real neuron and at its integers, and both spike alike. Then what the
-two add in a step differs by the rounding of weights, bias and threshold, and what was there decays
-by a rounded decay and is rounded towards zero, by less than one unit q of the potential. With
-E for the largest differences, X for the largest magnitudes that the real neuron can have,
-
-    Eu <- d Eu + |d - d'| Xu + q + sum |w - w'| x        the synaptic current, if there is one
-    Ev <- e Ev + |e - e'| Xv + q + Eu + |b - b'| + |h - h'|       the potential; h: threshold
-
-over the steps of a presentation. A decay of 0 or 1 rounds nothing. Nothing may wrap or be clipped,
-which engines count. A spike differs where a potential comes within Ev + |h - h'| of the threshold.
+It holds for whatever a neuron may be shown: each of its sources sends as much as it can, one way
+or the other, in every step. So intervals of what can arrive, and of what the real neuron can hold,
+go through its steps, and beside them those of the errors (`compiler.passes.drift`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir import (
-    Compartment,
-    Connection,
-    Map,
-    Network,
-    Neuron,
-    Population,
-    Projection,
-    Values,
-    per_neuron,
-)
+from compiler.cells import PAY_LATER, Parameters, real_parameters, whole_parameters
+from compiler.ir import Compartment, Network, Population
+from compiler.linear import through
+from compiler.passes.drift import Drift, Span, Spikes, Step
 from compiler.passes.integer_weights import IntegerWeights
-from compiler.program import DECAY_ONE, Soma
-from compiler.terms import Integers
+from compiler.program import Soma
+from compiler.terms import Reset
 
 
-def largest_current(
-    network: Network, population: Population, weights: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """(N,) what arrives at each neuron in a step at most, by the weights of its projections."""
-    current = np.zeros(population.size)
-    for p in network.arriving[population.name]:
-        if p.compartment is Compartment.SOMA:
-            magnitude = np.abs(weights[p.name]).astype(np.float64)
-            most = network.population(p.source).largest
-            current += most * _of_neuron(p, magnitude, population)
-    return current
+@dataclass(frozen=True)
+class Deviation:
+    """Bounds (N,) in the source's unit, over all steps of a presentation.
 
-
-def _of_neuron(p: Projection, weights: np.ndarray, population: Population) -> np.ndarray:
-    """(N,) the sum over each neuron's synapses; at the border of a map it is less."""
-    if p.connection is Connection.ONE_TO_ONE:
-        return weights
-    sums = weights.reshape(len(weights), -1).sum(1)
-    return per_neuron(tuple(sums), population.map)
-
-
-def largest_magnitudes(
-    population: Population, current: np.ndarray, steps: int, unit: float
-) -> tuple[float, float]:
-    """The largest current and potential of any neuron, if there is no reset, in units of weights.
-
-    current: `largest_current` of integer weights.
+    potential: how far the two are apart while all spikes are the same. threshold: how near to its
+    threshold a potential has to come for its spike to differ; 0 for what never spikes.
     """
-    neuron = population.neuron
-    assert isinstance(neuron, Neuron)
-    shape = population.map
-    constant = np.abs(per_neuron(population.bias or (0.0,), shape)) / unit
-    if neuron.current_decay is not None:
-        current = current * _steps_held(per_neuron(neuron.current_decay, shape), steps)
-    potential = (current + constant) * _steps_held(per_neuron(neuron.decay, shape), steps)
-    potential = potential + np.abs(per_neuron(neuron.start, shape)) / unit
-    return float(current.max()), float(potential.max())
 
-
-def _steps_held(decay: np.ndarray, steps: int) -> np.ndarray:
-    """1 + d + d^2 + ... of so many steps."""
-    left = np.maximum(1 - decay, 1e-12)
-    return np.minimum((1 - decay**steps) / left, steps)
+    potential: np.ndarray
+    threshold: np.ndarray
 
 
 def deviation(
@@ -85,51 +39,97 @@ def deviation(
     integers: Mapping[str, IntegerWeights],
     soma: Soma,
     unit: float,
-) -> np.ndarray:
-    """(N,) the bound on the potential's difference, in the source's own unit."""
-    neuron, shape, grain = population.neuron, population.map, unit / 2**soma.input_shift
-    assert isinstance(neuron, Neuron)
-    real = {p.name: p.weights for p in network.arriving[population.name]}
-    rounded = {name: integers[name].weights * integers[name].unit for name in real}
-    arriving = largest_current(network, population, real)
-    wrong = largest_current(network, population, {n: real[n] - rounded[n] for n in real})
-
-    def lost(values: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        return np.abs(values - kept * grain)
-
-    bias, start = per_neuron(population.bias or (0.0,), shape), per_neuron(neuron.start, shape)
-    constant = lost(bias, per_neuron(soma.bias or (0,), shape))
-    height = np.zeros(population.size)
-    if neuron.threshold is not None and soma.threshold is not None:
-        height = per_neuron(neuron.threshold, shape)
-        constant = constant + lost(height, per_neuron(soma.threshold, shape))
-    error, high = lost(start, per_neuron(soma.start, shape)), np.abs(start)
-    error_u, high_u = np.zeros(population.size), np.zeros(population.size)
-    leak = _Leak(neuron.decay, soma.decay, shape, grain)
-    current_leak = None
-    if neuron.current_decay is not None and soma.current_decay is not None:
-        current_leak = _Leak(neuron.current_decay, soma.current_decay, shape, grain)
-    largest = error
+) -> Deviation:
+    """The bounds for a population of LIF neurons whose weights are these `integers`."""
+    real = real_parameters(population)
+    whole = whole_parameters(soma, population.map)
+    weights = {p.name: p.weights for p in network.arriving[population.name]}
+    arriving = reach_of_current(network, population, weights)
+    wrong = reach_of_current(network, population, errors_of(weights, integers))
+    drift, reach = Drift(real, whole, unit / 2**soma.input_shift), _Reach(real)
+    apart, near = drift.v.magnitude, np.zeros(population.size)
     for _ in range(network.schedule.steps):
-        if current_leak is None:
-            error_u, high_u = wrong, arriving
-        else:
-            error_u = current_leak.error(error_u, high_u) + wrong
-            high_u = current_leak.decay * high_u + arriving
-        error = leak.error(error, high) + error_u + constant
-        high = leak.decay * np.maximum(high, height) + high_u + np.abs(bias) + height
-        largest = np.maximum(largest, error)
-    return largest
+        drift.step(wrong, reach.step(arriving))
+        apart = np.maximum(apart, drift.v.magnitude)
+        near = np.maximum(near, drift.distance.magnitude)
+        if real.reset is Reset.SUBTRACT_ONCE:  # what is left is held against the threshold, too
+            near = np.maximum(near, drift.v.moved(-drift.threshold).magnitude)
+    return Deviation(apart, near if real.threshold is not None else np.zeros(population.size))
 
 
-class _Leak:
-    """A decay (N,) of real numbers and of their integers, and what the two make different."""
+def errors_of(
+    weights: Mapping[str, np.ndarray], integers: Mapping[str, IntegerWeights]
+) -> dict[str, np.ndarray]:
+    """What rounding added to the weights of each projection."""
+    return {n: integers[n].weights * integers[n].unit - w for n, w in weights.items()}
 
-    def __init__(self, decay: Values, kept: Integers, shape: Map, grain: float) -> None:
-        self.decay = per_neuron(decay, shape)
-        self._kept = per_neuron(kept, shape) / DECAY_ONE
-        self._rounding = np.where((self._kept == 0) | (self._kept == 1), 0.0, grain)
 
-    def error(self, before: np.ndarray, largest: np.ndarray) -> np.ndarray:
-        """The difference after the leak, from that before it and the largest magnitude."""
-        return self._kept * before + np.abs(self.decay - self._kept) * largest + self._rounding
+def reach_of_current(
+    network: Network, population: Population, weights: Mapping[str, np.ndarray]
+) -> Span:
+    """(N,) from the least to the most that can arrive in a step, through these weights."""
+    low, high = np.zeros(population.size), np.zeros(population.size)
+    for p in network.arriving[population.name]:
+        if p.compartment is not Compartment.SOMA:
+            continue
+        source = network.population(p.source)
+        most = np.full((1, source.size), float(source.largest))
+        least = -most if source.sequence > 1 else np.zeros_like(most)
+        for part in (np.maximum(weights[p.name], 0.0), np.minimum(weights[p.name], 0.0)):
+            ends = [
+                through(p.connection, part, sent, source.map, population.map)[0]
+                for sent in (least, most)
+            ]
+            low, high = low + np.minimum(*ends), high + np.maximum(*ends)
+    return Span(low, high)
+
+
+class _Reach:
+    """From where to where current and potential of real neurons can be, whatever arrives."""
+
+    def __init__(self, of: Parameters) -> None:
+        nothing, never = np.zeros(len(of.decay)), np.zeros(len(of.decay), bool)
+        self._of = of
+        self._u, self._v = Span.exactly(nothing), Span.exactly(of.start)
+        self._spiked = Spikes(never, never)
+
+    def step(self, arriving: Span) -> Step:
+        """One step, of which anything in `arriving` may come."""
+        of, u, v, h = self._of, self._u, self._v, self._of.threshold
+        self._u = arriving if of.current_decay is None else u.times(of.current_decay) + arriving
+        drive = self._u.moved(of.bias)
+        whole = v.times(of.decay) + drive
+        if h is None:
+            self._v = whole
+            return Step(u, v, self._spiked, self._spiked)
+        paid = _above(v, h) if of.reset is Reset.SUBTRACT_ONCE else self._spiked
+        before = whole
+        if of.reset in PAY_LATER:
+            most = np.where(paid.may, h, np.inf)  # no spike: not above h, but where it starts
+            below = Span(np.minimum(v.low, most), np.minimum(v.high, most))
+            below = below.times(of.decay) + drive
+            above = Span(np.maximum(v.low, h), np.maximum(v.high, h)).times(of.decay) + drive
+            nothing = Span.exactly(np.zeros_like(h))
+            after = {Reset.SUBTRACT: above.moved(-h), Reset.ZERO: drive, Reset.CLEAR: nothing}
+            before = paid.choose(after[of.reset], below)
+        elif of.reset is Reset.SUBTRACT_ONCE:
+            before = paid.choose(whole.moved(-h), whole)
+        self._spiked = _above(before, h)
+        self._v = before
+        if of.reset in (Reset.SUBTRACT_AT_ONCE, Reset.SUBTRACT_ONCE, Reset.ZERO_AT_ONCE):
+            self._v = self._after_a_reset_at_once(whole, paid, h)
+        return Step(u, v, paid, self._spiked)
+
+    def _after_a_reset_at_once(self, whole: Span, paid: Spikes, h: np.ndarray) -> Span:
+        """Subtract once: asked is `whole` less h where an earlier spike is still to be paid."""
+        zero = self._of.reset is Reset.ZERO_AT_ONCE
+        once = self._of.reset is Reset.SUBTRACT_ONCE
+        silent_to = np.where(paid.may, 2 * h, h) if once else h
+        silent = Span(np.minimum(whole.low, silent_to), np.minimum(whole.high, silent_to))
+        spiking = Span(np.maximum(whole.low, h), np.maximum(whole.high, h)).moved(-h)
+        nothing = Span.exactly(np.zeros_like(h))
+        return self._spiked.choose(nothing if zero else spiking, silent)
+
+
+def _above(values: Span, threshold: np.ndarray) -> Spikes:
+    return Spikes(values.high > threshold, values.low > threshold)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from clapp_neuro.errors import unknown
 from compiler.ir import (
     Compartment,
     Network,
@@ -15,6 +17,7 @@ from compiler.ir import (
 )
 from compiler.limits import Limits
 from compiler.passes.integer_weights import IntegerWeights
+from compiler.passes.layer_precision import LayerPrecision
 from compiler.passes.round_soma import round_soma
 from compiler.program import MEMBRANE_MAX, TAG_UNITS, Relay, Soma, Tally
 from compiler.report import Note
@@ -29,11 +32,12 @@ PLASTIC_RANGE = (
 
 @dataclass(frozen=True)
 class Quantized:
-    """The network beside its integers."""
+    """The network beside its integers, and what rounding did to each layer of LIF neurons."""
 
     network: Network
     integers: dict[str, IntegerWeights]
     somas: dict[str, Soma | Relay | Tally]
+    layers: tuple[LayerPrecision, ...] = ()
 
 
 def quantize(
@@ -41,15 +45,24 @@ def quantize(
     weight_max: int,
     limits: Limits | None = None,
     percentile: float = MAXIMUM,
+    exponents: Mapping[str, int] | None = None,
 ) -> tuple[Quantized, tuple[Note, ...]]:
     """Chooses units, rounds weights to +-weight_max and neurons to fixed point.
 
     limits: what the machine can hold of decays, thresholds and biases; None for what engines hold.
     percentile: of the magnitudes of a projection's weights, which the largest integer stands for;
     larger weights are clipped, and counted. Projections onto the same compartment share one unit,
-    since their sums are added there.
+    since their sums are added there. exponents: of the weights of populations, by name; the others
+    get the largest that leaves room (`compiler.passes.round_soma`). Raises InputError for one that
+    does not fit, or is of no population of LIF neurons.
     """
+    asked = dict(exponents or {})
+    neurons = [p.name for p in network.populations if isinstance(p.neuron, Neuron)]
+    for name in asked:
+        if name not in neurons:
+            raise unknown("layer", name, neurons)
     notes: list[Note] = []
+    layers: list[LayerPrecision] = []
     units = _units(network, weight_max, percentile)
     integers = {}
     for p in network.projections:
@@ -61,15 +74,19 @@ def quantize(
     for population in network.populations:
         if isinstance(population.neuron, Neuron):
             unit = units.get((population.name, Compartment.SOMA), 1.0)
-            soma, note = round_soma(network, population, integers, unit, weight_max, limits)
+            exponent = asked.get(population.name)
+            soma, note, layer = round_soma(
+                network, population, integers, unit, weight_max, limits, exponent
+            )
             somas[population.name] = soma
             notes.append(note)
+            layers.append(layer)
         elif isinstance(population.neuron, SpatialMean):
             somas[population.name] = Tally(population.neuron.positions)
         elif population.neuron is not None:
             (pool,) = network.arriving[population.name]
             somas[population.name] = Relay(pool.weights.size)
-    return Quantized(network, integers, somas), tuple(notes)
+    return Quantized(network, integers, somas, tuple(layers)), tuple(notes)
 
 
 def _units(

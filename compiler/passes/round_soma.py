@@ -7,17 +7,20 @@ leaves room for what may be summed up; what it does not leave room for is counte
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clapp_neuro.errors import InputError
 from compiler.connectivity import fan_in
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Values
 from compiler.limits import Limits
 from compiler.passes.admit import plain
-from compiler.passes.deviation import deviation, largest_current, largest_magnitudes
+from compiler.passes.deviation import deviation
 from compiler.passes.grains import Grain, grains_of, of_one
 from compiler.passes.integer_weights import IntegerWeights
+from compiler.passes.largest import largest_current, largest_magnitudes
+from compiler.passes.layer_precision import LayerPrecision
 from compiler.passes.rate_shift import rate_shift
 from compiler.program import DECAY_ONE, MEMBRANE_BITS, MEMBRANE_MAX, Soma
 from compiler.report import Note
@@ -25,6 +28,7 @@ from compiler.terms import Integers, Reset, per_neuron
 
 ENOUGH_UNITS = 1 << 12  # of a threshold: weights and decays are rounded more coarsely
 INPUT_SHIFT_MAX = 6  # Loihi adds synaptic current shifted left by 6
+EXPONENTS = range(-INPUT_SHIFT_MAX, 1)  # of weights, which count 2^(6 + exponent)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,13 @@ def round_soma(
     unit: float,
     weight_max: int,
     limits: Limits | None = None,
-) -> tuple[Soma, Note]:
-    """The soma of a population of LIF neurons, as the machine's limits let it be, and its loss."""
+    exponent: int | None = None,
+) -> tuple[Soma, Note, LayerPrecision]:
+    """The soma of a population of LIF neurons, as the machine's limits let it be, and its loss.
+
+    exponent: of its weights; None for the largest that leaves room for what may be summed up.
+    Raises InputError for one with which threshold, bias or start would not fit.
+    """
     neuron = population.neuron
     assert isinstance(neuron, Neuron)
     driving = [p for p in network.arriving[population.name] if p.compartment is Compartment.SOMA]
@@ -52,6 +61,9 @@ def round_soma(
         shift, full = _room_for_any_weights(network, population, driving, unit, weight_max)
     else:
         shift, full = _room(network, population, integers, unit)
+    if exponent is not None:
+        asked = _asked(population, exponent, unit)
+        shift, full = asked, full or asked > shift
     scale = 2**shift / unit
     grains = grains_of(limits)
     decay = _rounded_decay(neuron.decay, grains.decay)
@@ -76,9 +88,9 @@ def round_soma(
     text = f"decay {_shown(decay)}/4096 (error {decay.error:.1e}), current << {shift}"
     if threshold is not None:
         text = f"threshold {_shown(threshold)} (error {threshold.error:.1e}), {text}"
-    shifted = rate_shift(neuron, soma, scale, network.schedule.steps)
-    if shifted is not None:
-        text += f", firing rate {shifted:+.2%}"
+    rate = rate_shift(population, soma, scale, network.schedule.steps)
+    if rate is not None:
+        text += f", {rate}"
     if current is not None:
         text += f", decay of the current {_shown(current)}/4096 (error {current.error:.1e})"
     if population.bias:
@@ -88,10 +100,42 @@ def round_soma(
     if full:
         kind = "clipped" if current is None else "wrapped, potentials clipped,"
         text += f"; currents beyond 2^{MEMBRANE_BITS} are {kind} and counted"
+    found = LayerPrecision(
+        population=population.name,
+        unit=unit,
+        exponent=shift - INPUT_SHIFT_MAX,
+        threshold=None if threshold is None else threshold.error,
+        decay=decay.error,
+        rate=rate,
+        potential=None,
+        threshold_distance=None,
+        lowest_threshold=None if neuron.threshold is None else float(np.min(neuron.threshold)),
+    )
     if not any(p.rule for p in driving):
-        text += _bound(network, population, integers, soma, unit)
+        bound = deviation(network, population, integers, soma, unit)
+        found = replace(
+            found,
+            potential=float(bound.potential.max()),
+            threshold_distance=(None if neuron.threshold is None else float(bound.threshold.max())),
+        )
+        text += _in_words(found)
     cost = decay.error if threshold is None else threshold.error
-    return soma, Note("quantize", population.name, text, cost)
+    return soma, Note("quantize", population.name, text, cost), found
+
+
+def _asked(population: Population, exponent: int, unit: float) -> int:
+    """The shift for an exponent that a user asks for."""
+    if exponent not in EXPONENTS:
+        raise InputError(
+            f"exponent {exponent} of {population.name}: give {EXPONENTS[0]} to {EXPONENTS[-1]}"
+        )
+    most = _shift(population, unit, INPUT_SHIFT_MAX) - INPUT_SHIFT_MAX
+    if exponent > most:
+        raise InputError(
+            f"exponent {exponent} of {population.name}: its threshold, bias or start would not fit "
+            f"{MEMBRANE_BITS} bits; give at most {most}"
+        )
+    return exponent + INPUT_SHIFT_MAX
 
 
 def _room_for_any_weights(
@@ -181,19 +225,15 @@ def _shown(rounded: Rounded) -> str:
     return str(values) if isinstance(values, int) else f"{min(values)} to {max(values)}"
 
 
-def _bound(
-    network: Network,
-    population: Population,
-    integers: dict[str, IntegerWeights],
-    soma: Soma,
-    unit: float,
-) -> str:
-    """How far a potential may be from the source's, in words."""
-    neuron = population.neuron
-    assert isinstance(neuron, Neuron)
-    most = float(deviation(network, population, integers, soma, unit).max())
-    if neuron.threshold is None:
-        return f"; potential within {most:.3g} of the source's while the same spikes arrive"
-    high = float(per_neuron(neuron.threshold, population.map).min())
-    share = f" ({most / high:.1%} of the threshold)" if high > 0 else ""
-    return f"; potential within {most:.3g}{share} of the source's while all spikes are the same"
+def _in_words(found: LayerPrecision) -> str:
+    """How far a potential may be from the source's."""
+    if found.threshold_distance is None:
+        return (
+            f"; potential within {found.potential:.3g} of the source's while the same spikes arrive"
+        )
+    share = "" if found.in_thresholds is None else f" ({found.in_thresholds:.1%} of the threshold)"
+    return (
+        f"; potential within {found.potential:.3g} of the source's while all spikes are the same, "
+        f"as they are while none comes nearer than {found.threshold_distance:.3g}{share} to its "
+        "threshold"
+    )

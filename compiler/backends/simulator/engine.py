@@ -17,6 +17,7 @@ from compiler.backends.simulator.order import weight_matrix
 from compiler.backends.simulator.shown import Shown, stimulus_arrays
 from compiler.backends.simulator.working import Clock, Working, allocate
 from compiler.events import Events, count_events
+from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import Stimulus, count_type
 
@@ -26,7 +27,8 @@ class State:
     """All that a run has besides its program: with both, it can go on elsewhere.
 
     scores and gates are (F, gates) int64, one row for each fixation so far; fields (fields,
-    neurons) int32; the counters as in `operations`; traces int16, of all learners of `stepwise`.
+    neurons) int32; the counters as in `operations`; traces int16, of all learners of `stepwise`;
+    record: of its steps, None where nothing was recorded.
     """
 
     fixation: int
@@ -37,6 +39,7 @@ class State:
     scores: np.ndarray
     gates: np.ndarray
     traces: np.ndarray
+    record: StepRecord | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ class Machine:
         self.clock = Clock(timetable.period, timetable.steps, program.seed, shared)
         self.working: Working = allocate(program, self.layout)
         self.fixation = 0
+        self.recorder = StepRecorder(len(program.populations), timetable.steps)
+        self.records = state is None or state.record is not None
         if state is not None:
             self.fixation = state.fixation
             self.working.state[:] = state.fields
@@ -84,6 +89,8 @@ class Machine:
             self.working.synapse_counts[:] = state.synapse_counts
             self.working.gate_counts[:] = state.gate_counts
             self.working.learners.values[:] = state.traces
+            if state.record is not None:
+                self.recorder.go_on(state.record)
 
     @property
     def inputs(self) -> np.ndarray:
@@ -91,10 +98,20 @@ class Machine:
         places = [self.layout.places[p.name] for p in self.layout.inputs]
         return np.concatenate([np.zeros(0, np.int64), *places])
 
+    @property
+    def recorded(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """Where compiled code puts the record of steps."""
+        return self.recorder.stride, self.recorder.sent, self.recorder.active
+
+    def record(self, fixations: int) -> StepRecord | None:
+        """What was recorded of so many fixations; None where a state began without a record."""
+        return self.recorder.record(fixations) if self.records else None
+
     def run(self, shown: Shown) -> tuple[np.ndarray, np.ndarray]:
         """Runs fixations with everything on; scores and gates (F, gates)."""
         scores = np.zeros((shown.fixations, len(self.working.scores)), np.int64)
         gates = np.zeros_like(scores)
+        self.recorder.make_room(self.fixation + shown.fixations)
         run_learning(
             self.layout.operations,
             self.fixation,
@@ -103,6 +120,7 @@ class Machine:
             shown.labels,
             self.inputs,
             self.working,
+            self.recorded,
             scores,
             gates,
         )
@@ -159,7 +177,8 @@ class Machine:
         """The counters since the machine was built, with names."""
         w = self.working
         counters = (w.population_counts, w.synapse_counts, w.gate_counts)
-        return count_events(self.program, fixations, *counters, learn=self.learn)
+        record = self.record(fixations)
+        return count_events(self.program, fixations, *counters, learn=self.learn, record=record)
 
 
 def simulate(
@@ -204,6 +223,7 @@ def simulate(
             scores=np.concatenate(scores),
             gates=np.concatenate(gates),
             traces=w.learners.values,
+            record=machine.record(machine.fixation),
         ),
         events=machine.events(machine.fixation),
     )
@@ -228,6 +248,7 @@ def infer(
     shown = stimulus_arrays(program, first.layout, stimulus)
     workers = max(1, min(threads or os.cpu_count() or 1, shown.fixations))
     machines = [first, *(Machine(program, learn=False) for _ in range(workers - 1))]
+    first.recorder.make_room(shown.fixations)
     places = first.layout.places
     somata = [p for p in program.populations if p.soma is not None]
     names = [p.name for p in somata if not isinstance(p.soma, Tally)]
@@ -241,7 +262,7 @@ def infer(
         list(
             pool.map(
                 lambda machine, part: _infer_part(
-                    machine, shown.part(*part), kept, counts[slice(*part)]
+                    machine, shown.part(*part), part[0], first.recorded, kept, counts[slice(*part)]
                 ),
                 machines,
                 parts,
@@ -256,13 +277,23 @@ def infer(
     return spans, machines[0].events(shown.fixations)
 
 
-def _infer_part(machine: Machine, shown: Shown, kept: np.ndarray, counts: np.ndarray) -> None:
+def _infer_part(
+    machine: Machine,
+    shown: Shown,
+    begin: int,
+    recorded: tuple[int, np.ndarray, np.ndarray],
+    kept: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Fixations from number `begin` on; all parts share one record, each has rows of its own."""
     run_inference(
         machine.layout.operations,
+        begin,
         machine.clock,
         (shown.intensities, shown.sequences),
         machine.inputs,
         machine.working,
+        recorded,
         kept,
         counts,
     )

@@ -66,6 +66,7 @@ def integrate(w, op, steps, log):
         active, clipped = lif_step(v, drive, held, fired, count, decay, threshold, scale, zero)
         counts[c.ACTIVE] += active
         counts[c.V_CLIPPED] += clipped
+        w.n_active[population, tau] = active
         fire(w, population, start, size, tau, log)
     count_population(counts, count, size, steps)
 
@@ -129,6 +130,7 @@ def step(w, op, steps, log):
     counts = w.population_counts[population]
     counts[c.ACTIVE] += active
     counts[c.V_CLIPPED] += clipped
+    w.n_active[population, tau] = active
     fire(w, population, start, size, tau, log)
     if tau == steps - 1:
         w.held[start : start + size] = 0
@@ -181,6 +183,7 @@ def present(w, op):
     start, size, population = op[1], op[2], op[3]
     silent = count_equal(w.state[c.COUNT, start : start + size], np.int32(0))
     w.population_counts[population, c.COUNT_SENT] += size - silent
+    w.n_fired[population, 0] = size - silent  # until it spikes, if it is an input that does
 
 
 @compiled(inline="always")

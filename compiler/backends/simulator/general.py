@@ -124,6 +124,7 @@ def advance(w, op, first, stop, log):
             masks,
         )
         counts[c.ACTIVE] += active
+        w.n_active[population, tau] = active
         counts[c.V_CLIPPED] += clipped
         counts[c.U_WRAPPED] += wrapped
         fire(w, population, start, size, tau, log)

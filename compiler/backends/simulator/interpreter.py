@@ -160,12 +160,25 @@ def show(w, intensities, inputs, sequences):
 
 
 @compiled
-def run_learning(operations, first_fixation, clock, shown, labels, inputs, w, scores, gates):
+def record(w, fixation, recorded):
+    """Keeps what each population did in each step, of those fixations that are kept."""
+    stride, sent, active = recorded
+    if fixation % stride == 0:
+        row = fixation // stride
+        for p in range(w.n_fired.shape[0]):
+            copy(sent[row, p], w.n_fired[p])
+            copy(active[row, p], w.n_active[p])
+
+
+@compiled
+def run_learning(
+    operations, first_fixation, clock, shown, labels, inputs, w, recorded, scores, gates
+):
     """Fixation after fixation with everything on; labels (F, modulators).
 
     `shown` are intensities (F, N), of the input neurons whose places are `inputs` (N,), and
     sequences (F, T, S) of all that inputs are given step by step. Scores and gates (F, gates) are
-    filled in.
+    filled in, and what is `recorded`: stride, sent, active of `compiler.events.steps`.
     """
     modulators = labels.shape[1]
     intensities, sequences = shown
@@ -174,13 +187,14 @@ def run_learning(operations, first_fixation, clock, shown, labels, inputs, w, sc
         for m in range(modulators):
             w.signals[m] = labels[f, m]
         execute(operations, first_fixation + f, clock, w, False)
+        record(w, first_fixation + f, recorded)
         copy(scores[f], w.scores)
         copy(gates[f], w.signals[modulators:])
 
 
 @compiled
-def run_inference(operations, clock, shown, inputs, w, kept, counts):
-    """The forward pass of independent fixations, `shown` as in `run_learning`.
+def run_inference(operations, first_fixation, clock, shown, inputs, w, recorded, kept, counts):
+    """The forward pass of independent fixations, `shown` and `recorded` as in `run_learning`.
 
     The counts of the neurons whose places are `kept` (K,) fill counts (F, K).
     """
@@ -188,5 +202,6 @@ def run_inference(operations, clock, shown, inputs, w, kept, counts):
     for f in range(intensities.shape[0]):
         show(w, intensities[f], inputs, sequences[f])
         execute(operations, 0, clock, w, False)
+        record(w, first_fixation + f, recorded)
         for j in range(kept.shape[0]):
             counts[f, j] = w.state[c.COUNT, kept[j]]

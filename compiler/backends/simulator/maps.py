@@ -87,7 +87,9 @@ def relay(w, op, steps, log):
     count[:] = 0
     counts = w.population_counts[population]
     for tau in range(steps):
-        counts[c.ACTIVE] += relay_step(winner, w.current[tau, :size], fired, count)
+        active = relay_step(winner, w.current[tau, :size], fired, count)
+        counts[c.ACTIVE] += active
+        w.n_active[population, tau] = active
         fire(w, population, start, size, tau, log)
     count_population(counts, count, size, steps)
 
@@ -114,7 +116,9 @@ def tally(w, op, steps):
         arrived = w.current[t, :size]
         for j in range(size):
             count[j] = np.int32(count[j] + arrived[j])
-        counts[c.ACTIVE] += size - count_equal(arrived, np.int32(0))
+        active = size - count_equal(arrived, np.int32(0))
+        counts[c.ACTIVE] += active
+        w.n_active[population, t] = active
     silent = count_equal(count, np.int32(0))
     counts[c.SILENT] += silent
     counts[c.COUNT_SENT] += size - silent

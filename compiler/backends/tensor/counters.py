@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from compiler.events import Events, count_events
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
+from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 
 
@@ -29,10 +30,12 @@ class Counted:
             self.gates + other.gates,
         )
 
-    def events(self, program: Program, fixations: int, *, learn: bool) -> Events:
+    def events(
+        self, program: Program, fixations: int, record: StepRecord, *, learn: bool
+    ) -> Events:
         """With names."""
         arrays = (self.populations, self.synapses, self.gates)
-        return count_events(program, fixations, *arrays, learn=learn)
+        return count_events(program, fixations, *arrays, learn=learn, record=record)
 
 
 class Counters:
@@ -45,6 +48,9 @@ class Counters:
         self.populations = zeros(len(program.populations), PopulationCount)
         self.synapses = zeros(len(program.synapses), SynapseCount)
         self.gates = zeros(max(len(program.gates), 1), GateCount)
+        # of the fixation that is shown, (R, P, T): as `compiler.events.steps` has them
+        counts = (2, rows, len(program.populations), program.timetable.steps)
+        self.sent, self.active = torch.zeros(counts, dtype=torch.int32, device=device)
         # apart, since a population and what ends on it may have the same name
         self.population = {p.name: i for i, p in enumerate(program.populations)}
         self.projection = {s.name: i for i, s in enumerate(program.synapses)}
@@ -56,16 +62,30 @@ class Counters:
 
     def present(self, population: ProgramPopulation, intensity: Tensor) -> None:
         """An input sends what is not zero."""
-        self.add(population, "COUNT_MESSAGES", (intensity != 0).sum(1))
+        messages = (intensity != 0).sum(1)
+        self.add(population, "COUNT_MESSAGES", messages)
+        self.sent[:, self.population[population.name], 0] = messages
 
-    def update(self, population: ProgramPopulation, active: Tensor, clipped: Tensor) -> None:
-        """Updates of membranes, (R,): active ones and clipped potentials."""
-        self.add(population, "ACTIVE_UPDATES", active)
+    def send(self, population: ProgramPopulation, spikes: Tensor) -> None:
+        """Spikes of a presentation, (R, T)."""
+        self.add(population, "SPIKES", spikes.sum(1))
+        self.sent[:, self.population[population.name]] = spikes
+
+    def receive(self, population: ProgramPopulation, active: Tensor, first: int = 0) -> None:
+        """Active updates (R, T') of the steps from `first` on."""
+        self.add(population, "ACTIVE_UPDATES", active.sum(1))
+        stop = first + active.shape[1]
+        self.active[:, self.population[population.name], first:stop] = active
+
+    def update(
+        self, population: ProgramPopulation, active: Tensor, clipped: Tensor, first: int = 0
+    ) -> None:
+        """Updates of membranes: active ones as in `receive`, and clipped potentials, (R,)."""
+        self.receive(population, active, first)
         self.add(population, "MEMBRANE_CLIPPED", clipped)
 
     def conclude(self, population: ProgramPopulation, count: Tensor, steps: int) -> None:
-        """The end of a presentation: spikes (R, N)."""
-        self.add(population, "SPIKES", count.sum(1))
+        """The end of a presentation: spikes (R, N) of each neuron."""
         self.add(population, "SILENT", (count == 0).sum(1))
         self.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
         self.add(population, "SATURATED", (count == steps).sum(1))
@@ -111,6 +131,17 @@ class Counters:
         """Adds counts (R,) of a projection by their columns."""
         for column, number in counts.items():
             self._of(s)[:, SynapseCount[column]] += number
+
+    def record(self, recorders: Sequence[StepRecorder], fixation: int) -> None:
+        """Puts down the steps of each row, a network, which has just been shown this fixation."""
+        if fixation % recorders[0].stride == 0:
+            sent, active = self.sent.cpu().numpy(), self.active.cpu().numpy()
+            for recorder, *counts in zip(recorders, sent, active, strict=True):
+                recorder.put(fixation, *(one[None] for one in counts))
+
+    def record_rows(self, recorder: StepRecorder, first: int) -> None:
+        """Puts down the steps of all rows, the fixations from `first` on."""
+        recorder.put(first, self.sent.cpu().numpy(), self.active.cpu().numpy())
 
     def of(self, row: int) -> Counted:
         """The counters of one network."""

@@ -13,6 +13,7 @@ from compiler.backends.tensor.agenda import forward, run
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.connectivity import fan_in
 from compiler.events import Events
+from compiler.events.steps import StepRecorder
 from compiler.program import Program, Tally
 from compiler.terms import Connection
 from compiler.trace import Stimulus, count_type, require_fitting
@@ -46,6 +47,7 @@ def infer(
         if p.soma is not None and not isinstance(p.soma, Tally)
     }
     events = None
+    recorder = _recorder(program, stimulus.fixations)
     at_once = max(1, min(AT_ONCE, CURRENTS // (_widest(program) * program.timetable.steps)))
     for start in range(0, max(stimulus.fixations, 1), at_once):
         shown = stimulus.part(start, start + at_once)
@@ -56,10 +58,12 @@ def infer(
         forward(machine)
         for name, counts in parts.items():
             counts.append(machine.state[name]["count"].cpu().numpy().astype(count_type(program)))
+        machine.counters.record_rows(recorder, start)
         found = machine.counters.totals()
         events = found if events is None else events + found
     assert events is not None
-    counted = events.events(program, stimulus.fixations, learn=False)
+    record = recorder.record(stimulus.fixations)
+    counted = events.events(program, stimulus.fixations, record, learn=False)
     return {name: np.concatenate(counts) for name, counts in parts.items()}, counted
 
 
@@ -89,10 +93,12 @@ def simulate(
     }
     scores = torch.zeros(fixations, len(programs), len(program.gates), dtype=torch.int64)
     gates = torch.zeros_like(scores)
+    recorders = [_recorder(program, fixations) for _ in programs]
     for fixation in range(fixations):
         machine.show({name: values[fixation] for name, values in shown.items()})
         machine.signals |= {name: values[fixation] for name, values in signals.items()}
         run(machine, fixation)
+        machine.counters.record(recorders, fixation)
         for number, gate in enumerate(program.gates):
             scores[fixation, :, number] = machine.scores[gate.name]
             gates[fixation, :, number] = machine.signals[gate.name]
@@ -103,10 +109,18 @@ def simulate(
             machine.learned(row),
             scores[:, row].numpy(),
             gates[:, row].numpy(),
-            machine.counters.of(row).events(program, fixations, learn=True),
+            machine.counters.of(row).events(
+                program, fixations, recorder.record(fixations), learn=True
+            ),
         )
-        for row in range(len(programs))
+        for row, recorder in enumerate(recorders)
     ]
+
+
+def _recorder(program: Program, fixations: int) -> StepRecorder:
+    recorder = StepRecorder(len(program.populations), program.timetable.steps)
+    recorder.make_room(fixations)
+    return recorder
 
 
 def _widest(program: Program) -> int:

@@ -34,7 +34,8 @@ class Neurons:
         self.potential = own(soma.start).expand(rows, -1)
         self.current = torch.zeros_like(self.potential)
         self.owed = torch.zeros_like(self.potential, dtype=torch.bool)
-        self.updates = torch.zeros(3, rows, dtype=torch.int64, device=bias.device)
+        self.active: list[Tensor] = []  # updates of each step, (R,)
+        self.clipped, self.wrapped = torch.zeros(2, rows, dtype=torch.int64, device=bias.device)
 
     def step(self, arrived: Tensor) -> Tensor:
         """Who spikes, bool (R, N), of what has arrived, int32 (R, N)."""
@@ -44,7 +45,7 @@ class Neurons:
         if self.current_decay is not None:
             summed = leak(self.current, self.current_decay) + coming
             drive = self.current = wrap_24_bits(summed)
-            self.updates[2] += (drive != summed).sum(1)
+            self.wrapped += (drive != summed).sum(1)
         leaked = leak(self.potential, self.decay)
         if reset is Reset.ZERO:
             leaked = leaked.masked_fill(self.owed, 0)
@@ -67,8 +68,8 @@ class Neurons:
             self.owed = fired
         elif reset is Reset.SUBTRACT_ONCE:
             self.owed = self.potential > threshold
-        self.updates[0] += (~idle).sum(1)
-        self.updates[1] += (clipped | again).sum(1)
+        self.active.append((~idle).sum(1))
+        self.clipped += (clipped | again).sum(1)
         return fired
 
 

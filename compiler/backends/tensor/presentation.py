@@ -81,28 +81,29 @@ def _in_step(m: Machine, populations: list[ProgramPopulation]) -> None:
             if m.logs:
                 m.membrane.setdefault(p.name, []).append(neurons[p.name].potential)
     for p in populations:
-        active, clipped, wrapped = neurons[p.name].updates
-        m.counters.update(p, active, clipped)
-        m.counters.add(p, "CURRENT_WRAPPED", wrapped)
+        these = neurons[p.name]
+        m.counters.update(p, torch.stack(these.active, 1), these.clipped)
+        m.counters.add(p, "CURRENT_WRAPPED", these.wrapped)
         conclude(m, p)
 
 
 def show(m: Machine, population: ProgramPopulation) -> None:
     """An input sends its intensities, and spikes if it is one that does, or what it is given."""
     if population.sequence:
-        m.counters.add(population, "SPIKES", (m.spikes[population.name] != 0).sum((1, 2)))
+        m.counters.send(population, (m.spikes[population.name] != 0).sum(2))
         return
     intensity = m.state[population.name]["count"]
     m.counters.present(population, intensity)
     if population.spikes:
         m.spikes[population.name] = somata.encode(intensity, m.steps)
-        m.counters.add(population, "SPIKES", m.spikes[population.name].sum((1, 2)))
+        m.counters.send(population, m.spikes[population.name].sum(2))
 
 
 def conclude(m: Machine, population: ProgramPopulation) -> None:
     """The counts of a population that has spiked at every step."""
     count = m.spikes[population.name].sum(1, dtype=torch.int32)
     m.state[population.name]["count"] = count
+    m.counters.send(population, m.spikes[population.name].sum(2))
     m.counters.conclude(population, count, m.steps)
 
 
@@ -110,7 +111,7 @@ def _count_positions(m: Machine, population: ProgramPopulation, current: Tensor)
     """Means add up what they receive, (R, T, N), and never spike."""
     count = current.sum(1, dtype=torch.int32)
     m.state[population.name]["count"] = count
-    m.counters.add(population, "ACTIVE_UPDATES", (current != 0).sum((1, 2)))
+    m.counters.receive(population, (current != 0).sum(2))
     m.counters.add(population, "SILENT", (count == 0).sum(1))
     m.counters.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
 

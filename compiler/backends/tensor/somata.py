@@ -55,42 +55,46 @@ def step(
 
 def integrate(
     soma: Soma, drive: Tensor, steps: int, log: list[Tensor] | None = None
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Spikes bool (R, T, N) from what drives each step, int32 (R, T, N), or (R, 1, N) if it holds.
 
-    Second, the numbers (2, R) of active updates and of clipped potentials. The potential (R, N)
-    after each step is appended to `log`.
+    Second, the numbers of active updates, (R, T), and of clipped potentials, (R,). The potential
+    (R, N) after each step is appended to `log`.
     """
     v = torch.zeros_like(drive[:, 0])
     fired = torch.zeros_like(v, dtype=torch.bool)
-    spikes, updates = [], torch.zeros(2, len(v), dtype=torch.int64, device=v.device)
+    spikes, updates = [], []
+    clipped = torch.zeros(len(v), dtype=torch.int64, device=v.device)
     for tau in range(steps):
         now = drive[:, min(tau, drive.shape[1] - 1)]
-        v, fired, active, clipped = step(soma, v, fired, now)
-        updates[0] += active
-        updates[1] += clipped
+        v, fired, active, beyond = step(soma, v, fired, now)
+        updates.append(active)
+        clipped += beyond
         spikes.append(fired)
         if log is not None:
             log.append(v)
-    return torch.stack(spikes, 1), updates
+    return torch.stack(spikes, 1), (torch.stack(updates, 1), clipped)
 
 
-def relay(masks: Tensor, log: list[Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def relay(
+    masks: Tensor, log: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Spikes bool (R, T, N) of relays, and who has won, from the masks int32 (R, T, N) of spikes.
 
     The first to spike wins: its mask, the lowest bit of the first mask that is not 0, is logged in
-    place of a potential. Third, the updates (2, R) of `integrate`: a relay with a winner, or with
-    anything arriving, is active.
+    place of a potential. Third, the updates of `integrate`: a relay with a winner, or with anything
+    arriving, is active.
     """
     winner = torch.zeros_like(masks[:, 0])
-    spikes, updates = [], torch.zeros(2, len(masks), dtype=torch.int64, device=masks.device)
+    spikes, updates = [], []
     for mask in masks.unbind(1):
-        updates[0] += ((mask | winner) != 0).sum(1)
+        updates.append(((mask | winner) != 0).sum(1))
         winner = torch.where(winner == 0, mask & -mask, winner)
         spikes.append((mask & winner) != 0)
         if log is not None:
             log.append(winner)
-    return torch.stack(spikes, 1), winner, updates
+    never = torch.zeros(len(masks), dtype=torch.int64, device=masks.device)
+    return torch.stack(spikes, 1), winner, (torch.stack(updates, 1), never)
 
 
 def encode(intensity: Tensor, steps: int) -> Tensor:

@@ -68,7 +68,7 @@ def _step(m: Machine, population: ProgramPopulation, tau: int) -> None:
     state["membrane"] = v
     spikes[:, tau] = fired
     m.arrived[name] = torch.zeros_like(v)
-    m.counters.update(population, active, clipped)
+    m.counters.update(population, active[:, None], clipped, first=tau)
     if m.logs:
         m.membrane.setdefault(name, []).append(v)
     if tau == m.steps - 1:
