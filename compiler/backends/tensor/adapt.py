@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from compiler.backends.tensor import maps, rounding, somata, synapses
@@ -49,8 +50,11 @@ def _messages(
     whole, clipped = somata.coincidences(state, factors, shift, m.steps)
     messages = whole.clip(-most - 1, most)
     m.counters.add(population, "ACCUMULATOR_CLIPPED", (clipped | (messages != whole)).sum(1))
-    bits = [(messages >> b) & 1 for b in range(gate.serial)] or [messages != 0]
-    m.counters.add(population, "SCORE_MESSAGES", sum(ones.sum(1) for ones in bits))
+    sent = (messages != 0).sum(1)
+    if gate.serial:
+        bits = torch.arange(gate.serial, device=m.device)
+        sent = ((messages[..., None] >> bits) & 1).sum((1, 2))
+    m.counters.add(population, "SCORE_MESSAGES", sent)
     return messages
 
 
