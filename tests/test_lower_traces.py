@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from clapp_neuro.cli import app
 from clapp_neuro.errors import InputError
-from compiler.backends import simulator, tensor
-from compiler.backends.lava.checks import require_expressible
+from compiler.backends import lava, simulator, tensor
 from compiler.ir import (
     Comparator,
     Compartment,
@@ -34,9 +33,11 @@ from compiler.retune import with_interval, with_rate
 from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.trace import Stimulus
+from compiler.verify import compare
 from compiler.worked_example import worked_example
 
 TARGET = "binary-spikes-sim"
+TIMEOUT = 120.0  # of Lava
 TRACES = PreTraces(12, 24)
 RATE = 2**-11
 Z, C, D, RHO = (
@@ -213,10 +214,19 @@ def test_the_least_rest_that_is_asked_for_is_enough():
     assert fault(compiled(rest=rest)) is None
 
 
-def test_lava_and_another_consolidation_are_refused_by_name():
+@pytest.mark.parametrize("sizes", [(6, 5, 4), (9, 7)])
+def test_lava_agrees_after_every_step_of_a_small_network(sizes):
+    program = compiled(sizes, seed=7)
+    stimulus = shown(program, 6)
+    ours = list(simulator.trace(program, stimulus))
+    for total in compare(program, ours, lava.trace(program, stimulus, timeout=TIMEOUT)):
+        assert total.first_difference is None, str(total.first_difference)
+    assert total.fixations == 6 and total.weights_compared > 0
+    assert any(seen.gates["layer1.gate"] for seen in ours)
+
+
+def test_another_consolidation_and_interval_are_refused_by_name():
     program = compiled()
-    with pytest.raises(InputError, match="adds up spikes"):
-        require_expressible(program, shown(program, 2), learn=True)
     with pytest.raises(InputError, match="leave consolidation out"):
         compile_network(network(), load_target(TARGET), consolidation=Consolidation("direct"))
     with pytest.raises(InputError, match="interval cannot be chosen"):

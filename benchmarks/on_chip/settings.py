@@ -74,7 +74,7 @@ class Network:
 RATES = (2**-11, 2**-10, 2**-9, 2**-8)
 FOR_MAPS = ("tied-averaged",)
 # Synapses that know spikes by exponential traces, on a machine without graded spikes, and as long
-# and as fast a run of the counts beside it. Lava has no process for the first.
+# and as fast a run of counts beside it: a due step goes through all synapses, which takes time.
 TRACES = Network(
     "fashion-traces",
     fixations=10_000,
@@ -82,7 +82,7 @@ TRACES = Network(
     seeds=(0, 1, 2),
     rates=RATES[1:2],
     choosing=3,
-    prefix=0,
+    prefix=4,
     target="binary-spikes-sim",
 )
 COUNTS = replace(TRACES, preset="fashion-dense", target="loihi2-sim")
