@@ -218,7 +218,7 @@ def test_the_least_rest_that_is_asked_for_is_enough():
 def test_lava_agrees_after_every_step_of_a_small_network(sizes):
     program = compiled(sizes, seed=7)
     stimulus = shown(program, 6)
-    ours = list(simulator.trace(program, stimulus))
+    ours = list(tensor.trace(program, stimulus))
     for total in compare(program, ours, lava.trace(program, stimulus, timeout=TIMEOUT)):
         assert total.first_difference is None, str(total.first_difference)
     assert total.fixations == 6 and total.weights_compared > 0
