@@ -11,7 +11,7 @@ import pytest
 
 import clapp_neuro
 from clapp_neuro.cli import main
-from clapp_neuro.verbs import energy_here, energy_looked, energy_output
+from clapp_neuro.verbs import energy_csv, energy_figure, energy_here, energy_looked
 from clapp_neuro.verbs.energy import EnergyResult
 from clapp_neuro.verbs.sight import images_of
 from compiler.backends.simulator import simulate
@@ -69,6 +69,10 @@ def test_one_table_and_one_sentence(bundle, tmp_path, capsys):
     assert told["comparison"]["machines"]["loihi2"]["derived_from"] == ["loihi1"]
     assert files["png"].read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(files["csv"].open()))
+    here = [row for row in rows if row["line"] == "measured"]
+    assert {row["machine"] for row in here} == {"this CPU", "this GPU"}
+    assert all(bool(row["value"]) != row["note"].startswith("not measured") for row in here)
+    rows = [row for row in rows if row not in here]
     assert {row["line"] for row in rows} == set(TITLES)
     machines = told["comparison"]["machines"]
     assert {f"{r['machine']}-{r['variant']}".strip("-") for r in rows} == set(machines)
@@ -209,7 +213,10 @@ def test_what_can_be_measured_here_is_beside_the_model(bundle, monkeypatch, caps
     said = found.here.sentences()
     assert any("event loop, inference: 2,000 mJ" in line for line in said)
     assert any(line.startswith("this GPU, an image, dense network in integers") for line in said)
-    assert energy_output.plot(found, tmp_path / "one.png").stat().st_size > 1000
+    assert energy_figure.plot(found, tmp_path / "one.png").stat().st_size > 1000
+    rows = csv.DictReader(energy_csv.write_csv(found, tmp_path / "one.csv").open())
+    measured = [row for row in rows if row["line"] == "measured"]
+    assert len(measured) == 6 and {float(row["value"]) for row in measured} == {2.0}
 
 
 def test_what_a_gpu_learns_is_what_the_simulator_learns(bundle, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from clapp_neuro.cli import main
 from clapp_neuro.errors import InputError
 from clapp_neuro.verbs import energy_sweep
 from clapp_neuro.verbs.energy_sweep import ENERGIES, QUICK, Grid, pareto, sweep
+from clapp_neuro.verbs.energy_sweep_figure import plot_sweep
 
 SMALL = Grid(
     steps=(4,),
@@ -91,18 +93,27 @@ def test_a_network_that_cannot_be_had_is_named_and_the_others_stay(tmp_path, mon
     found = sweep(tmp_path / "some.json", replace(SMALL, seeds=(0,)))
     assert [p.margin for p in found.points] == [1.0]
     assert list(found.failed.values()) == ["layer 1 fell silent"]
+    none = sweep(tmp_path / "none.json", replace(SMALL, margins=(0.5,), seeds=(0,)))
+    with pytest.raises(InputError, match="nothing to draw"):
+        plot_sweep(none, tmp_path / "none.png")
 
 
 def test_the_command(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(energy_sweep, "QUICK", replace(SMALL, margins=(1.0,), seeds=(0,)))
-    out, picture, report = (tmp_path / name for name in ("s.json", "s.png", "r.json"))
+    out, picture, report, sheet = (tmp_path / n for n in ("s.json", "s.png", "r.json", "s.csv"))
     words = ("energy", "--sweep", "--quick", "--out", out, "--plot", picture, "--json", report)
+    words += ("--csv", sheet)
     assert call(*words) == 0
     shown = capsys.readouterr().out
     assert "T 4, 12-8, margin 1" in shown and "Pareto front" in shown
     assert picture.read_bytes().startswith(b"\x89PNG")
     told = json.loads(report.read_text())
     assert told["points"][0]["setting"] == told["fronts"]["inference"][0]
+    (row,) = csv.DictReader(sheet.open())
+    assert (row["setting"], row["widths"]) == ("T 4, 12-8, margin 1", "12-8")
+    (point,) = told["points"]
+    assert [float(row[f"learning {b}"]) for b in ("low", "value", "high")] == point["learning"]
+    assert float(row["accuracy"]) == point["accuracy"][1] and row["inference front"] == "1"
     assert call(*words) == 0  # nothing is trained again: the file has it all
 
 
@@ -112,6 +123,7 @@ def test_the_command(tmp_path: Path, monkeypatch, capsys) -> None:
         ((), "give either a compiled program"),
         (("x.clapp", "--sweep"), "give either a compiled program"),
         (("x.clapp", "--quick"), "are for --sweep"),
+        (("--sweep", "--images", 3, "--compare", "all"), "--compare, --images: for one compiled"),
     ],
 )
 def test_what_does_not_go_together_is_refused(words, message, capsys):

@@ -130,9 +130,29 @@ def test_a_time_constant_below_a_step_is_refused() -> None:
         compiler.from_norse(net, torch.rand(1, 2))
 
 
-def test_other_neurons_are_refused_by_name() -> None:
-    net = norse.SequentialState(nn.Linear(2, 3), norse.LIFAdExCell(), nn.Tanh())
+def test_sequences_inside_sequences() -> None:
+    torch.manual_seed(0)
+    inner = norse.SequentialState(norse.LIFCell(), nn.Linear(5, 3))
+    net = norse.SequentialState(nn.Linear(4, 5), inner, norse.SequentialState(norse.LICell()))
+    graph = compiler.from_norse(net, torch.rand(1, 4) * 20)
+    assert {"1.0", "1.1", "2.0"} <= graph.nodes.keys()
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        (norse.LSNNCell(), "its threshold adapts to its own spikes"),
+        (norse.LIFAdExCell(), "a second current adapts"),
+        (norse.LIFExCell(), "its potential grows exponentially"),
+        (norse.LIFRefracCell(), "it counts steps in which it cannot spike"),
+        (norse.CobaLIFCell(3, 3), "its inputs are conductances"),
+        (norse.LSNNRecurrentCell(3, 3), "its threshold adapts to its own spikes"),
+        (norse.RecurrentSequential(nn.Linear(3, 3), norse.LIFCell()), "it feeds its result back"),
+    ],
+)
+def test_other_neurons_are_refused_with_the_reason(cell: nn.Module, reason: str) -> None:
+    net = norse.SequentialState(nn.Linear(2, 3), cell, nn.Tanh())
     with pytest.raises(InputError) as refused:
         compiler.from_norse(net, torch.rand(1, 2))
-    assert "1: LIFAdExCell is not taken; use one of LIFCell" in str(refused.value)
-    assert "2: Tanh" in str(refused.value)
+    assert f"1: {type(cell).__name__} is not taken: {reason}" in str(refused.value)
+    assert "2: Tanh is not taken; use one of LIFCell" in str(refused.value)

@@ -57,12 +57,12 @@ def energy(
         raise InputError("give either a compiled program, model.clapp, or --sweep")
     if sweep:
         of_one = {"--compare": compare, "--images": images, "--readout-images": readout_images,
-                  "--reach": reach, "--csv": csv, "--seed": seed, "--input": samples,
+                  "--reach": reach, "--seed": seed, "--input": samples,
                   "--labels": labels, "--events": events or None}  # fmt: skip
         given = [name for name, value in of_one.items() if value is not None]
         if given:
             raise InputError(f"{', '.join(given)}: for one compiled program, not for --sweep")
-        show_sweep(quick, out or Path("energy-sweep.json"), plot, data, json)
+        show_sweep(quick, out or Path("energy-sweep.json"), csv, plot, data, json)
         return
     if quick or out is not None:
         raise InputError("--quick and --out are for --sweep")
@@ -80,13 +80,14 @@ def energy(
             report=report,
         )
     dump(json, result)
-    if csv is not None or plot is not None:
-        from clapp_neuro.verbs import energy_output  # draws, so it needs matplotlib
+    if csv is not None:
+        from clapp_neuro.verbs.energy_csv import write_csv
 
-        if csv is not None:
-            energy_output.write_csv(result, csv)
-        if plot is not None:
-            energy_output.plot(result, plot)
+        write_csv(result, csv)
+    if plot is not None:
+        from clapp_neuro.verbs.energy_figure import plot as draw  # needs matplotlib
+
+        draw(result, plot)
     estimate = result.estimate
     lines(f"{estimate.label}, {result.images} images from {result.source}; {result.accuracy}")
     show(estimate.rows())
@@ -111,7 +112,12 @@ def energy(
 
 
 def show_sweep(
-    quick: bool, out: Path, plot: Path | None, data: str | None, json: Path | None
+    quick: bool,
+    out: Path,
+    csv: Path | None,
+    plot: Path | None,
+    data: str | None,
+    json: Path | None,
 ) -> None:
     """Run or go on with a sweep, and show its points."""
     from clapp_neuro.verbs import energy_sweep
@@ -120,6 +126,10 @@ def show_sweep(
         grid = energy_sweep.QUICK if quick else energy_sweep.Grid()
         result = energy_sweep.sweep(out, grid, data=data, report=report)
     dump(json, result)
+    if csv is not None:
+        from clapp_neuro.verbs.energy_csv import write_sweep_csv
+
+        write_sweep_csv(result, csv)
     if plot is not None:
         from clapp_neuro.verbs.energy_sweep_figure import plot_sweep
 

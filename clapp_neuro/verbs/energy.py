@@ -44,6 +44,11 @@ class EnergyResult:
     metrics: dict[str, Any]
 
     @property
+    def estimates(self) -> tuple[costs.Estimate, ...]:
+        """Of all machines, or of the program's own where none are compared."""
+        return (self.estimate,) if self.comparison is None else self.comparison.estimates
+
+    @property
     def conclusion(self) -> str | None:
         """What the comparison allows to conclude, and what not."""
         return None if self.comparison is None else costs.conclude(self.comparison)

@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from clapp_neuro.errors import InputError
 from clapp_neuro.reproduce.figures import COLOURS, MARKERS, save
 from clapp_neuro.verbs.energy_sweep import ENERGIES, Sweep
 
@@ -15,7 +16,12 @@ TITLES = {"inference": "looking at an image", "learning": "looking and learning"
 
 
 def plot_sweep(result: Sweep, path: str | os.PathLike[str]) -> Path:
-    """Colours are widths, markers time steps, sizes margins; lines lead along the fronts."""
+    """Colours are widths, markers time steps, sizes margins; lines lead along the fronts.
+
+    InputError where no network of the sweep has succeeded.
+    """
+    if not result.points:
+        raise InputError("no network of the sweep could be trained and compiled: nothing to draw")
     figure = Figure(figsize=(11, 5), layout="constrained")
     widths = sorted({p.widths for p in result.points})
     steps = sorted({p.steps for p in result.points})

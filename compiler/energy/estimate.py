@@ -132,6 +132,11 @@ class Estimate:
         verdict = "within" if inside else "OUTSIDE"
         return f"{self.ratio}, {verdict} the published {known['low']:g}–{known['high']:g}"
 
+    def phases(self) -> list[tuple[str, Lines]]:
+        """Lines of one image by phase; learning holds the inference beside it."""
+        phases = (("inference", self.inference), ("learning", self.sample))
+        return [(name, lines.each(self.images)) for name, lines in phases if lines is not None]
+
     def rows(self) -> list[tuple[str, ...]]:
         """Table rows an image: line, inference, learning beyond it."""
         first = self.inference.each(self.images)

@@ -59,7 +59,7 @@ class Shares:
 def forward_shares(events: Events, placement: Placement, sent: Traffic) -> Shares:
     """The shares of inference; `sent` is its traffic."""
     sizes = {p.name: p.neurons for p in events.populations}
-    whole = {name: list(_inference(events, name)) for name in sizes}
+    whole = {name: [event for event in _inference(events, name) if event[2]] for name in sizes}
     senders = (Cause("sent", name) for name in sent.senders)
     named = [cause for counts in whole.values() for _, cause, _ in counts]
     causes = tuple(dict.fromkeys((*senders, *named)))
@@ -117,8 +117,7 @@ def _arriving(events: Events, population: str) -> Iterator[ProjectionEvents]:
 def _inference(events: Events, name: str) -> Iterator[tuple[str, Cause, float]]:
     """What the forward pass does at one population: its neurons, and the synapses onto them."""
     for s in _arriving(events, name):
-        if s.forward_operations:
-            yield f"synaptic_operation_{s.form}", Cause("sent", s.source), s.forward_operations
+        yield f"synaptic_operation_{s.form}", Cause("sent", s.source), s.forward_operations
     for p in events.populations:
         if p.name == name and not p.host:
             yield "neuron_update_idle", Cause("idle", name), p.idle_updates

@@ -2,8 +2,9 @@
 
 ONNX has no time. The model takes the sample of one step and the states of all neurons, and gives
 the result and the states of the next step; whoever runs it calls it once a step, first with the
-states of `OnnxExport.states`. State `NAME.v` is a membrane potential, `NAME.i` a synaptic current
-and `NAME.last` what NAME sent in the step before, for the edges that bring it back.
+states of `OnnxExport.states`, which the file notes as the property `initial` where they are not 0.
+State `NAME.v` is a membrane potential, `NAME.i` a synaptic current and `NAME.last` what NAME sent
+in the step before, for the edges that bring it back.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from compiler.source.graph import Violation, refuse
 from compiler.source.nodes import Pairs, Shape
 
 OPSET, IR = 17, 8
+INITIAL = "initial"  # the property that says where states begin, other than at 0
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,9 @@ class _Writing:
             doc_string="One time step: give the states of the step before, take those that follow.",
         )
         described = {"states": json.dumps(sorted(self.states)), **metadata}
+        begun = {s: _short(a[0]) for s, a in self.states.items() if a.any()}
+        if begun:
+            described[INITIAL] = json.dumps(begun)
         if graph.steps is not None:
             described["steps"] = str(graph.steps)
         helper.set_model_props(made, described)
@@ -148,9 +153,11 @@ class _Writing:
     def _info(self, name: str, shape: Shape) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
 
-    def _op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def _op(self, kind: str, *inputs: str, title: str = "", **attributes: Any) -> str:
+        """An operator, by the name of its value; title: the graph's node that it stands for."""
         name = f"{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        made = helper.make_node(kind, list(inputs), [name], name=title or name, **attributes)
+        self.nodes.append(made)
         return name
 
     def _constant(self, array: np.ndarray, kind: type = np.float32) -> str:
@@ -160,47 +167,57 @@ class _Writing:
 
     def _node(self, name: str, node: Node, x: str) -> str:
         if isinstance(node, Linear):
-            x = self._op("MatMul", x, self._constant(node.weight.T))
-            return x if node.bias is None else self._op("Add", x, self._constant(node.bias))
+            return self._linear(name, node, x)
         if isinstance(node, Convolution):
-            return self._convolution(node, x)
+            return self._convolution(name, node, x)
         if isinstance(node, MaxPool | SumPool | AveragePool):
-            return self._pool(node, x)
+            return self._pool(name, node, x)
         if isinstance(node, Reshape):
-            return self._op("Reshape", x, self._constant(np.array([0, *node.shape]), np.int64))
+            shape = self._constant(np.array([0, *node.shape]), np.int64)
+            return self._op("Reshape", x, shape, title=name)
         if isinstance(node, Scale):
-            x = self._op("Mul", x, self._constant(node.scale))
-            return self._op("Add", x, self._constant(node.offset)) if node.offset.any() else x
+            last = "" if node.offset.any() else name
+            x = self._op("Mul", x, self._constant(node.scale), title=last)
+            return x if last else self._op("Add", x, self._constant(node.offset), title=name)
         if isinstance(node, Threshold):
             return self._above(x, self._constant(node.threshold))
         if isinstance(node, Rectifier):
             if np.isinf(node.largest):
-                return self._op("Relu", x)
-            return self._op(
-                "Clip", x, self._constant(np.zeros(())), self._constant(np.full((), node.largest))
-            )
+                return self._op("Relu", x, title=name)
+            bounds = self._constant(np.zeros(())), self._constant(np.full((), node.largest))
+            return self._op("Clip", x, *bounds, title=name)
         if isinstance(node, Neuron):
             return self._neuron(name, node, x)
         return x
 
-    def _convolution(self, node: Convolution, x: str) -> str:
+    def _linear(self, name: str, node: Linear, x: str) -> str:
+        """Gemm, which keeps the bias with its weights, where samples are vectors; else MatMul."""
+        given = [] if node.bias is None else [self._constant(node.bias)]
+        if len(self.graph.shape_of_input(name)) == 1:
+            return self._op("Gemm", x, self._constant(node.weight), *given, title=name, transB=1)
+        y = self._op("MatMul", x, self._constant(node.weight.T), title=name)
+        return self._op("Add", y, *given) if given else y
+
+    def _convolution(self, name: str, node: Convolution, x: str) -> str:
         given = [x, self._constant(node.weight)]
         if node.bias is not None:
             given.append(self._constant(node.bias))
         return self._op(
             "Conv",
             *given,
+            title=name,
             strides=list(node.stride),
             pads=_pads(node.padding),
             dilations=list(node.dilation),
             group=node.groups,
         )
 
-    def _pool(self, node: MaxPool | SumPool | AveragePool, x: str) -> str:
+    def _pool(self, name: str, node: MaxPool | SumPool | AveragePool, x: str) -> str:
         windows: dict[str, Any] = {
             "kernel_shape": list(node.kernel),
             "strides": list(node.stride),
             "pads": _pads(node.padding),
+            "title": name,
         }
         if isinstance(node, MaxPool):
             return self._op("MaxPool", x, **windows)
@@ -250,6 +267,12 @@ class _Writing:
 
     def _above(self, x: str, threshold: str) -> str:
         return self._op("Cast", self._op("Greater", x, threshold), to=TensorProto.FLOAT)
+
+
+def _short(values: np.ndarray) -> Any:
+    """One number where all are the same, else nested lists."""
+    first = float(values.flat[0])
+    return first if (values == first).all() else values.tolist()
 
 
 def _pads(padding: Pairs) -> list[int]:

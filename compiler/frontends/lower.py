@@ -9,13 +9,14 @@ that spikes in every step, a result without spikes a readout that forgets at onc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from clapp_neuro.errors import InputError, unknown
+from compiler.frontends.levels import levelled
 from compiler.frontends.linear_maps import LARGEST, LinearMap, TooLargeError, linear_map, plane
 from compiler.frontends.paths import Path, paths, sends
 from compiler.ir import Compartment, Network, Population, Projection, Schedule
@@ -98,7 +99,7 @@ class _Lowering:
                 )
         for name, node in self._receivers():
             self._receiver(name, node)
-        self._level()
+        self.populations = levelled(self.populations, self.projections, self.always, self._refuse)
         return Network(
             tuple(self.populations.values()),
             tuple(self.projections),
@@ -252,35 +253,6 @@ class _Lowering:
                 "it takes the largest of what is no spike",
                 "pool spikes (after the neuron), or take the mean (AvgPool)",
             )
-
-    def _level(self) -> None:
-        """The lowest levels at which everything arrives in its step: delays make up for climbs."""
-        level = {
-            n: int(n not in self.always and p.neuron is not None)
-            for n, p in self.populations.items()
-        }
-        for _ in range(len(level)):
-            before = dict(level)
-            for q in self.projections:
-                level[q.target] = max(level[q.target], level[q.source] + 1 - q.delay)
-            if level == before:
-                break
-        self.populations = {n: replace(p, level=level[n]) for n, p in self.populations.items()}
-        for q in self.projections:
-            climbs = self.populations[q.target].level - self.populations[q.source].level
-            if q.delay + climbs < 1:
-                self._refuse(
-                    q.target,
-                    f"{q.source} feeds back over {-climbs} layers after {q.delay} step",
-                    f"a layer is a step behind the one below it: delay it by {1 - climbs} steps",
-                )
-            source = self.populations[q.source]
-            if source.graded and climbs != 1:
-                self._refuse(
-                    q.target,
-                    f"the intensities of {q.source} skip a layer",
-                    "show them step by step (--inputs graded), or feed the first layer only",
-                )
 
 
 def _threshold(node: Neuron) -> np.ndarray:

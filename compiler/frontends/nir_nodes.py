@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from compiler.frontends.nir_parameters import integers, numbers, positive, shape_of
 from compiler.frontends.refusals import UnsupportedError
 from compiler.source import (
     AveragePool,
@@ -52,82 +53,41 @@ class Kind:
     may: frozenset[str] = frozenset()
 
 
-def _numbers(given: dict[str, Any], name: str) -> np.ndarray:
-    value = given[name]
-    if not isinstance(value, np.ndarray) or value.dtype == object:
-        raise UnsupportedError(f"{name} is {value!r:.40}", "give numbers")
-    return value.astype(float)
-
-
-def _integers(given: dict[str, Any], name: str, axes: int, low: int = 0) -> Shape:
-    array = _numbers(given, name).ravel()
-    if array.size not in (1, axes) or not np.isfinite(array).all() or (array % 1).any():
-        raise UnsupportedError(
-            f"{name} is {array.tolist()}", f"give {axes} whole numbers, or one for all"
-        )
-    if (array < low).any() or (array > 1 << 30).any():
-        raise UnsupportedError(f"{name} is {array.astype(int).tolist()}", f"give at least {low}")
-    found = tuple(int(v) for v in array)
-    return found * axes if len(found) == 1 else found
-
-
-def _shape(given: dict[str, Any], name: str) -> Shape | None:
-    if given.get(name) is None:
-        return None
-    array = _numbers(given, name).ravel()
-    if not np.isfinite(array).all() or (array % 1).any() or (array < 1).any() or array.size > 4:
-        raise UnsupportedError(
-            f"{name} is {array.tolist()}", "give a shape of whole numbers above 0"
-        )
-    if prod(float(v) for v in array) > 1 << 28:
-        raise UnsupportedError(f"{name} is {array.astype(int).tolist()}", "give a smaller shape")
-    return tuple(int(v) for v in array)
-
-
-def _positive(given: dict[str, Any], name: str) -> np.ndarray:
-    array = _numbers(given, name)
-    if not (array > 0).all():
-        raise UnsupportedError(
-            f"{name} is {array.min():g}", "give a time constant above 0, in seconds"
-        )
-    return array
-
-
 def _input(given: dict[str, Any], _dt: float) -> NirNode:
-    shape = _shape(given, "shape")
-    if shape is None:
+    said = shape_of(given, "shape")
+    if said is None:
         raise UnsupportedError("shape is missing", "give the shape of a sample")
-    return NirNode(Input(shape))
+    return NirNode(Input(said))
 
 
 def _output(given: dict[str, Any], _dt: float) -> NirNode:
-    return NirNode(Output(), _shape(given, "shape"))
+    return NirNode(Output(), shape_of(given, "shape"))
 
 
 def _linear(given: dict[str, Any], _dt: float) -> NirNode:
-    weight = _numbers(given, "weight")
+    weight = numbers(given, "weight")
     if weight.ndim != 2:
         raise UnsupportedError(f"weight has {weight.ndim} axes", "give (out, in)")
-    return NirNode(Linear(weight, _numbers(given, "bias") if "bias" in given else None))
+    return NirNode(Linear(weight, numbers(given, "bias") if "bias" in given else None))
 
 
 def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
     def read(given: dict[str, Any], _dt: float) -> NirNode:
-        weight = _numbers(given, "weight")
+        weight = numbers(given, "weight")
         if weight.ndim != axes + 2:
             raise UnsupportedError(
                 f"weight has {weight.ndim} axes", f"give {axes + 2}: (C_out, C_in, …)"
             )
-        stride, dilation = (_integers(given, n, axes, 1) for n in ("stride", "dilation"))
+        stride, dilation = (integers(given, n, axes, 1) for n in ("stride", "dilation"))
         node = Convolution(
             weight=weight,
             bias=_bias(given),
             stride=stride,
             padding=_padding(given, axes, weight.shape[2:], stride, dilation),
             dilation=dilation,
-            groups=_integers(given, "groups", 1, 1)[0],
+            groups=integers(given, "groups", 1, 1)[0],
         )
-        space = _shape(given, "input_shape")
+        space = shape_of(given, "input_shape")
         if space is not None and len(space) != axes:
             raise UnsupportedError(
                 f"input_shape is {space}", f"give {axes} numbers, without channels"
@@ -139,7 +99,7 @@ def _convolution(axes: int) -> Callable[[dict[str, Any], float], NirNode]:
 
 def _bias(given: dict[str, Any]) -> np.ndarray | None:
     """NIR writes zeros where there is none."""
-    bias = _numbers(given, "bias") if "bias" in given else np.zeros(1)
+    bias = numbers(given, "bias") if "bias" in given else np.zeros(1)
     return bias if bias.any() else None
 
 
@@ -157,13 +117,13 @@ def _padding(
             )
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((t // 2, t - t // 2) for t in total)
-    return tuple((p, p) for p in _integers(given, "padding", axes))
+    return tuple((p, p) for p in integers(given, "padding", axes))
 
 
 def _pool(kind: type[SumPool] | type[AveragePool]) -> Callable[[dict[str, Any], float], NirNode]:
     def read(given: dict[str, Any], _dt: float) -> NirNode:
-        padding = tuple((p, p) for p in _integers(given, "padding", 2))
-        kernel, stride = (_integers(given, n, 2, 1) for n in ("kernel_size", "stride"))
+        padding = tuple((p, p) for p in integers(given, "padding", 2))
+        kernel, stride = (integers(given, n, 2, 1) for n in ("kernel_size", "stride"))
         return NirNode(kind(kernel, stride, padding))
 
     return read
@@ -171,7 +131,7 @@ def _pool(kind: type[SumPool] | type[AveragePool]) -> Callable[[dict[str, Any], 
 
 def _flatten(given: dict[str, Any], _dt: float) -> NirNode:
     start, end = (
-        int(_numbers(given, n).ravel()[0]) if n in given and np.size(given[n]) == 1 else default
+        int(numbers(given, n).ravel()[0]) if n in given and np.size(given[n]) == 1 else default
         for n, default in (("start_dim", 1), ("end_dim", -1))
     )
 
@@ -190,15 +150,15 @@ def _flatten(given: dict[str, Any], _dt: float) -> NirNode:
 
 
 def _scale(given: dict[str, Any], _dt: float) -> NirNode:
-    return NirNode(Scale(_numbers(given, "scale"), np.zeros(())))
+    return NirNode(Scale(numbers(given, "scale"), np.zeros(())))
 
 
 def _delay(given: dict[str, Any], dt: float) -> NirNode:
-    steps = _numbers(given, "delay") / dt
+    steps = numbers(given, "delay") / dt
     whole = np.rint(steps)
     if (np.abs(steps - whole) > 1e-6 * np.maximum(1, np.abs(whole))).any() or (whole < 0).any():
         raise UnsupportedError(
-            f"delay is {_numbers(given, 'delay').max():g} s, not whole steps of {dt:g} s",
+            f"delay is {numbers(given, 'delay').max():g} s, not whole steps of {dt:g} s",
             "give multiples of dt, or another --dt",
         )
     if (whole > 1 << 16).any():
@@ -207,25 +167,25 @@ def _delay(given: dict[str, Any], dt: float) -> NirNode:
 
 
 def _threshold(given: dict[str, Any], _dt: float) -> NirNode:
-    return NirNode(Threshold(_numbers(given, "threshold")))
+    return NirNode(Threshold(numbers(given, "threshold")))
 
 
 def _leaky(given: dict[str, Any], dt: float) -> NirNode:
     tau = "tau_mem" if "tau_mem" in given else "tau"
-    arrays = {k: _numbers(given, k) for k in given}
+    arrays = {k: numbers(given, k) for k in given}
     _alike(arrays)
-    rate = dt / _positive(given, tau)
+    rate = dt / positive(given, tau)
     gain = arrays["r"] * rate
     current = None
     if "tau_syn" in arrays:
-        k = dt / _positive(given, "tau_syn")
+        k = dt / positive(given, "tau_syn")
         current = SynapticCurrent(1 - k, arrays.get("w_in", np.ones(())) * k)
     rest = arrays["v_leak"]
     return _neuron(arrays, 1 - rate, gain, rate * rest, rest, current)
 
 
 def _integrating(given: dict[str, Any], dt: float) -> NirNode:
-    arrays = {k: _numbers(given, k) for k in given}
+    arrays = {k: numbers(given, k) for k in given}
     _alike(arrays)
     return _neuron(arrays, np.ones(()), arrays["r"] * dt, np.zeros(()), np.zeros(()), None)
 

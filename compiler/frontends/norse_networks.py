@@ -9,8 +9,9 @@ from typing import Any
 from norse.torch import Lift, SequentialState
 from torch import nn
 
-from compiler.frontends.live import Framework, read_network
-from compiler.frontends.norse_neurons import NEURONS, SEQUENCES, read_neuron
+from compiler.frontends.framework import Framework
+from compiler.frontends.live import read_network
+from compiler.frontends.norse_neurons import NEURONS, SEQUENCES, UNSUITED, read_neuron
 from compiler.source import Graph
 
 
@@ -37,4 +38,5 @@ NORSE = Framework(
     carries=True,
     wrappers=(SequentialState,),
     unwrap=_unwrap,
+    unsuited=UNSUITED,
 )

@@ -98,3 +98,19 @@ NEURONS: dict[type, Callable[[Any, tuple[int, ...]], Part]] = {
     LILinearCell: _linear,
 }
 SEQUENCES = (LIF, LI, IAF, LIFRecurrent)
+ONE_STATE = "use LIFCell or LIFBoxCell and train again: a soma has one potential and one current"
+UNSUITED = {
+    "LSNN": ("its threshold adapts to its own spikes, and that of a soma stays", ONE_STATE),
+    "LIFAdEx": ("a second current adapts, and the potential grows exponentially", ONE_STATE),
+    "LIFEx": ("its potential grows exponentially, and that of a soma decays only", ONE_STATE),
+    "LIFRefrac": ("it counts steps in which it cannot spike, and a soma has no counter", ONE_STATE),
+    "LIFMC": ("its compartments are coupled by their potentials", ONE_STATE),
+    "LIFCorrelation": ("it carries correlations beside its potential", ONE_STATE),
+    "Izhikevich": ("its potential is squared, and a soma only multiplies by constants", ONE_STATE),
+    "CobaLIF": ("its inputs are conductances, which multiply its potential", ONE_STATE),
+    "RecurrentSequential": (
+        "it feeds its result back inside itself, as one call does not show",
+        "use LIFRecurrentCell, or write the loop over time in forward",
+    ),
+}
+"""Neurons that no soma here computes, by how their names begin: why, and what would be right."""

@@ -1,234 +1,294 @@
-"""ONNX files: an ANN as a source graph. Protobuf is parsed, nothing in it is executed or followed.
+"""ONNX files as source graphs: an ANN, or one time step of a spiking network.
 
-Operators that are not taken, attributes that are not honoured and shapes that are not known are
-refused by the node's name, all at once.
+A spiking network is recognised by what its states do from step to step, and run beside the file
+before it is handed out. What is not taken is refused by the node's name, all at once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
-from clapp_neuro.errors import InputError
-from compiler.frontends.onnx_operators import OPERATORS, Given
+from compiler.frontends.onnx_algebra import Atom, Form, Term
+from compiler.frontends.onnx_beside import require_same
+from compiler.frontends.onnx_file import opset, parsed
+from compiler.frontends.onnx_neurons import (
+    ACCEPTED,
+    Filtered,
+    Integrator,
+    filtered,
+    integrator,
+    unfiltered,
+)
+from compiler.frontends.onnx_reading import Reading
+from compiler.frontends.onnx_states import Loop, depends, initial, looped
 from compiler.frontends.refusals import UnsupportedError
-from compiler.source import Edge, Graph, Input, Node, Output
+from compiler.source import (
+    Edge,
+    Graph,
+    Input,
+    Neuron,
+    Node,
+    Output,
+    Rectifier,
+    Reset,
+    Scale,
+    SynapticCurrent,
+    Threshold,
+)
 from compiler.source.fold import fold_scales
-from compiler.source.graph import Violation, infer_shapes, refuse
-from compiler.source.nodes import Shape
+from compiler.source.graph import refuse
 
-LARGEST = 1 << 31  # bytes
-DOMAINS = ("", "ai.onnx")
-HOST = ("Softmax", "LogSoftmax")  # last in a network they change no order: left to the host
+OUTPUT = "output"
+STEPS = "steps"  # the property of a file that says how many time steps a sample has
 
 
 def from_onnx(path: str | os.PathLike[str]) -> Graph:
-    """The source graph of an ONNX file; `rate_coded` makes it spike.
+    """The source graph of an ONNX file: of an ANN, which `rate_coded` makes spike, or spiking.
 
     Raises InputError for what is no ONNX file or not taken, with every node, parameter and remedy.
     """
-    model = _parsed(Path(path))
-    return _Reading(f"'{path}'", model).graph()
-
-
-def _parsed(path: Path) -> Any:
+    where = f"'{path}'"
+    reading = Reading(parsed(Path(path))).read()
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"'{path}' has more than {LARGEST:,} bytes, what protobuf can hold")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read '{path}': {error.strerror or error}") from error
-    try:
-        model = onnx.load_model_from_string(content)
-    except Exception as error:  # protobuf's decoder has errors of its own
-        raise InputError(f"'{path}' is no ONNX file, or damaged: export it again") from error
-    if not model.graph.node or not model.graph.output:
-        raise InputError(
-            f"'{path}' is no ONNX file, or damaged: it holds no graph; export it again"
-        )
-    if not all(isinstance(text, str) for text in _texts(model.graph)):
-        raise InputError(f"'{path}' is damaged: a name in it is no text; export it again")
-    return model
+        loop = looped(reading)
+        begun = initial(reading, list(loop.following))
+    except UnsupportedError as error:
+        reading.refuse("graph", error.what, error.remedy)
+    for output in reading.model.graph.output:
+        if output.name not in reading.values:
+            what = f"its output {output.name} is made by nothing that takes the sample"
+            reading.refuse("graph", what, "export it again")
+    refuse(where, tuple(reading.violations), reading.kinds)
+    graph, neurons = _Assembly(where, reading, loop, begun).graph()
+    if loop.following:
+        require_same(where, reading.model, loop, begun, graph, neurons)
+    return graph
 
 
-def _texts(graph: Any) -> Iterator[Any]:
-    """All names; protobuf hands over bytes where they are no UTF-8."""
-    for node in graph.node:
-        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
-        yield from (a.name for a in node.attribute)
-    for value in (*graph.input, *graph.output, *graph.initializer):
-        yield value.name
+@dataclass
+class _Assembly:
+    """From the result backwards: what brings it, and what brings that."""
 
+    where: str
+    reading: Reading
+    loop: Loop
+    begun: dict[str, np.ndarray]
+    integrators: dict[str, Integrator] = field(default_factory=dict)
+    spikes: dict[int, str] = field(default_factory=dict)  # comparison to the state that it resets
+    names: dict[str, str] = field(default_factory=dict)  # state to the neuron that it is of
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
 
-class _Reading:
-    """One file: nodes by the name of the value that they make."""
-
-    def __init__(self, where: str, model: Any) -> None:
-        self.where, self.model, self.of = where, model, model.graph
-        self.nodes: dict[str, Node] = {}
-        self.edges: list[Edge] = []
-        self.kinds: dict[str, str] = {}
-        self.violations: list[Violation] = []
-        self.constants: dict[str, np.ndarray] = {}
-        self.made: dict[str, tuple[str, ...]] = {}  # nodes whose sum a value is; () is unknown
-        self.shapes: dict[str, Shape] = {}
-        self.notes: list[str] = []
-
-    def graph(self) -> Graph:
-        """The graph; InputError with everything that is not taken."""
-        self._initializers()
-        self._inputs()
-        for number, node in enumerate(self.of.node):
-            self._node(node, f"{node.op_type}_{number}" if not node.name else node.name)
-        self._outputs()
-        refuse(self.where, tuple(self.violations), self.kinds)
-        provenance = {"source": self.where, "opset": str(self._opset())}
-        return fold_scales(
-            Graph(self.nodes, tuple(self.edges), tuple(self.notes), None, provenance)
-        )
-
-    def _opset(self) -> int:
-        return next((i.version for i in self.model.opset_import if i.domain in DOMAINS), 0)
-
-    def _initializers(self) -> None:
-        for tensor in self.of.initializer:
-            self._constant(tensor.name, tensor)
-        for tensor in self.of.sparse_initializer:
-            self._refuse(tensor.values.name, "it is a sparse tensor", "write it as a dense one")
-
-    def _constant(self, name: str, tensor: Any) -> None:
-        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-            self._refuse(name, "its data are in another file", "save the model as one file")
-            return
+    def graph(self) -> tuple[Graph, dict[str, str]]:
+        """The graph, and the neuron of each state that is a potential."""
+        reading = self.reading
+        self._turn()
+        for state in self.loop.following:
+            self._integrator(state)
+        title = reading.free(OUTPUT)
         try:
-            self.constants[name] = np.asarray(numpy_helper.to_array(tensor))
-        except Exception as error:  # sizes that do not fit the data, types that are none
-            what = f"its data do not fill it ({type(error).__name__})"
-            self._refuse(name, what, "export it again")
-
-    def _inputs(self) -> None:
-        real = [i for i in self.of.input if i.name not in self.constants]
-        if len(real) != 1:
-            listed = ", ".join(i.name for i in real) or "none"
-            remedy = "export a network with one input"
-            self._refuse("graph", f"its inputs are {listed}", remedy)
-        for given in real:
-            dims = [d.dim_value for d in given.type.tensor_type.shape.dim][1:]
-            if not dims or min(dims) < 1 or np.prod([float(d) for d in dims]) > 1 << 28:
-                remedy = "export with a sample, and with only the batch left open"
-                self._refuse(given.name, f"its shape without the batch axis is {dims}", remedy)
-                self.made[given.name] = ()
-                continue
-            self._add(given.name, Input(tuple(dims)), (), "Input")
-            self.made[given.name] = (given.name,)
-
-    def _node(self, node: Any, name: str) -> None:
-        name = self._free(name)
-        self.kinds[name] = node.op_type
-        sources = [i for i in node.input if i]
-        if node.op_type == "Constant" and node.domain in DOMAINS:
-            values = [a for a in node.attribute if a.name == "value"]
-            if len(values) == 1:
-                self._constant(node.output[0], values[0].t)
-                return
-        last = [o.name for o in self.of.output]
-        if node.op_type in HOST and list(node.output) == last[:1]:
-            self.notes.append(f"{name}: {node.op_type} of the result is left to the host")
-            self.made[node.output[0]] = self.made.get(sources[0], ()) if sources else ()
-            return
-        operator = OPERATORS.get(node.op_type) if node.domain in DOMAINS else None
-        if operator is None:
-            known = ", ".join(sorted(OPERATORS))
-            self._refuse(name, f"the operator {node.op_type} is not taken", f"use one of {known}")
-            self._unknown(node)
-            return
-        unknown = [a.name for a in node.attribute if a.name not in operator.attributes]
-        if unknown:
-            what = f"{node.op_type} has the attribute {', '.join(unknown)}"
-            self._refuse(name, what, "leave it out: it is not honoured here")
-        followed = [i for i in sources if i in self.made]
-        if any(not self.made[i] for i in followed) or (
-            not followed or any(i not in self.made and i not in self.constants for i in sources)
-        ):
-            if all(i in self.constants for i in sources):
-                what = "it computes with constants alone"
-                self._refuse(name, what, "simplify the model first (onnxsim)")
-            elif not any(i in self.made and not self.made[i] for i in sources):
-                self._refuse(name, "it takes what nothing makes", "export it again")
-            self._unknown(node)
-            return
-        try:
-            arriving = self._arriving(followed)
-            made = operator.read(
-                Given(
-                    {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute},
-                    tuple(None if i in self.made else self.constants.get(i) for i in node.input),
-                    arriving,
-                )
-            )
+            self._result(title)
         except UnsupportedError as error:
-            self._refuse(name, error.what, error.remedy)
-            self._unknown(node)
-            return
-        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
-            self._refuse(name, f"its attributes do not fit ({error})", "export it again")
-            self._unknown(node)
-            return
-        before = tuple(n for i in followed for n in self.made[i])
-        for end, part in enumerate(made):
-            title = name if end == len(made) - 1 else f"{name}.{end}"
-            self._add(title, part, before, node.op_type)
-            before = (title,)
-        for output in node.output[:1]:
-            self.made[output] = before
+            reading.refuse(reading.makers[self.loop.result], error.what, error.remedy)
+        refuse(self.where, tuple(reading.violations), reading.kinds)
+        order = {name: place for place, name in enumerate(reading.nodes)}
+        nodes = dict(sorted(self.nodes.items(), key=lambda item: order.get(item[0], -1)))
+        nodes[title] = Output()
+        provenance = {"source": self.where, "opset": str(opset(reading.model))}
+        notes = (*reading.notes, *self._told())
+        graph = Graph(nodes, tuple(self.edges), notes, self._steps(), provenance)
+        return fold_scales(graph), self.names
 
-    def _arriving(self, followed: list[str]) -> Shape:
-        """The shape of what arrives; UnsupportedError where several values differ in it."""
-        names = {n for i in followed for n in self.made[i]}
-        shapes = {self.shapes[n] for n in names if n in self.shapes}
-        if len(shapes) != 1 or len(names) != sum(n in self.shapes for n in names):
-            raise UnsupportedError(
-                f"shapes {sorted(shapes)} arrive", "bring the same shape along all"
-            )
-        return shapes.pop()
+    def _steps(self) -> int | None:
+        said = [p.value for p in self.reading.model.metadata_props if p.key == STEPS]
+        return int(said[0]) if said and said[0].isascii() and said[0].isdigit() else None
 
-    def _outputs(self) -> None:
-        if len(self.of.output) != 1:
-            what = f"it has {len(self.of.output)} outputs"
-            self._refuse("graph", what, "export a network with one output")
-        made = self.made.get(self.of.output[0].name)
-        if made is None:
-            self._refuse("graph", "its output is made by nothing", "export it again")
-        elif made:
-            self._add(self._free("output"), Output(), made, "Output")
+    def _told(self) -> list[str]:
+        following = self.loop.following
+        told = [f"state {s}: taken up again from output {o}" for s, o in following.items()]
+        told += [
+            f"{self.names[s]}: it spikes at its threshold as well as above; the threshold is the "
+            "number just below, which the chip's integers may not tell apart"
+            for s, found in self.integrators.items()
+            if s in self.names and not found.strict
+        ]
+        if following and not any(a.any() for a in self.begun.values()):
+            told.append("all states begin at 0, as the file says nothing else")
+        return told
 
-    def _add(self, name: str, node: Node, before: tuple[str, ...], kind: str) -> None:
-        self.nodes[name] = node
-        self.kinds[name] = kind
-        self.edges += [Edge(b, name) for b in before]
-        shapes, violations = infer_shapes(
-            {**{b: Input(self.shapes[b]) for b in before if b in self.shapes}, name: node},
-            tuple(Edge(b, name) for b in before if b in self.shapes),
-        )
-        self.violations += [v for v in violations if v not in self.violations]
-        if name in shapes:
-            self.shapes[name] = shapes[name]
-
-    def _unknown(self, node: Any) -> None:
-        self.made.update(dict.fromkeys(node.output, ()))
-
-    def _refuse(self, node: str, what: str, remedy: str) -> None:
-        self.violations.append(Violation(node, what, remedy))
-
-    def _free(self, name: str) -> str:
-        found, count = name, 1
-        while found in self.nodes or found in self.kinds:
-            count += 1
-            found = f"{name}_{count}"
+    def _next(self, state: str) -> Form:
+        found = self.reading.values[self.loop.following[state]]
+        assert found is not None  # else there is a violation
         return found
+
+    def _recurs(self, state: str) -> bool:
+        return state in self.integrators
+
+    def _turn(self) -> None:
+        """Each comparison so that it is 1 where a potential is high."""
+        reading = self.reading
+        recurring = {s for s in self.loop.following if depends(reading, self._next(s), s)}
+        for number, compared in enumerate(tuple(reading.comparisons)):
+            high: dict[Term, int] = {
+                frozenset({str(s)}): 1 for s in recurring & compared.form.atoms
+            }
+            high |= {  # a spike of the step before takes from the potential
+                frozenset({a}): -1
+                for a in compared.form.atoms
+                if isinstance(a, int) and reading.comparisons[a].form.atoms <= recurring
+            }
+            signs = {np.sign(k * np.sum(compared.form.of(term))) for term, k in high.items()}
+            if signs - {0.0} == {-1.0}:
+                reading.turn(number)
+
+    def _integrator(self, state: str) -> None:
+        """Recognise a state that follows from itself; any other is a value of the step before."""
+        reading, following = self.reading, self._next(state)
+        whole = next(iter(following.atoms), None) if len(following.terms) == 1 else None
+        inner = reading.rectified.get(str(whole))
+        if inner is not None:
+            node = reading.nodes[str(whole)]
+            assert isinstance(node, Rectifier)
+            inner = inner if np.isinf(node.largest) else None
+        if not depends(reading, following if inner is None else inner, state):
+            return
+        found = integrator(state, following, reading.comparisons, self.begun[state], inner)
+        if found is None:
+            name = reading.makers.get(self.loop.following[state], state)
+            what = f"what becomes of the state {state} is no neuron that is known here"
+            reading.refuse(name, what, ACCEPTED)
+            return
+        self.integrators[state] = found
+        if found.spikes is not None:
+            self.spikes[found.spikes] = state
+
+    def _result(self, title: str) -> None:
+        result = self.reading.values[self.loop.result]
+        assert result is not None
+        for state in self.integrators:
+            if self._next(state).is_close(result):
+                if self.integrators[state].reset is not Reset.NONE:
+                    raise UnsupportedError(
+                        f"the result is the potential {state}, which spikes reset",
+                        "return its spikes, or a potential without a threshold",
+                    )
+                self.edges.append(Edge(self._neuron(state, reads_out=True), title))
+                return
+        made = self.reading.makers[self.loop.result]
+        self._bring(self.reading.sources(result, made), title)
+
+    def _bring(self, atoms: tuple[Atom, ...], target: str, delayed: bool = False) -> None:
+        for atom in atoms:
+            source, late = self._source(atom)
+            self.edges.append(Edge(source, target, delayed or late))
+
+    def _source(self, atom: Atom) -> tuple[str, bool]:
+        """The node that brings an atom, and whether it brings it one step later."""
+        reading = self.reading
+        if isinstance(atom, int) and atom in reading.turned:
+            name = f"{reading.comparisons[atom].node}.not"
+            if name not in self.nodes:
+                self.nodes[name] = Scale(-np.ones(()), np.ones(()))
+                self._bring((reading.turned[atom],), name)
+            return name, False
+        if isinstance(atom, int):
+            state = self.spikes.get(atom)
+            return (self._threshold(atom) if state is None else self._neuron(state)), False
+        if atom == self.loop.sample:
+            self.nodes.setdefault(atom, Input(reading.inputs[atom]))
+            return atom, False
+        if atom in self.loop.following:
+            return self._before(atom)
+        if atom not in self.nodes:
+            self.nodes[atom] = reading.nodes[atom]
+            self._bring(tuple(a for a, target in reading.edges if target == atom), atom)
+        return atom, False
+
+    def _before(self, state: str) -> tuple[str, bool]:
+        """What a state brings that holds a value of the step before."""
+        if self._recurs(state):
+            raise UnsupportedError(
+                f"the state {state} goes into another layer", "use its spikes: a chip sends no more"
+            )
+        sources = self.reading.sources(self._next(state), state)
+        if len(sources) == 1 and sources[0] not in self.loop.following:
+            return self._source(sources[0])[0], True
+        if state not in self.nodes:  # a sum, or a state again: it is kept by a node of its own
+            self.nodes[state] = Scale(np.ones(()), np.zeros(()))
+            self._bring(sources, state)
+        return state, True
+
+    def _threshold(self, comparison: int) -> str:
+        """A comparison that is no neuron's: a step function without memory."""
+        compared = self.reading.comparisons[comparison]
+        name = f"{compared.node}.threshold"
+        states = sorted(str(a) for a in compared.form.atoms if self._recurs(str(a)))
+        if states:
+            raise UnsupportedError(
+                f"its comparison of {', '.join(states)} with a threshold is no spike "
+                "that is known here (of an adaptive threshold, for example)",
+                ACCEPTED,
+            )
+        if name not in self.nodes:
+            h = _strictly(-compared.form.constant, compared.strict)
+            self.nodes[name] = Threshold(h)
+            self._bring(self.reading.sources(compared.form.signals, compared.node), name)
+        return name
+
+    def _neuron(self, state: str, reads_out: bool = False) -> str:
+        if state in self.names:
+            if reads_out != (not self.nodes[self.names[state]].spiking):  # type: ignore[attr-defined]
+                raise UnsupportedError(
+                    f"the potential {state} is a result, and it spikes", "return one of the two"
+                )
+            return self.names[state]
+        name = state.removesuffix(".v")
+        name = name if name not in self.reading.nodes else self.reading.free(name)
+        self.names[state] = name
+        found, drive = self.integrators[state], self._drive(state)
+        current = None
+        if drive.decay is not None:
+            assert drive.current_gain is not None
+            current = SynapticCurrent(drive.decay, drive.current_gain)
+        threshold = None if found.threshold is None or reads_out else found.threshold
+        self.nodes[name] = Neuron(
+            found.linear.of(frozenset({state})),
+            drive.gain,
+            drive.leak,
+            None if threshold is None else _strictly(threshold, found.strict),
+            found.reset,
+            np.zeros(()) if found.reset_value is None else found.reset_value,
+            self.begun[state],
+            current,
+            found.rectified,
+        )
+        self._bring(self.reading.sources(drive.drive, f"{name}.drive"), name)
+        return name
+
+    def _drive(self, state: str) -> Filtered:
+        w = self.integrators[state].linear
+        currents = [a for a in w.atoms if self._recurs(str(a)) and a != state]
+        if not currents:
+            return unfiltered(w, state)
+        current = str(currents[0])
+        drive = filtered(w, state, current, self._next(current)) if len(currents) == 1 else None
+        if drive is None or self.begun[current].any():
+            listed = ", ".join(str(c) for c in currents)
+            raise UnsupportedError(
+                f"the potential {state} takes in {listed}, which is not one synaptic current",
+                "write it as i' = decay * i + input, begun at 0, with i' or i + input as what "
+                "the potential takes in",
+            )
+        return drive
+
+
+def _strictly(threshold: np.ndarray, strict: bool) -> np.ndarray:
+    """The threshold h with which float32 numbers are >= it where they are > h."""
+    if strict:
+        return threshold
+    below = np.nextafter(threshold.astype(np.float32), np.float32(-np.inf))
+    return np.asarray(below, np.float64)

@@ -1,4 +1,7 @@
-"""Operators of ONNX as nodes of the source graph. Shapes are without the batch axis in front."""
+"""Operators of ONNX that become nodes of the source graph.
+
+Shapes are without the batch axis in front.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,6 @@ from compiler.source import (
     Scale,
 )
 from compiler.source.nodes import Pairs, Shape
-
-ZERO = np.zeros(())
 
 
 @dataclass(frozen=True)
@@ -204,42 +205,6 @@ def _clip(given: Given) -> tuple[Node, ...]:
     return (Rectifier(float(highest)),)
 
 
-def _elementwise(kind: str) -> Callable[[Given], tuple[Node, ...]]:
-    def read(given: Given) -> tuple[Node, ...]:
-        if len(given.constants) != 2:
-            raise UnsupportedError(f"it has {len(given.constants)} operands", "give 2")
-        first = given.constants[0] is None
-        constant = given.constant(1 if first else 0)
-        if constant is None:
-            if kind != "Add":
-                raise UnsupportedError("it combines two signals", "only Add does")
-            return (Scale(np.ones(()), ZERO),)
-        while constant.ndim > len(given.arriving) and constant.shape[0] == 1:
-            constant = constant[0]
-        if kind == "Div" and (not first or (constant == 0).any()):
-            raise UnsupportedError("it divides by a signal, or by 0", "multiply instead")
-        scale, offset = {
-            "Add": (np.ones(()), constant),
-            "Sub": (np.ones(()), -constant) if first else (-np.ones(()), constant),
-            "Mul": (constant, ZERO),
-            "Div": (1 / constant, ZERO) if kind == "Div" else (ZERO, ZERO),
-        }[kind]
-        return (Scale(scale, offset),)
-
-    return read
-
-
-def _same(_given: Given) -> tuple[Node, ...]:
-    return (Scale(np.ones(()), ZERO),)
-
-
-def _dropout(given: Given) -> tuple[Node, ...]:
-    training = given.constant(2)
-    if training is not None and training.any():
-        raise UnsupportedError("training_mode is set", "export for inference")
-    return _same(given)
-
-
 WINDOWS = ("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides")
 OPERATORS: dict[str, Operator] = {
     "Gemm": Operator(_gemm, ("alpha", "beta", "transA", "transB")),
@@ -253,7 +218,4 @@ OPERATORS: dict[str, Operator] = {
     "BatchNormalization": Operator(_batch_norm, ("epsilon", "momentum", "training_mode")),
     "Relu": Operator(lambda _given: (Rectifier(),)),
     "Clip": Operator(_clip, ("min", "max")),
-    **{kind: Operator(_elementwise(kind)) for kind in ("Add", "Sub", "Mul", "Div")},
-    "Identity": Operator(_same),
-    "Dropout": Operator(_dropout, ("ratio", "seed")),
 }

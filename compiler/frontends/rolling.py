@@ -16,53 +16,10 @@ from torch import Tensor
 
 from clapp_neuro.errors import InputError
 from compiler.frontends.recording import Call, Recording, Value, values_in
+from compiler.frontends.time_step import Rolled, Source, StepCall, live_calls, single_step
 
 GATHERING = ("stack", "cat", "sum", "mean", "squeeze", "transpose", "permute", "max")
 ADDING = ("add", "add_", "__add__", "__iadd__", "__radd__")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an argument comes from: result `part` of a call of the step; call None: the input.
-
-    delayed: of the step before.
-    """
-
-    call: int | None
-    part: int = 0
-    delayed: bool = False
-
-
-@dataclass(frozen=True)
-class StepCall:
-    """A call of the rolled step: what was called, and where its followed arguments come from.
-
-    leading: axes in front of a sample's own (batch, or time and batch).
-    """
-
-    call: Call
-    sources: tuple[Source, ...]
-    leading: int
-
-
-@dataclass(frozen=True)
-class Rolled:
-    """One time step; results: what the network returned, steps: how many were watched.
-
-    leading: axes of the sample in front of one sample's own; with 2 `axis` is that of time.
-    """
-
-    calls: dict[int, StepCall]
-    results: tuple[Source, ...]
-    steps: int
-    leading: int
-    notes: tuple[str, ...] = ()
-    axis: int = 0
-
-    @property
-    def timed(self) -> bool:
-        """Whether the sample has a time axis."""
-        return self.leading == 2
 
 
 def roll(
@@ -73,14 +30,14 @@ def roll(
     Raises InputError where the steps differ, with the call that does.
     """
     counts: dict[str, int] = {}
-    live = _live(recording, stateful)
+    live = live_calls(recording, stateful)
     for call in live:
         if stateful(call):
             counts[call.name] = counts.get(call.name, 0) + 1
     if any(sequences(c) for c in live):
-        return _single(recording, live, leading=2)
+        return single_step(recording, live, leading=2)
     if not counts or set(counts.values()) == {1}:
-        return _single(recording, live, leading=1)
+        return single_step(recording, live, leading=1)
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count} times" for name, count in counts.items())
         raise InputError(
@@ -88,29 +45,6 @@ def roll(
             "step; give each layer its own neuron, and step all of them in one loop"
         )
     return _Roller(recording, live, stateful, counts).rolled()
-
-
-def _live(recording: Recording, stateful: Callable[[Call], bool]) -> tuple[Call, ...]:
-    """The calls that lead to a neuron or a result; what else was computed is for nobody."""
-    waiting = [v.call for v in values_in(recording.returned)]
-    waiting += [c.number for c in recording.calls if stateful(c)]
-    found: set[int] = set()
-    while waiting:
-        number = waiting.pop()
-        if number is not None and number not in found:
-            found.add(number)
-            waiting += [v.call for v in recording.calls[number].values]
-    return tuple(c for c in recording.calls if c.number in found)
-
-
-def _single(recording: Recording, live: tuple[Call, ...], leading: int) -> Rolled:
-    calls = {
-        c.number: StepCall(c, tuple(Source(v.call, v.part) for v in c.values), leading)
-        for c in live
-    }
-    results = tuple(Source(v.call, v.part) for v in values_in(recording.returned))
-    steps = recording.sample.shape[0] if leading == 2 else 1
-    return Rolled(calls, results, steps, leading)
 
 
 @dataclass

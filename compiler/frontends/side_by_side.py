@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from clapp_neuro.errors import InputError
-from compiler.frontends.rolling import Rolled
+from compiler.frontends.agreement import agrees, differing
+from compiler.frontends.time_step import Rolled
 from compiler.source import Graph
 from compiler.source.emulate import emulate
 
 STEPS = 8  # of a network that is called once a step
 STRENGTHS = (1.0, 10.0, 100.0)  # of the sample: a network that is silent on it may answer to more
-TOLERANCE = 1e-4  # relative to the largest value
-SPARED = 1e-3  # of values: a potential within rounding of its threshold may go either way
 
 
 def require_same(
@@ -53,7 +52,7 @@ def require_same(
                 f"the network returns {wanted.shape} where its last layer makes {found.shape}: "
                 "return the last layer's results, stacked over time, their sum or their mean"
             )
-        if not any(_agree(a, wanted) for a in alike):
+        if not any(agrees(a, wanted) for a in alike):
             raise InputError(_difference(alike[0], wanted))
 
 
@@ -90,21 +89,10 @@ def _gathered(found: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]
             yield made
 
 
-def _agree(found: np.ndarray, wanted: np.ndarray) -> bool:
-    return bool(_off(found, wanted).mean() <= SPARED)
-
-
-def _off(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    bound = TOLERANCE * max(1.0, float(np.abs(wanted).max(initial=0)))
-    off: np.ndarray = np.abs(found - wanted) > bound
-    return off
-
-
 def _difference(found: np.ndarray, wanted: np.ndarray) -> str:
-    off = _off(found, wanted)
-    place = [int(i) for i in np.argwhere(off)[0]]
+    place, has, gives = differing(found, wanted)
     return (
         f"the network does something that its layers alone do not do: at {place} of its results "
-        f"it returns {wanted[off][0]:.6g} where they give {found[off][0]:.6g}; carry nothing from "
+        f"it returns {has:.6g} where they give {gives:.6g}; carry nothing from "
         "step to step but the neurons' states, or run the loop over time inside forward"
     )

@@ -10,7 +10,8 @@ import snntorch
 import torch
 from torch import nn
 
-from compiler.frontends.live import Framework, read_network
+from compiler.frontends.framework import Framework
+from compiler.frontends.live import read_network
 from compiler.frontends.snntorch_neurons import HIDDEN, NEURONS, SEQUENCES, read_neuron
 from compiler.source import Graph
 

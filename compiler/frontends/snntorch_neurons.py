@@ -9,6 +9,7 @@ arrived at the membrane.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,17 @@ from torch import nn
 from compiler.frontends.parts import Part, array, chain, per_neuron
 from compiler.frontends.recording import Call
 from compiler.frontends.refusals import UnsupportedError
-from compiler.source import Convolution, Edge, Linear, Neuron, Node, Reset, Scale, SynapticCurrent
+from compiler.source import (
+    Convolution,
+    Delay,
+    Edge,
+    Linear,
+    Neuron,
+    Node,
+    Reset,
+    Scale,
+    SynapticCurrent,
+)
 
 ONE, ZERO = np.ones(()), np.zeros(())
 
@@ -114,6 +125,37 @@ def _parallel(module: Any, shape: tuple[int, ...]) -> Part:
     _require_step(module)
     weights = ("weights", Linear(array(rnn.weight_ih_l0), bias))
     return chain(weights, ("", neuron), *_factor(module), state="")
+
+
+def _alpha(module: Any, shape: tuple[int, ...]) -> Part:
+    """A difference of two exponentials: one through the other, one step later, without a reset.
+
+    With e = alpha e + x, k = beta k - x and mem = tau_alpha (e + k), mem[t] is
+    tau_alpha (alpha - beta) v[t-1] of  i = alpha i + x, v = beta v + i.
+    """
+    if module.reset_mechanism != "none":
+        raise UnsupportedError(
+            f"Alpha with reset_mechanism '{module.reset_mechanism}' clears both of its currents, "
+            "and a soma here has one, which no spike changes",
+            "give it reset_mechanism='none', or use Synaptic",
+        )
+    alpha, beta = (v.detach().double().clamp(0, 1) for v in (module.alpha, module.beta))
+    tau = torch.log(alpha) / (torch.log(beta) - torch.log(alpha)) + 1
+    neuron = Neuron(
+        decay=_clamped(module.beta, shape),
+        gain=per_neuron(tau * (alpha - beta), shape),
+        leak=ZERO,
+        threshold=per_neuron(module.threshold, shape),
+        current=SynapticCurrent(_clamped(module.alpha, shape), ONE),
+    )
+    part = _spiking(module, neuron)
+    late = {"late": Delay(np.ones((), int))}
+    return replace(
+        part,
+        nodes={**late, **part.nodes},
+        edges=(Edge("late", ""), *part.edges),
+        entry="late",
+    )
 
 
 def _with_current(module: Any, shape: tuple[int, ...]) -> Neuron:
@@ -210,6 +252,7 @@ NEURONS: dict[type, Callable[[Any, tuple[int, ...]], Part]] = {
     snntorch.RLeaky: _recurrent_leaky,
     snntorch.RSynaptic: _recurrent_synaptic,
     LeakyParallel: _parallel,
+    snntorch.Alpha: _alpha,
 }
 SEQUENCES = (LeakyParallel,)
-HIDDEN = ("mem", "syn", "spk")  # buffers in which a neuron keeps its states
+HIDDEN = ("mem", "syn", "syn_exc", "syn_inh", "spk")  # buffers in which a neuron keeps its states

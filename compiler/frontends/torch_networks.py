@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from clapp_neuro.errors import InputError
-from compiler.frontends.live import Framework, read_network
+from compiler.frontends.framework import Framework
+from compiler.frontends.live import read_network
 from compiler.frontends.parts import Part
 from compiler.source import Graph
 
