@@ -124,7 +124,7 @@ def test_simulator_and_tensors_agree_after_every_step(sizes):
 def test_whole_runs_and_their_events_agree():
     program = compiled(seed=5)
     stimulus = shown(program, 30)
-    ours, theirs = (engine.simulate(program, stimulus) for engine in (simulator, tensor))
+    ours, (theirs,) = simulator.simulate(program, stimulus), tensor.simulate([program], [stimulus])
     np.testing.assert_array_equal(ours.scores, theirs.scores)
     for mine, other in zip(ours.program.synapses, theirs.program.synapses, strict=True):
         np.testing.assert_array_equal(mine.weights, other.weights)
@@ -170,13 +170,13 @@ def test_carrying_keeps_what_was_learned_and_only_open_gates_learn():
 
 
 def test_the_chip_learns_what_the_rule_in_real_numbers_says():
-    source = network()
+    source = network((60, 50, 40))
     program = compile_network(source, load_target(TARGET), 0).program
     examples = worked_example(source, program)
     assert len(examples) == 4
     for example in examples:
         assert example.clipped == 0
-        assert example.matrix == pytest.approx(1, abs=0.05), example.projection
+        assert example.matrix == pytest.approx(1, abs=0.06), example.projection
 
 
 def test_it_learns_on_the_larger_machine_as_on_the_smaller_one():
@@ -230,7 +230,7 @@ def test_another_consolidation_and_interval_are_refused_by_name():
     with pytest.raises(InputError, match="leave consolidation out"):
         compile_network(network(), load_target(TARGET), consolidation=Consolidation("direct"))
     with pytest.raises(InputError, match="interval cannot be chosen"):
-        with_interval(program, 32, 9)
+        with_interval(program, 4, 9)
 
 
 def test_halving_the_rate_leaves_the_carry_alone():
@@ -240,11 +240,11 @@ def test_halving_the_rate_leaves_the_carry_alone():
     assert all((v.multiplier, v.shift) == (32, 0) for v in carries)
 
 
-def test_a_program_whose_dendrite_is_taken_over_too_early_is_unsound():
+def test_a_program_whose_dendrite_is_taken_over_too_late_is_unsound():
     program = compiled()
     layer = program.population("layer1")
-    early = replace(layer, post_values=tuple(replace(v, step=6) for v in layer.post_values))
-    others = tuple(early if p.name == "layer1" else p for p in program.populations)
+    late = replace(layer, post_values=tuple(replace(v, step=24) for v in layer.post_values))
+    others = tuple(late if p.name == "layer1" else p for p in program.populations)
     assert "takes over" in str(fault(replace(program, populations=others)))
 
 
@@ -259,7 +259,7 @@ def test_from_preset_to_learned_program_as_a_user_does_it(tmp_path):
     model, program, learned = (tmp_path / n for n in ("m.pt", "m.clapp", "l.clapp"))
     command("train", "--preset", "fashion-traces", "--steps", 0, "--out", model)
     shown = command("compile", model, "--target", TARGET, "--out", program)
-    assert "when the gate is open" in shown
+    assert "from traces" in " ".join(shown.split())
     report = tmp_path / "run.json"
     command("run", program, "--learn", "--fixations", 40, "--out", learned, "--json", report)
     assert json.loads(report.read_text())
