@@ -23,7 +23,7 @@ ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
 
-.PHONY: help setup demo test slow fuzz lint format bench energy-check on-chip clean distclean
+.PHONY: help setup demo test slow fuzz lint format bench energy-check on-chip adapt clean distclean
 
 help:
 	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
@@ -34,6 +34,7 @@ help:
 	@echo 'make format     let the formatter rewrite the sources'
 	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
 	@echo 'make on-chip    learning on the chip beside float: docs/results/on_chip.md; goes on when repeated'
+	@echo 'make adapt      the world changes, the chip learns on: docs/results/adapt.md; goes on when repeated'
 	@echo 'make energy-check  the estimates beside silicon, SANA-FE, NeuroBench and KerasSpiking'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
@@ -71,6 +72,9 @@ format: $(INSTALLED)
 SCALE := short
 on-chip: setup
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/on_chip --scale $(SCALE) --workers 2
+
+adapt: setup
+	@OMP_NUM_THREADS=1 $(RUN) benchmarks/adapt --workers 2
 
 bench: setup
 	@$(RUN) benchmarks/engines.py

@@ -95,8 +95,11 @@ def _extended(base: Data, over: Data, where: str) -> Data:
 def _overridden(base: Any, value: Any, where: str, unit: str | None) -> Any:
     """A figure of the base with another value or other parts; grade C unless the file says.
 
-    unit: of the section's coefficients, which have conditions, too; None: the base's own.
+    null takes away a limit that a machine need not have. unit: of the section's coefficients, which
+    have conditions, too; None: the base's own.
     """
+    if value is None:
+        return None
     parts = value if isinstance(value, dict) else {"value": value}
     if not isinstance(base, dict) or not base.keys() & {"value", "like"} or "value" not in parts:
         return {**base, **value} if isinstance(base, dict) and "low" in parts else value

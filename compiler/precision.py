@@ -126,7 +126,7 @@ def measure(
     )
     for first in range(0, samples, some):
         part = slice(first, first + some)
-        beside = _Beside(quantized, {name: given[part] for name, given in shown.items()})
+        beside = Beside(quantized, {name: given[part] for name, given in shown.items()})
         for step in beside.real.steps():
             uncertain = beside.step()
             steps[part] = np.where(uncertain, np.minimum(steps[part], step), steps[part])
@@ -135,28 +135,37 @@ def measure(
     return found
 
 
-class _Beside:
-    """Real neurons with the error of their integers, for some samples."""
+class Beside:
+    """Real neurons with the error of their integers, for some samples.
 
-    def __init__(self, quantized: Quantized, shown: Mapping[str, np.ndarray]) -> None:
+    By population: `drifts`, and `near`, bool (B, N), where a spike of this step is not certain.
+    """
+
+    def __init__(
+        self,
+        quantized: Quantized,
+        shown: Mapping[str, np.ndarray],
+        sent: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """shown, sent: see `RealNetwork`; hearing the integers' spikes, each layer stands alone."""
         self._network = quantized.network
-        self.real = RealNetwork(quantized.network, shown)
+        self.real = RealNetwork(quantized.network, shown, sent)
         self._wrong: dict[str, np.ndarray] = {}
-        self._drifts: dict[str, Drift] = {}
-        self._near: dict[str, np.ndarray] = {}
+        self.drifts: dict[str, Drift] = {}
+        self.near: dict[str, np.ndarray] = {}
         for name, cells in self.real.cells.items():
             driving = {p.name: p.weights for p in self.real.driving(name)}
             self._wrong |= errors_of(driving, quantized.integers)
             soma, population = quantized.somas[name], self._network.population(name)
             assert isinstance(soma, Soma) and isinstance(population.neuron, Neuron)
             grain = _unit(quantized, name) / 2**soma.input_shift
-            self._drifts[name] = Drift(cells.of, whole_parameters(soma, population.map), grain)
+            self.drifts[name] = Drift(cells.of, whole_parameters(soma, population.map), grain)
 
     def step(self) -> np.ndarray:
         """bool (B,): in which samples a spike of this step is not certain."""
         uncertain = np.zeros(len(next(iter(self.real.cells.values())).v), bool)
         for name, cells in self.real.cells.items():
-            drift, h = self._drifts[name], cells.of.threshold
+            drift, h = self.drifts[name], cells.of.threshold
             left = drift.v
             drift.step(self._arriving(name), _done(cells))
             if h is None:
@@ -164,7 +173,7 @@ class _Beside:
             near = _may_differ(cells.before - h, drift.distance, h)
             if cells.of.reset is Reset.SUBTRACT_ONCE:  # what was left is held against it, too
                 near |= _may_differ(cells.last_v - h, left.moved(-drift.threshold), h)
-            self._near[name] = near
+            self.near[name] = near
             uncertain |= near.any(1)
         return uncertain
 
@@ -174,7 +183,7 @@ class _Beside:
         layer.real += int(real.sum())
         layer.executed += int(executed.sum())
         layer.differing += int((real != executed).sum())
-        layer.near += int(self._near[name].sum())
+        layer.near += int(self.near[name].sum())
         layer.asked += real.size
 
     def _arriving(self, name: str) -> Span:

@@ -24,10 +24,19 @@ class RealNetwork:
     from its source (B, N_source) in this step.
     """
 
-    def __init__(self, network: Network, shown: Mapping[str, np.ndarray]) -> None:
-        """shown: by input intensities (B, N), or a sequence (B, T, N) in integers."""
+    def __init__(
+        self,
+        network: Network,
+        shown: Mapping[str, np.ndarray],
+        sent: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """shown: by input intensities (B, N), or a sequence (B, T, N) in integers.
+
+        sent: by population (B, T, N) what others hear of it, in place of what it spikes here.
+        """
         batch = len(next(iter(shown.values())))
         self._network, self._shown, self._batch = network, shown, batch
+        self._others = sent or {}
         self._order = sorted(
             (p for p in network.populations if isinstance(p.neuron, Neuron | WinnerTakeAll)),
             key=lambda p: p.level,
@@ -96,5 +105,5 @@ class RealNetwork:
         return found
 
     def _keep(self, p: Population, step: int, sent: np.ndarray) -> None:
-        self._sent[p.name][step] = sent
+        self._sent[p.name][step] = self._others[p.name][:, step] if p.name in self._others else sent
         self._sent[p.name].pop(step - self._longest - 1, None)

@@ -15,10 +15,13 @@ SHIFT_MAX = 31  # of a post value
 def with_margin(program: Program, factor: float) -> Program:
     """Every comparator's margin times `factor`: below 1 gates close sooner, so less is learned.
 
-    Raises InputError for a factor that is not positive, or leaves nothing of a margin.
+    Raises InputError for a factor that is not positive, or leaves nothing of a margin, and for
+    programs that have none.
     """
     if not (math.isfinite(factor) and factor > 0):
         raise InputError(f"a margin {factor:g} times as large: give a number above 0")
+    if factor != 1 and not program.gates:
+        raise InputError("the program learns without a gate: there is no margin to change")
     gates = []
     for gate in program.gates:
         margins = [round(m * factor) for m in gate.margins]
@@ -37,8 +40,11 @@ def with_rate(program: Program, halvings: int) -> Program:
 
     Those that tell when tags are carried stay as they are.
 
-    Raises InputError for a negative number, or more than the shift of a post value holds.
+    Raises InputError for a negative number, or more than the shift of a post value holds, and for
+    rules without post values.
     """
+    if halvings and not any(p.post_values for p in program.populations):
+        raise InputError("the program learns without post values: its rate cannot be halved here")
     room = min(
         (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values if not v.carries),
         default=SHIFT_MAX,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import clapp_neuro
+from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.cli import main
 from clapp_neuro.config import read_experiment
 from clapp_neuro.data.drift import DRIFTS, worlds
 from clapp_neuro.data.fashion import load_shipped
+from clapp_neuro.data.images import ImageSet
 from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.adapt import Setting
+from clapp_neuro.verbs.adaptation import Accuracy, accuracy, fitted, judge, learn_on
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
@@ -98,16 +102,47 @@ def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
     )
     assert found.layers == ("layer1", "layer2")
     assert len(found.courses) == 2
+    frozen = found.frozen
     for course in found.courses:
-        assert course.fixations == (270, 540)
-        assert np.shape(course.new) == np.shape(course.old) == np.shape(course.gate) == (2, 2)
-        assert course.forgotten == pytest.approx(found.before[-1] - course.old[-1][-1])
-        cost = found.before[-1] - found.after[-1]
-        assert course.won_back == pytest.approx((course.new[-1][-1] - found.after[-1]) / cost)
-    for accuracies in (found.before, found.stale, found.after, found.float_after):
-        assert all(0 < accuracy < 1 for accuracy in accuracies)
-    assert found.after[-1] < found.before[-1]
+        assert [look.fixations for look in course.looks] == [270, 540]
+        assert all(np.shape(look.gate) == (2,) for look in course.looks)
+        last = course.looks[-1].accuracy
+        assert course.forgotten == pytest.approx(frozen.old[-1] - last.old[-1])
+        cost = frozen.old[-1] - frozen.new[-1]
+        assert course.won_back == pytest.approx((last.new[-1] - frozen.new[-1]) / cost)
+    for seen in (frozen, found.network, *(c.looks[-1].accuracy for c in found.courses)):
+        for accuracies in (seen.new, seen.old, seen.new_by_old, seen.new_kept, seen.old_kept):
+            assert len(accuracies) == 2
+            assert all(0 < accuracy < 1 for accuracy in accuracies)
+    assert frozen.new[-1] < frozen.old[-1]
+    # the readout of before is the one of the old world, as long as nothing was learned
+    assert frozen.new_kept == frozen.new_by_old
+    assert frozen.old_kept == frozen.old
     assert (tmp_path / "courses.png").stat().st_size > 10_000
+
+
+def test_a_course_looked_at_on_the_way_ends_where_one_without_looks_does(bundle):
+    program, _ = read_bundle(bundle)
+    images = images_of(program, None)
+    *_, (often, opened) = learn_on(program, images, (50, 120, 300), seed=2)
+    [(once, whole)] = learn_on(program, images, (300,), seed=2)
+    assert often == once
+    assert opened != whole  # since the look before
+
+
+def test_a_kept_readout_hears_what_the_encoder_has_become():
+    """An encoder whose two features change places: the kept readout takes one for the other."""
+    picture = np.zeros((200, 1, 2), np.uint8)
+    labels = np.arange(200) % 2
+    picture[np.arange(200), 0, labels] = 200
+    world = ImageSet("d", "s", ("a", "b"), picture, labels, picture, labels)
+    straight = lambda images: [images[:, 0].astype(float)]  # noqa: E731
+    crossed = lambda images: [images[:, 0, ::-1].astype(float)]  # noqa: E731
+    before = judge(straight, world, world, 100)
+    after = judge(crossed, world, world, 100, fitted(straight, world, 100))
+    assert accuracy(before) == Accuracy(*[(1.0,)] * 5)
+    assert accuracy(after) == Accuracy((1.0,), (1.0,), (1.0,), (0.0,), (0.0,))
+    assert accuracy(after, 150).old_kept == (0.0,)
 
 
 def test_the_command_as_typed(bundle, tmp_path, capsys):
@@ -121,9 +156,10 @@ def test_the_command_as_typed(bundle, tmp_path, capsys):
         {"margin": 1.0, "halvings": 0, "every": 8},
         {"margin": 0.5, "halvings": 0, "every": 8},
     ]
-    assert found["stale"] is None
+    assert found["frozen"]["new_kept"] is None
+    assert [c["won_back"] for c in found["courses"]] == [None, None]
     shown = capsys.readouterr().out
-    for words in ("frozen chip", "margin x 0.5", "forgotten"):
+    for words in ("frozen chip", "margin x 0.5", "points on the new classes", "forgotten"):
         assert words in shown
 
 
@@ -139,11 +175,32 @@ def test_the_command_as_typed(bundle, tmp_path, capsys):
         ({"drift": "dim", "settings": (Setting(every=24),)}, "a power of two, at most 32"),
         ({"drift": "dim", "settings": (Setting(every=64),)}, "a power of two, at most 32"),
         ({"drift": "dim", "settings": (Setting(halvings=40),)}, "halved 40 times: give 0 to"),
+        ({"drift": "dim", "train_images": 401}, "each world has 400"),
+        ({"drift": "dim", "train_images": 0}, "0 labelled images"),
+        ({"drift": "dim", "train_images": 1}, "at least two classes"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(chosen, words, bundle):
     with pytest.raises(InputError, match=words):
         clapp_neuro.adapt(bundle, **chosen)
+
+
+def test_what_a_program_does_not_have_cannot_be_changed(bundle):
+    program, _ = read_bundle(bundle)
+    with pytest.raises(InputError, match="no margin to change"):
+        with_margin(replace(program, gates=()), 0.5)
+    silent = tuple(replace(p, post_values=()) for p in program.populations)
+    with pytest.raises(InputError, match="without post values"):
+        with_rate(replace(program, populations=silent), 1)
+
+
+def test_a_float_network_of_other_data_is_not_compared_with(bundle, model, tmp_path):
+    network = load_checkpoint(model)
+    data = network.experiment.data.model_copy(update={"dataset": "stl10"})
+    other = network.experiment.model_copy(update={"data": data})
+    save_checkpoint(tmp_path / "other.pt", replace(network, experiment=other))
+    with pytest.raises(InputError, match="trained on stl10, but the program on fashion-mnist"):
+        clapp_neuro.adapt(bundle, drift="dim", model=tmp_path / "other.pt")
 
 
 def test_a_static_program_cannot_adapt(model, tmp_path):

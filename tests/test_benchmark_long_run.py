@@ -13,7 +13,7 @@ SHIPPED = str(ROOT / "clapp_neuro" / "data" / "shipped")
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "adapt")
     return importlib.import_module("long_run")
 
 

@@ -213,6 +213,11 @@ def test_what_can_be_measured_here_is_beside_the_model(bundle, monkeypatch, caps
     said = found.here.sentences()
     assert any("event loop, inference: 2,000 mJ" in line for line in said)
     assert any(line.startswith("this GPU, an image, dense network in integers") for line in said)
+    rows = found.here.rows()
+    beside = ("inference", "2,000 mJ [1,000 – 3,000] A", "–", "–", "4,000 mJ A", "–")
+    assert (f"this CPU, measured: {energy_here.LOOP}", *beside) in rows
+    phases = [row[1] for row in rows]
+    assert phases.count("learning") == 3 and phases.count("inference") == 3
     assert energy_figure.plot(found, tmp_path / "one.png").stat().st_size > 1000
     rows = csv.DictReader(energy_csv.write_csv(found, tmp_path / "one.csv").open())
     measured = [row for row in rows if row["line"] == "measured"]

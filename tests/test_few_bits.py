@@ -200,6 +200,16 @@ def test_training_for_few_bits_lowers_the_integer_networks_loss(tmp_path, monkey
     assert losses[3] < losses[None]
 
 
+def test_a_checkpoint_that_is_done_needs_more_steps_to_be_tuned(tmp_path, monkeypatch):
+    monkeypatch.setattr("clapp_neuro.data.fashion.DEBIAN_FOLDER", tmp_path / "not-there")
+    done = tmp_path / "done.pt"
+    clapp_neuro.train(small(steps=4), done)
+    with pytest.raises(InputError, match="at step 4 already, and 4 are asked for: give more steps"):
+        clapp_neuro.train(small(steps=4, weight_bits=4), tmp_path / "tuned.pt", resume=done)
+    clapp_neuro.train(small(steps=6, weight_bits=4), tmp_path / "tuned.pt", resume=done)
+    assert load_checkpoint(tmp_path / "tuned.pt").experiment.train.weight_bits == 4
+
+
 def test_only_minibatches_are_trained_for_few_bits():
     with pytest.raises(InputError, match="weight_bits: training for few bits is for minibatches"):
         small(mode="online", steps=10, weight_bits=4)

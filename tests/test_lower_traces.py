@@ -261,7 +261,7 @@ def test_from_preset_to_learned_program_as_a_user_does_it(tmp_path):
     shown = command("compile", model, "--target", TARGET, "--out", program)
     assert "from traces" in " ".join(shown.split())
     report = tmp_path / "run.json"
-    command("run", program, "--learn", "--fixations", 40, "--out", learned, "--json", report)
+    command("run", program, "--learn", "--images", 3, "--out", learned, "--json", report)
     assert json.loads(report.read_text())
-    command("verify", program, "--against", "tensor", "--learn", "--fixations", 3)
+    command("verify", program, "--against", "tensor", "--learn", "--fixations", 2)
     command("energy", program)

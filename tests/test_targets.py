@@ -322,3 +322,20 @@ def test_limits_are_shown_with_their_source():
     assert {c[0] for c in row.capabilities()} >= {"graded_spikes", "axon_lists"}
     with pytest.raises(InputError, match="did you mean"):
         clapp_neuro.targets("loihi1")
+
+
+def test_null_takes_away_a_limit_that_a_machine_need_not_have(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"extends": "loihi2", "limits": {"longest_delay": null}}')
+    assert load_target(str(path)).machine.limits.longest_delay is None
+    path.write_text('{"extends": "loihi2", "limits": {"weight_bits": null}}')
+    with pytest.raises(InputError, match=r"limits\.weight_bits"):
+        load_target(str(path))
+
+
+def test_delays_that_a_machine_states_have_a_source():
+    for name in (*machine_names(), *board_names()):
+        machine = load_machine(name)
+        if isinstance(machine, NeuromorphicMachine) and machine.backends:
+            delay = machine.limits.longest_delay
+            assert delay is not None and delay.unit == "steps" and len(delay.source) > 12

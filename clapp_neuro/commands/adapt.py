@@ -10,9 +10,18 @@ import typer
 
 import clapp_neuro
 from clapp_neuro.commands.app import Bundle, Data, Json, Seed, command, place
+from clapp_neuro.data.drift import NEW_CLASSES
+from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
-from clapp_neuro.verbs.adapt import LABELLED, Setting
+from clapp_neuro.verbs.adapt import AdaptResult, Course, Setting
+from clapp_neuro.verbs.adaptation import Share
+
+WITHOUT_LABELS = (
+    "new world, readout refitted on old images",
+    "new world, readout of before",
+    "old world, readout of before",
+)
 
 
 @command("clapp-neuro adapt learned.clapp --drift rotate90 --margin 1 --margin 0.25")
@@ -33,7 +42,9 @@ def adapt(
         list[int] | None, typer.Option(help="fixations between consolidations; may be repeated")
     ] = None,
     looks: Annotated[int, typer.Option(help="how often accuracy is measured on the way")] = 3,
-    train_images: Annotated[int, typer.Option(help="labelled images for readouts")] = LABELLED,
+    train_images: Annotated[
+        int | None, typer.Option(help="labelled images for readouts (default 5,000, or all)")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="a float network trained on the old data, beside it")
     ] = None,
@@ -43,6 +54,8 @@ def adapt(
     json: Json = None,
 ) -> None:
     """Change the data, let the chip learn on without labels, measure what it wins and forgets."""
+    if figure is not None and json is not None and figure.resolve() == json.resolve():
+        raise InputError(f"--figure and --json both name '{json}': give two files")
     intervals: list[int | None] = [*(every or ())] or [None]
     chosen = product(margin or [1.0], halve or [0], intervals)
     settings = [Setting(*values) for values in chosen]
@@ -62,32 +75,53 @@ def adapt(
             report=report,
         )
     dump(json, found)
-    lines(f"{found.source}; readouts fitted on {found.labelled:,} labelled images of each world")
-    none = ("–",) * len(found.layers)
-    rows = [
-        ("before the change", *_percent(found.before), *none),
-        ("after it, old readout", *(_percent(found.stale) if found.stale else none), *none),
-        ("after it, frozen chip", *_percent(found.after), *_percent(found.before)),
+    lines(
+        f"{found.source}; readouts fitted on {found.labelled:,} labelled images, the encoder sees "
+        "no label"
+    )
+    known = [("frozen chip", found.frozen)]
+    if found.network is not None:
+        known.append(("frozen float network", found.network))
+    known += [
+        (f"{course.setting}: {look.fixations:,} fixations", look.accuracy)
+        for course in found.courses
+        for look in course.looks
     ]
-    if found.float_before is not None and found.float_after is not None:
-        rows.append(("float, frozen", *_percent(found.float_after), *_percent(found.float_before)))
+    worlds = [f"{name}, {world} world" for world in ("new", "old") for name in found.layers]
+    table(
+        ("readouts fitted anew in each world", *worlds),
+        [(title, *_percent(seen.new), *_percent(seen.old)) for title, seen in known],
+    )
+    table(
+        ("top layer, without labels of the new world", *WITHOUT_LABELS),
+        [
+            (title, *(_top(some) for some in (seen.new_by_old, seen.new_kept, seen.old_kept)))
+            for title, seen in known
+        ],
+    )
     for course in found.courses:
-        for fixations, new, old in zip(course.fixations, course.new, course.old, strict=True):
-            title = f"{course.setting}: {fixations:,} fixations"
-            rows.append((title, *_percent(new), *_percent(old)))
-    names = [f"{name}, {world}" for world in ("new", "old") for name in found.layers]
-    table(("accuracy", *names), rows)
-    for course in found.courses:
-        share = course.won_back
-        won = "nothing to win back" if share is None else f"{share:.0%} won back"
-        opened = ", ".join(f"{gate:.0%}" for gate in course.gate[-1])
-        lines(
-            f"{course.setting}, top layer: {won}, {100 * course.forgotten:.2f} points forgotten; "
-            f"gates open {opened}"
-        )
+        lines(f"{course.setting}, top layer: {_verdict(found, course)}")
     if found.figure is not None:
         lines(f"{found.figure}: the courses")
 
 
-def _percent(accuracies: tuple[float, ...]) -> tuple[str, ...]:
+def _verdict(found: AdaptResult, course: Course) -> str:
+    last, frozen = course.looks[-1], found.frozen
+    if course.won_back is not None:
+        won = f"{course.won_back:.0%} of the cost won back"
+    elif found.drift == NEW_CLASSES:
+        won = f"{100 * (last.accuracy.new[-1] - frozen.new[-1]):+.2f} points on the new classes"
+    else:
+        cost = 100 * (frozen.old[-1] - frozen.new[-1])
+        won = f"the change cost {cost:.2f} points, too few to say which share came back"
+    opened = ", ".join(f"{gate:.0%}" for gate in last.gate)
+    gates = f"; gates open {opened}" if opened else ""
+    return f"{won}, {100 * course.forgotten:.2f} points forgotten{gates}"
+
+
+def _percent(accuracies: Share) -> tuple[str, ...]:
     return tuple(f"{accuracy:.2%}" for accuracy in accuracies)
+
+
+def _top(accuracies: Share | None) -> str:
+    return "–" if accuracies is None else f"{accuracies[-1]:.2%}"

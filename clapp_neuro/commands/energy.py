@@ -98,7 +98,7 @@ def energy(
     if estimate.ratio is not None:
         lines(f"learning over inference: {estimate.ratio_sentence}")
     if result.comparison is not None:
-        show(result.comparison.rows())
+        show([*result.comparison.rows(), *result.here.rows()])
         lines(*(f"- {note}" for note in result.comparison.notes()))
     else:
         lines(*(f"- {assumption}" for assumption in estimate.assumptions))

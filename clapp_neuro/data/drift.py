@@ -50,6 +50,12 @@ CHANGES: dict[str, Callable[[Images, int, int], Images]] = {
 DRIFTS = (*CHANGES, NEW_CLASSES)
 
 
+def require_drift(drift: str) -> None:
+    """Raise InputError, with the nearest one, where there is no such change."""
+    if drift not in DRIFTS:
+        raise unknown("drift", drift, DRIFTS)
+
+
 def worlds(images: ImageSet, drift: str, seed: int) -> tuple[ImageSet, ImageSet]:
     """The data before and after the change.
 
@@ -57,8 +63,7 @@ def worlds(images: ImageSet, drift: str, seed: int) -> tuple[ImageSet, ImageSet]
     unknown drift, for unlabelled learning images with `new-classes`, and where pictures are not
     square but to be turned.
     """
-    if drift not in DRIFTS:
-        raise unknown("drift", drift, DRIFTS)
+    require_drift(drift)
     if images.unlabelled_images is not None:
         raise InputError(
             f"the learning images of {images.dataset} lie in their file, unlabelled: change a data "

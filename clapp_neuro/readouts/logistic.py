@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clapp_neuro.readouts.features import Features, check_features
 
 ITERATIONS = 1000
@@ -20,13 +22,23 @@ def logistic_readout(
 
 def logistic_predictions(train_x: Features, train_y: Features, test_x: Features) -> Features:
     """The class (N,) that the fitted readout names for each row of `test_x`."""
+    return fit_logistic(train_x, train_y)(test_x)
+
+
+def fit_logistic(train_x: Features, train_y: Features) -> Callable[[Features], Features]:
+    """A readout to keep: features (N, F) in, the class (N,) that it names for each row out.
+
+    Raises InputError for features that do not fit, or labels of fewer than two classes.
+    """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(train_x)
+    check_features(train_x, train_y, train_x, train_y)
     classifier = LogisticRegression(
         C=1 / (PENALTY * len(train_x)), max_iter=ITERATIONS, tol=TOLERANCE, random_state=0
     )
-    classifier.fit(scaler.transform(train_x), train_y)
-    named: Features = classifier.predict(scaler.transform(test_x))
-    return named
+    predict: Callable[[Features], Features] = (
+        make_pipeline(StandardScaler(), classifier).fit(train_x, train_y).predict
+    )
+    return predict

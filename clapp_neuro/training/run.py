@@ -164,6 +164,13 @@ def _experiment(given: Experiment | None, start: Checkpoint | None) -> Experimen
                     f"the checkpoint was trained with {part}.{name} = {old}, not {new}: "
                     "resume with the same settings or train from the start"
                 )
+    bits = given.train.weight_bits
+    if bits != start.experiment.train.weight_bits and start.step >= _last_step(given):
+        raise InputError(
+            f"the checkpoint is at step {start.step} already, and {_last_step(given)} are asked "
+            f"for: give more steps, in which to train it for weights of "
+            f"{'any precision' if bits is None else f'{bits} bits'}"
+        )
     return given
 
 

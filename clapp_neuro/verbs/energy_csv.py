@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clapp_neuro.files import write_whole
 from clapp_neuro.verbs.energy import EnergyResult
+from clapp_neuro.verbs.energy_here import phase_of
 from clapp_neuro.verbs.energy_sweep import ENERGIES, Sweep
 from compiler.energy import Band, Measured
 from compiler.energy.estimate import TITLES
@@ -46,8 +47,7 @@ def write_csv(result: EnergyResult, path: str | os.PathLike[str]) -> Path:
                     rows.append((*start, "", "", "", "", "", str(line)))
     for machine, found in (("this CPU", result.here.cpu), ("this GPU", result.here.gpu)):
         for what, work in found.items():
-            phase = "learning" if "learning" in what else "inference"
-            start = (machine, what, phase, "measured")
+            start = (machine, what, phase_of(what), "measured")
             if isinstance(work, Measured):
                 rows.append((*start, work.value, work.low, work.high, "J", "A", work.what))
             else:

@@ -57,6 +57,21 @@ class Here:
                 said.append(f"{subject}: {line}")
         return tuple(dict.fromkeys(said))
 
+    def rows(self) -> list[tuple[str, ...]]:
+        """Rows below those of `Comparison.rows`: above idle as dynamic, with idle as the total."""
+        rows: list[tuple[str, ...]] = []
+        for where, found in (("this CPU", self.cpu), ("this GPU", self.gpu)):
+            for what, line in found.items():
+                if isinstance(line, Measured):
+                    cells = (phase_of(what), line.net, "–", "–", line.whole, "–")
+                    rows.append((f"{where}, measured: {what}", *cells))
+        return rows
+
+
+def phase_of(what: str) -> str:
+    """Which phase of a comparison a piece of work is."""
+    return "learning" if what in (DENSE_LEARNING, INTEGERS_LEARNING, LEARNING) else "inference"
+
 
 def measure_images(program: Program, stimulus: Stimulus, images: int, seen: ImageSet) -> Here:
     """Each piece of work with this stimulus, for one of the images.

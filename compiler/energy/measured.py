@@ -54,17 +54,32 @@ class Measured:
             self.calls,
         )
 
-    def __str__(self) -> str:
-        scale, unit = (1e-3, "mJ") if abs(self.value) >= 1e-4 else (1e-6, "µJ")
+    @property
+    def net(self) -> str:
+        """The energy above idle with its range, as bands are shown."""
+        scale, unit = _unit(self.value)
         value, low, high = (digits(x / scale) for x in (self.value, self.low, self.high))
+        return f"{value} {unit} [{low} – {high}] A"
+
+    @property
+    def whole(self) -> str:
+        """The energy with idle power."""
+        scale, unit = _unit(self.gross)
+        return f"{digits(self.gross / scale)} {unit} A"
+
+    def __str__(self) -> str:
         return (
-            f"{value} {unit} [{low} – {high}] A in {self.seconds:.3g} s, measured above "
+            f"{self.net} in {self.seconds:.3g} s, measured above "
             f"{self.idle_watts:.3g} W idle ({self.what}, {self.rounds} rounds of {self.calls})"
         )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {"measured": True, "unit": "J", "grade": "A", **asdict(self)}
+
+
+def _unit(joules: float) -> tuple[float, str]:
+    return (1e-3, "mJ") if abs(joules) >= 1e-4 else (1e-6, "µJ")
 
 
 def measure(

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clapp_neuro.reproduce.figures import look
 
 Way = tuple[str, Sequence[int], Sequence[float], Sequence[float]]
-"""Title, fixations since the change, accuracy in the new world and in the old one."""
+"""Title, fixations since the change, accuracy in percent in the new world and in the old one."""
 
 
 def draw_courses(drift: str, before: float, after: float, ways: Sequence[Way]) -> Figure:
-    """One colour a way to learn; the new world drawn through, the old one dashed."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+    """New world and old world beside each other, one colour a way to learn, in percent.
+
+    before, after: accuracy in the old world and in the new one when the world changes.
+    """
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    new, old = figure.subplots(1, 2, sharey=True)
     last = max(fixations[-1] for _, fixations, _, _ in ways)
-    for accuracy, title, style in (
-        (before, "old world, before", (0, (1, 1))),
-        (after, "new world, frozen", (0, (4, 1, 1, 1))),
-    ):
-        axes.plot([0, last], [accuracy] * 2, color="black", linestyle=style, label=title)
-    for number, (title, fixations, new, old) in enumerate(ways):
-        x = [0, *fixations]
-        axes.plot(x, [after, *new], "-", **look(number), label=f"{title}: new world")
-        axes.plot(x, [before, *old], "--", **look(number), label=f"{title}: old world")
-    axes.set_xlabel("fixations since the change")
-    axes.set_ylabel("accuracy of the readout, top layer")
-    axes.set_title(drift)
-    axes.legend(fontsize="small")
+    for number, (title, fixations, in_new, in_old) in enumerate(ways):
+        new.plot([0, *fixations], [after, *in_new], "-", **look(number), label=title)
+        old.plot([0, *fixations], [before, *in_old], "-", **look(number), label=title)
+    _level(new, last, before, "old world, before the change", ":")
+    _level(new, last, after, "new world, frozen chip", "--")
+    _level(old, last, before, "before the change, frozen chip", "--")
+    for axes, title in ((new, f"new world: {drift}"), (old, "old world")):
+        axes.set_title(title)
+        axes.set_xlabel("fixations since the change")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.legend(fontsize="small")
+    new.set_ylabel("accuracy, top layer, percent")
     return figure
+
+
+def _level(axes: Axes, last: int, accuracy: float, title: str, style: str) -> None:
+    axes.plot([0, last], [accuracy] * 2, color="black", linestyle=style, label=title)

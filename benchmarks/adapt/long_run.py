@@ -1,6 +1,7 @@
 """Whether learning stays sound: a million fixations on the simulated chip, looked at on the way.
 
-    python benchmarks/long_run.py [--preset P] [--fixations N] [--looks N] [--seed N] [--json FILE]
+    python benchmarks/adapt/long_run.py [--preset P] [--fixations N] [--looks N] [--seed N]
+                                        [--data DIR] [--json FILE]
 
 After each stretch the chip, which does not learn meanwhile, sees the first 1,000 test images: a
 neuron is dead that never spikes then, and always on where it spikes in every fixation. Beside it

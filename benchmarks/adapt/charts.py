@@ -1,0 +1,69 @@
+"""The two figures of the page: accuracy since the change, and winning back against forgetting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from shares import half_width, ledger, top, ways_of
+
+from clapp_neuro.reproduce.figures import COLOURS, look
+
+Found = dict[str, Any]
+KINDS = {
+    "new": "fitted anew",
+    "new_by_old": "refitted on old images",
+    "new_kept": "readout of before",
+}
+
+
+def draw_drifts(drifts: dict[str, Found]) -> Figure:
+    """One panel a change: the new world at each look, with each readout, and who does not learn."""
+    figure = Figure(figsize=(2.9 * len(drifts), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(drifts), squeeze=False)[0]
+    for axes, (drift, found) in zip(panels, drifts.items(), strict=True):
+        looks = found["course"]["looks"]
+        x = [0, *(some["fixations"] / 1000 for some in looks)]
+        for number, (kind, title) in enumerate(KINDS.items()):
+            if found["frozen"]["test"][kind] is None:
+                continue
+            values = [top(found["frozen"], kind), *(top(some, kind) for some in looks)]
+            means, widths = [v.mean() for v in values], [half_width(v) for v in values]
+            axes.errorbar(x, means, widths, label=title, capsize=2, **look(number))
+        levels = [("before the change", top(found["frozen"], "old"), ":")]
+        if found["network"] is not None:
+            levels.append(("float, fitted anew", top(found["network"], "new"), "--"))
+        if found["native"] is not None:
+            levels.append(("knows only the new world", top(found["native"], "new"), "-."))
+        for title, values, style in levels:
+            axes.plot([0, x[-1]], [values.mean()] * 2, color="black", linestyle=style, label=title)
+        axes.set_title(drift)
+        axes.set_xlabel("thousand fixations since")
+        axes.legend(fontsize="x-small")
+    panels[0].set_ylabel("accuracy in the new world, percent")
+    return figure
+
+
+def draw_trade(drifts: dict[str, Found], default: str) -> Figure:
+    """One panel a change, one point a setting: points lost in the old world against points won."""
+    shown = {drift: found for drift, found in drifts.items() if found["settings"]}
+    figure = Figure(figsize=(2.9 * len(shown), 3.6), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (drift, found) in zip(panels, shown.items(), strict=True):
+        for number, (name, some) in enumerate(ways_of(found, default).items()):
+            points = ledger(drift, found, some)
+            axes.errorbar(
+                points.unlearned.mean(),
+                points.won.mean(),
+                half_width(points.won),
+                half_width(points.unlearned),
+                linestyle="none",
+                label=name,
+                **look(number),
+            )
+        axes.axhline(0, color=COLOURS[3], linewidth=0.5)
+        axes.set_title(drift)
+        axes.set_xlabel("forgotten, readout of before")
+    panels[0].set_ylabel("won back in the new world, points")
+    panels[-1].legend(fontsize="x-small")
+    return figure
