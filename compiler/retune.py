@@ -76,7 +76,7 @@ def with_interval(program: Program, fixations: int, longest: int) -> Program:
         )
     if not any(s.rule is not None and s.rule.dt for s in program.synapses):
         raise InputError("the program learns without tags: there is nothing to consolidate")
-    if any(s.rule is not None and s.rule.traces for s in program.synapses):
+    if any(v.carries for p in program.populations for v in p.post_values):
         raise InputError(
             "the program learns from traces of spikes, in steps that its rules say themselves: its "
             "interval cannot be chosen anew"
