@@ -14,7 +14,7 @@ import numpy as np
 from compiler.connectivity import neighbour_bits, on_the_map, winner_shifts
 from compiler.products import managed
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
-from compiler.terms import CHANNELWISE, Compartment, Connection, Quantity
+from compiler.terms import CENTRED, CHANNELWISE, Compartment, Connection, Quantity
 from compiler.turns import in_turn
 
 DENDRITES = (Compartment.APICAL, Compartment.RETRO)
@@ -113,6 +113,8 @@ def _of_synapses(
         yield f"{s.name} connects the dendrites of all of a map"
     if s.rule is not None and s.connection not in LEARNING:
         yield f"{s.name} has a rule, but the synapses of a {kind} do not learn"
+    if s.rule is not None and s.geometry != CENTRED:
+        yield f"{s.name} has a rule, but only kernels that keep a map's sides learn"
     if s.rule is not None and s.connection is Connection.ALL_TO_ALL and whole:
         yield f"no engine learns all synapses of a map, as {s.name} would"
     if in_turn(s) and not managed(s):

@@ -24,9 +24,11 @@ import numpy as np
 from compiler.spike_timing import SpikeTimingRule
 
 # What source and compiled program both name; `as` says that it is to be had from here, too.
+from compiler.terms import CENTRED as CENTRED
 from compiler.terms import PRE_QUANTITIES as PRE_QUANTITIES
 from compiler.terms import Compartment as Compartment
 from compiler.terms import Connection as Connection
+from compiler.terms import Geometry as Geometry
 from compiler.terms import Map as Map
 from compiler.terms import Quantity as Quantity
 from compiler.terms import Reset as Reset
@@ -211,8 +213,8 @@ class LearningRule:
 class Projection:
     """Synapses from one population onto another; `connection` says what `weights` holds.
 
-    A convolution has stride 1 and as much padding as keeps the map's height and width. `carries`
-    is what it brings: spikes or counts, or a quantity that the source has collected itself.
+    A convolution has a `geometry`; one that learns keeps the map's height and width. `carries` is
+    what it brings: spikes or counts, or a quantity that the source has collected itself.
 
     `delay`, of spikes onto a soma: what the source sends in its step t arrives in step t + delay of
     the target. A projection that climbs c levels may have any delay of at least 1 - c: 0 to a
@@ -229,6 +231,7 @@ class Projection:
     connection: Connection = Connection.ALL_TO_ALL
     carries: Quantity = Quantity.COUNT
     delay: int = 0
+    geometry: Geometry = CENTRED
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Projection):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.connectivity import window
-from compiler.terms import WITHIN_CHANNELS, Connection, Map
+from compiler.connectivity import kernel_of, windows
+from compiler.terms import CENTRED, WITHIN_CHANNELS, Connection, Geometry, Map
 
 
 def through(
-    connection: Connection, weights: np.ndarray, sent: np.ndarray, source: Map, target: Map
+    connection: Connection,
+    weights: np.ndarray,
+    sent: np.ndarray,
+    source: Map,
+    target: Map,
+    geometry: Geometry = CENTRED,
 ) -> np.ndarray:
     """What arrives (B, N_target) of what was sent (B, N_source); off the map there is nothing.
 
@@ -20,22 +25,28 @@ def through(
         return arriving
     if connection is Connection.ONE_TO_ONE:
         return sent * weights
-    along = window(connection, weights.shape[-1])
+    along = windows(connection, kernel_of(weights.shape), geometry)
     assert along is not None and connection is not Connection.UNTIED
     maps = sent.reshape(len(sent), *source)
     found = np.zeros((len(sent), *target))
-    first = [np.array([along.first(t) for t in range(side)]) for side in target[1:]]
-    for dy in range(weights.shape[-2]):
-        for dx in range(weights.shape[-1]):
-            rows, columns = first[0] + dy, first[1] + dx
-            down = np.flatnonzero((rows >= 0) & (rows < source[1]))
-            right = np.flatnonzero((columns >= 0) & (columns < source[2]))
-            seen = maps[:, :, rows[down][:, None], columns[right]]
-            weight = weights[..., dy, dx]
-            heard = (
-                weight * seen
-                if connection in WITHIN_CHANNELS
-                else np.einsum("oc,bcyx->boyx", weight, seen, optimize=True)
-            )
-            found[:, :, down[:, None], right] += heard
+    for dy, dx in np.ndindex(*weights.shape[-2:]):
+        rows = along[0].sources(dy, 0, target[1])
+        columns = along[1].sources(dx, 0, target[2])
+        down = np.flatnonzero((rows >= 0) & (rows < source[1]))
+        right = np.flatnonzero((columns >= 0) & (columns < source[2]))
+        seen = maps[:, :, rows[down][:, None], columns[right]]
+        heard = _across(connection, weights[..., dy, dx], seen, geometry.groups)
+        found[:, :, down[:, None], right] += heard
     return found.reshape(len(sent), -1)
+
+
+def _across(
+    connection: Connection, weight: np.ndarray, seen: np.ndarray, groups: int
+) -> np.ndarray:
+    """(B, C_out, h, w) of (B, C_in, h, w), through one tap of all kernels."""
+    if connection in WITHIN_CHANNELS:
+        return weight * seen
+    apart = seen.reshape(len(seen), groups, seen.shape[1] // groups, *seen.shape[2:])
+    kernels = weight.reshape(groups, -1, weight.shape[1])
+    heard: np.ndarray = np.einsum("goc,bgcyx->bgoyx", kernels, apart, optimize=True)
+    return heard.reshape(len(seen), len(weight), *seen.shape[2:])

@@ -193,7 +193,7 @@ class Beside:
         for p in self.real.driving(name):
             source, heard = self._network.population(p.source), self.real.heard[p.name]
             total = total + through(
-                p.connection, self._wrong[p.name], heard, source.map, target.map
+                p.connection, self._wrong[p.name], heard, source.map, target.map, p.geometry
             )
         return Span.exactly(total)
 

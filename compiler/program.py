@@ -26,7 +26,16 @@ from typing import ClassVar
 import numpy as np
 
 from compiler.averages import Averages
-from compiler.terms import Compartment, Connection, Integers, Map, Quantity, Reset
+from compiler.terms import (
+    CENTRED,
+    Compartment,
+    Connection,
+    Geometry,
+    Integers,
+    Map,
+    Quantity,
+    Reset,
+)
 
 ACCUMULATOR_BITS = 7  # fraction bits of a tag or weight in the learning engine (Loihi: 15+sign)
 EXPONENTS = range(-7, -2)  # of dt: below, a negative shift; above, products beyond 15 bits
@@ -314,6 +323,7 @@ class Synapses:
     averaged: int = 0
     fine: int = 0
     delay: int = 0
+    geometry: Geometry = CENTRED  # of a convolution
 
     @property
     def in_turn(self) -> bool:

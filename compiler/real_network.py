@@ -75,7 +75,7 @@ class RealNetwork:
             for q in self.driving(p.name):
                 source = self._network.population(q.source)
                 self.heard[q.name] = heard = self._heard(q, source, step)
-                current += through(q.connection, q.weights, heard, source.map, p.map)
+                current += through(q.connection, q.weights, heard, source.map, p.map, q.geometry)
             if p.name in self.cells:
                 self.cells[p.name].step(current)
                 self._keep(p, step, self.cells[p.name].spikes)

@@ -13,7 +13,7 @@ import numpy as np
 
 from compiler.anatomy import misplaced
 from compiler.averages import VARIANCE_BITS, fraction_bits
-from compiler.connectivity import weights_shape
+from compiler.connectivity import kernel_of, weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
 from compiler.legality import illegal
 from compiler.products import (
@@ -38,7 +38,7 @@ from compiler.program import (
     Synapses,
     Tally,
 )
-from compiler.terms import CHANNELWISE, Compartment, Connection, Reset
+from compiler.terms import CENTRED, CHANNELWISE, Compartment, Connection, Reset
 from compiler.timing import untimely
 from compiler.widths import overflowing
 
@@ -245,12 +245,12 @@ def _of_synapses(program: Program, s: Synapses, sizes: dict[str, int]) -> Iterat
     if s.source not in sizes or s.target not in sizes:
         yield f"{s.name} connects what does not exist"
         return
-    if s.connection is Connection.STRIDED:
-        yield f"no engine executes {s.name}, a {s.connection.value}: it can be placed and counted"
+    if s.geometry != CENTRED and s.connection is not Connection.CONVOLUTION:
+        yield f"{s.name}, {s.connection.value}, has the geometry of a convolution"
         return
     source, target = program.population(s.source), program.population(s.target)
-    kernel = s.weights.shape[-1] if s.weights.ndim > 2 else 0
-    shape = weights_shape(s.connection, source.map, target.map, kernel)
+    kernel = kernel_of(s.weights.shape) if s.weights.ndim > 2 else (0, 0)
+    shape = weights_shape(s.connection, source.map, target.map, kernel, s.geometry)
     if shape is None:
         yield f"{s.name}, a {s.connection.value}, does not fit the maps that it connects"
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
@@ -42,8 +43,8 @@ class Connection(str, Enum):
     """Which neurons a projection connects, and so what its weights are."""
 
     ALL_TO_ALL = "all-to-all"  # (N_target, N_source)
-    CONVOLUTION = "convolution"  # (C_out, C_in, k, k), one set of kernels for all positions
-    STRIDED = "strided convolution"  # the same with stride 2, padded where a map ends
+    CONVOLUTION = "convolution"  # (C_out, C_in / groups, k_h, k_w), one set of kernels for all
+    # positions; `Geometry` says where they lie
     UNTIED = "untied convolution"  # (h * w, C_out, C_in, k, k), a set for each; 0 off the map
     POOL = "pool"  # (2, 2): each neighbour's bit, the same for all channels and positions
     UNPOOL = "unpool"  # (2, 2), back to the neighbours: shifts each one's bit to the highest
@@ -61,6 +62,27 @@ CHANNELWISE = frozenset(
 
 WITHIN_CHANNELS = CHANNELWISE | {Connection.ONE_TO_ONE}
 """All connections that stay within a channel."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the kernels of a convolution lie on a map: of rows, and of columns.
+
+    Through tap k a target t reads the source  t * stride - padding + k * dilation,  or nothing
+    where that is off the map. `padding` is what lies before the first row and column; what lies
+    behind the last follows from the target's map. None: half of a kernel, odd and square, whose
+    map keeps its sides. With `groups` the channels of both maps are so many equal groups, and a
+    target reads those of its own.
+    """
+
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] | None = None
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+CENTRED = Geometry()
+"""Kernels that keep the sides of a map, around each position: the only ones that learn."""
 
 
 class Reset(str, Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from plain_synapses import place_read
 
 from compiler.connectivity import neighbour_bits
 from compiler.ir import (
@@ -96,14 +97,14 @@ def dense_matrix(program: Program, s: Synapses) -> np.ndarray:
         if s.connection is Connection.SPREAD:
             full[c, y, x, c, 0, 0] = s.weights[y, x]
             continue
-        k = s.weights.shape[-1]
         kernels = s.weights
         if s.connection is Connection.UNTIED:
             kernels = s.weights[y * target[2] + x]
-        for dy, dx in np.ndindex(k, k):
-            row, column = y + dy - k // 2, x + dx - k // 2
+        for dy, dx in np.ndindex(*kernels.shape[2:]):
+            first, row, column = place_read(s, c, (y, x), 0, (dy, dx), target[0])
             if 0 <= row < source[1] and 0 <= column < source[2]:
-                full[c, y, x, :, row, column] = kernels[c, :, dy, dx]
+                channels = slice(first, first + kernels.shape[1])
+                full[c, y, x, channels, row, column] = kernels[c, :, dy, dx]
     return full.reshape(int(np.prod(target)), int(np.prod(source)))
 
 

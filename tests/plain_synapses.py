@@ -48,6 +48,17 @@ def listed(program: Program, s: Synapses) -> Listed:
     return Listed(pre, post, at, row, column, columns)
 
 
+def place_read(
+    s: Synapses, c: int, at: tuple[int, int], channel: int, tap: tuple[int, int], channels: int
+) -> tuple[int, int, int]:
+    """Channel, row and column that channel c of `channels` reads, at a place through a tap."""
+    how = s.geometry
+    padding = how.padding or tuple(side // 2 for side in s.weights.shape[-2:])
+    group = c // (channels // how.groups)
+    row, column = (at[i] * how.stride[i] + tap[i] * how.dilation[i] - padding[i] for i in (0, 1))
+    return group * s.weights.shape[-3] + channel, row, column
+
+
 def _entries(
     s: Synapses, source: tuple[int, int, int], target: tuple[int, int, int]
 ) -> list[tuple[int, int, int, int, int]]:
@@ -69,10 +80,9 @@ def _entries(
             connect(np.unravel_index(i, source), np.unravel_index(j, target), (j, i))
     for c, y, x in np.ndindex(*target):
         if s.connection in (Connection.CONVOLUTION, Connection.UNTIED):
-            side = s.weights.shape[-1]
             copy = (y * target[2] + x,) if s.connection is Connection.UNTIED else ()
-            for channel, dy, dx in np.ndindex(source[0], side, side):
-                seen = channel, y + dy - side // 2, x + dx - side // 2
+            for channel, dy, dx in np.ndindex(*s.weights.shape[-3:]):
+                seen = place_read(s, c, (y, x), channel, (dy, dx), target[0])
                 if 0 <= seen[1] < source[1] and 0 <= seen[2] < source[2]:
                     connect(seen, (c, y, x), (*copy, c, channel, dy, dx))
         elif s.connection is Connection.POOL:

@@ -28,21 +28,26 @@ def run(network: Network, sent: np.ndarray) -> dict[str, np.ndarray]:
             for q in network.arriving[p.name]:
                 if t >= q.delay:
                     heard = found[q.source][t - q.delay]
-                    current += _through(q, heard, network.population(q.source), p)
+                    current += through(q, heard, network.population(q.source), p)
             found[p.name][t] = somata[p.name].step(current)
     return found
 
 
-def _through(q: Projection, x: np.ndarray, source: Population, target: Population) -> np.ndarray:
+def through(q: Projection, x: np.ndarray, source: Population, target: Population) -> np.ndarray:
     if q.connection is Connection.ALL_TO_ALL:
         return q.weights @ x
     if q.connection is Connection.ONE_TO_ONE:
         return q.weights * x
     assert q.connection is Connection.CONVOLUTION
-    maps = torch.from_numpy(x.reshape(1, *source.map))
-    kernels = torch.from_numpy(np.ascontiguousarray(q.weights))
-    y = torch.nn.functional.conv2d(maps, kernels, padding=q.weights.shape[-1] // 2)
-    assert y.shape[1:] == target.map
+    maps = torch.from_numpy(x.reshape(source.map))
+    kernels, how = torch.from_numpy(np.ascontiguousarray(q.weights)), q.geometry
+    top, left = how.padding or (side // 2 for side in kernels.shape[2:])
+    behind = max(kernels.shape[2:]) * max(how.dilation) + max(target.map) * max(how.stride)
+    framed = torch.nn.functional.pad(maps, (left, behind, top, behind))
+    y = torch.nn.functional.conv2d(
+        framed, kernels, stride=how.stride, dilation=how.dilation, groups=how.groups
+    )[:, : target.map[1], : target.map[2]]
+    assert y.shape == target.map
     return y.numpy().ravel()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from compiler.ir import (
     Compartment,
     Connection,
+    Geometry,
     Network,
     Neuron,
     Population,
@@ -38,8 +39,9 @@ def recurrent_with_readout() -> Network:
                 connection=Connection.CONVOLUTION,
             ),
             Projection(
-                "map.again", "map", "map", soma, random.normal(0, 0.3, (2, 2, 3, 3)),
+                "map.again", "map", "map", soma, random.normal(0, 0.3, (2, 1, 3, 3)),
                 connection=Connection.CONVOLUTION, delay=2,
+                geometry=Geometry(padding=(2, 2), dilation=(2, 2), groups=2),
             ),
             Projection("dense.in", "map", "dense", soma, random.normal(0, 1, (5, 18))),
             Projection(

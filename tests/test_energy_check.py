@@ -62,9 +62,9 @@ def test_pilotnet_has_the_published_number_of_neurons() -> None:
     assert sum(sizes(program).values()) == 158_509
     maps = ((24, 99, 32, 3), (36, 49, 15, 24), (48, 24, 7, 36), (64, 22, 4, 48), (64, 20, 2, 64))
     published = sum(c * h * w * below * 9 for c, h, w, below in maps)
+    published -= 64 * 22 * 48 * 3 * 2  # of the fourth, which reads a padded column at either end
     published += 2560 * 100 + 100 * 50 + 50 * 10 + 10
-    ours = sum(synapses_of(program, s) for s in program.synapses)
-    assert ours / published == pytest.approx(0.94, abs=0.005)
+    assert sum(synapses_of(program, s) for s in program.synapses) == published
     cores = len(place(program, load_machine("loihi2")).cores)
     assert CORES / 2 < cores < CORES * 2  # how it was placed is not published
 

@@ -133,9 +133,6 @@ def test_rates_stand_for_activations(tmp_path: Path) -> None:
 
 def test_what_rates_cannot_stand_for(tmp_path: Path) -> None:
     images = RANDOM.random((3, 2, 8, 9))
-    pooled = from_onnx(convolutional(tmp_path / "m.onnx", "MaxPool"))
-    with pytest.raises(InputError, match=r"MaxPool_3: the largest of several rates"):
-        rate_coded(pooled, images)
     graph = from_onnx(convolutional(tmp_path / "a.onnx"))
     with pytest.raises(InputError, match=r"Relu_2: it is silent on all 3 calibration images"):
         dead = {

@@ -89,9 +89,19 @@ def test_neurons_of_norse(cell: nn.Module) -> None:
         (nn.Conv2d(2, 4, (3, 5), padding="same", groups=2), True),
         (nn.Conv2d(2, 3, 3, padding=2, dilation=2, bias=False), True),
         (nn.Conv2d(2, 3, 2, padding="same"), True),
-        (nn.Conv2d(2, 3, 3), False),
-        (nn.Conv2d(2, 3, 3, stride=2, padding=1), False),
-        (nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.AvgPool2d(2)), False),
+        (nn.Conv2d(2, 3, 3), True),
+        (nn.Conv2d(2, 3, 3, stride=2, padding=1), True),
+        (nn.Conv2d(2, 4, (3, 2), stride=(1, 3), padding=(2, 0), dilation=(2, 1), groups=2), True),
+        (nn.AvgPool2d((2, 3), (2, 1)), True),
+        (nn.AvgPool2d(3, 2, padding=1, divisor_override=4), True),
+        (nn.LPPool2d(1, 2), True),
+        (nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.AvgPool2d(2)), True),
+        (nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(2, 3, 2, stride=2)), True),
+        (nn.Sequential(nn.AvgPool2d(2), nn.BatchNorm2d(2), nn.Conv2d(2, 3, 2)), True),
+        (nn.AvgPool2d(3, 2, padding=1, count_include_pad=False), False),  # fewer at the border
+        # what the second pads is in the first's last column, which reads the map
+        (nn.Sequential(nn.AvgPool2d((2, 3), 2), nn.Conv2d(2, 3, 3, padding=1)), False),
+        (nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 2, 3, padding=1)), False),
     ],
 )
 def test_convolutions(layer: nn.Module, kernels: bool) -> None:

@@ -125,7 +125,7 @@ def test_widths_are_checked_for_maps_too():
 def test_kernels_that_learn_are_shared_by_nobody():
     program = plastic_maps.program(layers=(4,), pool=(), patch=8, rate=2**-12)
     part = Part(0, 4, 2, 4, 0, 8)
-    (forward,) = (i for i in of(demands(program), "layer1").incoming if i.kernel == 3)
+    (forward,) = (i for i in of(demands(program), "layer1").incoming if i.along and i.taps == 9)
     assert forward.memory_bytes(part, True, LIMITS) == forward.memory_bytes(part, False, LIMITS)
     weight_and_tag = program.weight_max.bit_length() + 1 + program.tag_max.bit_length() + 1
     assert forward.synapse_bits == weight_and_tag

@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 from plain_synapses import listed
 
 from compiler.backends.simulator import infer, trace
-from compiler.connectivity import synapse_count, weights_shape
 from compiler.energy.silicon.workload import dense, population, projection
 from compiler.energy.silicon.workload import program as build
 from compiler.events.fan_out import fan_out
 from compiler.events.spike_trains import count_spike_trains
-from compiler.passes.place import place
-from compiler.program import Product, Program, SumOfProducts
-from compiler.soundness import fault
-from compiler.targets import load_machine
-from compiler.terms import Connection
+from compiler.program import Product, SumOfProducts
 from compiler.trace import Stimulus
 
 
@@ -42,48 +37,6 @@ def test_fan_out_is_that_of_the_synapses_listed_one_by_one(seed: int, averaged: 
             assert fan_out(program, sparse).tolist() == expected.tolist()
             every = np.bincount(plain.pre, minlength=size)
             assert fan_out(program, sparse, zeros=True).tolist() == every.tolist()
-
-
-@given(st.integers(3, 12), st.integers(3, 12), st.sampled_from((1, 2, 3, 5)), st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_strided_convolution_reads_every_second_place(
-    height: int, width: int, kernel: int, data: st.DataObject
-) -> None:
-    target = (
-        2,
-        data.draw(st.integers(1, (height + 1) // 2)),
-        data.draw(st.integers(1, (width + 1) // 2)),
-    )
-    source = (3, height, width)
-    shape = weights_shape(Connection.STRIDED, source, target, kernel)
-    assert shape == (2, 3, kernel, kernel)
-    program = strided(source, target, np.ones(shape, np.int8))
-    (s,) = program.synapses
-    expected = np.zeros(source, np.int64)
-    for _, y, x, channel, dy, dx in np.ndindex(*target, 3, kernel, kernel):
-        if 2 * y + dy < height and 2 * x + dx < width:
-            expected[channel, 2 * y + dy, 2 * x + dx] += 1
-    assert np.array_equal(fan_out(program, s), expected.ravel())
-    assert synapse_count(Connection.STRIDED, shape, source, target) == expected.sum()
-    placed = place(program, load_machine("loihi2"))
-    assert sum(core.total("synapses") for core in placed.cores) == expected.sum()
-
-
-def strided(source: tuple, target: tuple, weights: np.ndarray) -> Program:
-    populations = [
-        replace(population(name, int(np.prod(shape)), level=level), shape=shape)
-        for level, (name, shape) in enumerate((("below", source), ("above", target)), 1)
-    ]
-    s = replace(projection(0, "below", "above", weights, 1), connection=Connection.STRIDED)
-    return build(populations, [s], 1, machine="loihi2")
-
-
-def test_no_engine_is_given_a_strided_convolution() -> None:
-    program = strided((3, 8, 8), (2, 4, 4), np.ones((2, 3, 3, 3), np.int8))
-    below = replace(program.populations[0], soma=None, spikes=True, level=0)
-    program = replace(program, populations=(below, program.populations[1]))
-    assert "no engine executes below to above, a strided convolution" in str(fault(program))
-    assert weights_shape(Connection.STRIDED, (3, 8, 8), (2, 5, 4), 3) is None  # reads beyond
 
 
 def test_counts_are_those_of_the_simulator() -> None:

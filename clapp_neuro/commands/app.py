@@ -64,6 +64,9 @@ Inputs = Annotated[
     str | None, typer.Option("--inputs", help="NIR, ONNX: spikes, intensities or graded")
 ]
 Calibration = Annotated[
-    Path | None, typer.Option("--calibration", help="ONNX: images (.npy, 0 to 1) for thresholds")
+    Path | None,
+    typer.Option(
+        "--calibration", help="NIR, ONNX: samples (.npy) for an ANN's thresholds, measures"
+    ),
 ]
 Model = Annotated[Path, typer.Argument(help="a checkpoint, model.pt")]

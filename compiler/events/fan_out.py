@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.connectivity import Window, window
+from compiler.connectivity import Window, Windows, kernel_of, windows
 from compiler.program import Program, Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
@@ -23,7 +23,7 @@ def fan_out(program: Program, synapses: Synapses, zeros: bool = False) -> np.nda
     source = program.population(synapses.source).map
     target = program.population(synapses.target).map
     connection = synapses.connection
-    along = window(connection, weights.shape[-1])
+    along = windows(connection, kernel_of(weights.shape), synapses.geometry)
     if along is None:
         return np.count_nonzero(there, axis=0).astype(np.int64)
     if connection in (Connection.UNPOOL, Connection.SPREAD):  # each source reaches every weight
@@ -31,9 +31,8 @@ def fan_out(program: Program, synapses: Synapses, zeros: bool = False) -> np.nda
         return np.full(size, np.count_nonzero(there), np.int64)
     if connection is Connection.UNTIED:
         return _untied(there, along, source, target)
-    taps = _taps(there, source[0], connection in CHANNELWISE)
-    rows = _reached(along, source[1], target[1])
-    columns = _reached(along, source[2], target[2])
+    taps = _taps(there, source[0], synapses)
+    rows, columns = (_reached(a, source[i], target[i]) for i, a in enumerate(along, 1))
     return np.einsum("cab,ar,bq->crq", taps, rows, columns).reshape(-1)
 
 
@@ -42,38 +41,39 @@ def receives(program: Program, synapses: Synapses, spikes: np.ndarray) -> np.nda
 
     All-to-all projections only; ValueError for a map.
     """
-    if window(synapses.connection, synapses.weights.shape[-1]) is not None:
+    if synapses.connection is not Connection.ALL_TO_ALL:
         raise ValueError(f"{synapses.name}: a map")
     there = (synapses.weights != 0).astype(np.float32)
     return spikes.astype(np.float32) @ there.T > 0
 
 
-def _taps(there: np.ndarray, channels: int, channelwise: bool) -> np.ndarray:
-    """(C_in, k, k): synapses behind each tap of a kernel."""
-    if channelwise:
+def _taps(there: np.ndarray, channels: int, synapses: Synapses) -> np.ndarray:
+    """(C_in, k_h, k_w): synapses behind each tap of a kernel."""
+    if synapses.connection in CHANNELWISE:
         return np.broadcast_to(there, (channels, *there.shape)).astype(np.int64)
-    return there.sum(axis=0, dtype=np.int64)
+    groups = there.reshape(synapses.geometry.groups, -1, *there.shape[1:])
+    return groups.sum(axis=1, dtype=np.int64).reshape(channels, *there.shape[2:])
 
 
 def _reached(along: Window, sources: int, targets: int) -> np.ndarray:
     """(k, sources): how many targets read each source through each tap, along one axis."""
     counts = np.zeros((along.width, sources), np.int64)
     for tap in range(along.width):
-        read = np.arange(targets) * along.stride // along.share - along.padding + tap
+        read = along.sources(tap, 0, targets)
         inside = read[(read >= 0) & (read < sources)]
         counts[tap] = np.bincount(inside, minlength=sources)
     return counts
 
 
-def _untied(there: np.ndarray, along: Window, source: Map, target: Map) -> np.ndarray:
+def _untied(there: np.ndarray, along: Windows, source: Map, target: Map) -> np.ndarray:
     """The same where every position has kernels of its own, (h * w, C_out, C_in, k, k)."""
     taps = there.sum(axis=1, dtype=np.int64)
     taps = taps.reshape(target[1], target[2], *taps.shape[1:])
     counts = np.zeros(source, np.int64)
-    for row in range(along.width):
-        for column in range(along.width):
-            rows = np.arange(target[1]) * along.stride - along.padding + row
-            columns = np.arange(target[2]) * along.stride - along.padding + column
+    for row in range(along[0].width):
+        for column in range(along[1].width):
+            rows = along[0].sources(row, 0, target[1])
+            columns = along[1].sources(column, 0, target[2])
             ys = (rows >= 0) & (rows < source[1])
             xs = (columns >= 0) & (columns < source[2])
             part = taps[np.ix_(ys, xs)][..., row, column]

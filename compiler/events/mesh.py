@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compiler.connectivity import window
+from compiler.connectivity import Window, windows, within_channels
 from compiler.events.records import Events, ProjectionEvents
 from compiler.machine_costs import Routing
 from compiler.passes.part import Part
 from compiler.passes.placement import Placement, Slice
-from compiler.terms import CHANNELWISE
 
 
 @dataclass(frozen=True)
@@ -177,18 +176,28 @@ def _host(targets: list[_Place]) -> list[_Place]:
 
 def _reach(s: ProjectionEvents, sources: list[_Place], targets: list[_Place]) -> np.ndarray:
     """(sources, targets) share of the messages of each source slice that a target slice reads."""
-    along = window(s.connection, s.kernel)
+    along = windows(s.connection, s.kernel, s.geometry)
     reach = np.ones((len(sources), len(targets)))
     heard = _ranges(sources)
     read = _ranges(targets)
-    if along is not None:
-        for axis in (1, 2):
-            side = int(heard[axis, :, 1].max())
-            ends = [along.reads(first, stop, side) for first, stop in read[axis]]
-            reach *= _share(heard[axis], np.array(ends))
-    if s.connection in CHANNELWISE:
+    for axis, window in enumerate(along or (), 1):
+        reach *= _read_of(heard[axis], read[axis], window)
+    source, target = ((int(of[0, :, 1].max()), 1, 1) for of in (heard, read))
+    if within_channels(s.connection, source, target, s.geometry):
         reach *= _share(heard[0], read[0])
     return reach
+
+
+def _read_of(of: np.ndarray, ends: np.ndarray, along: Window) -> np.ndarray:
+    """(sources, targets): the share of each range of rows or columns that each target reads."""
+    side = int(of[:, 1].max())
+    reads = np.array([along.reads(side, first, stop) for first, stop in ends])
+    before = np.zeros((len(ends), side + 1), np.int64)
+    before[:, 1:] = reads.cumsum(1)
+    share: np.ndarray = (before[:, of[:, 1]] - before[:, of[:, 0]]).T / (of[:, 1] - of[:, 0])[
+        :, None
+    ]
+    return share
 
 
 def _ranges(places: list[_Place]) -> np.ndarray:

@@ -115,7 +115,7 @@ def _whole_messages(
     for row, s in zip(synapse_counters, program.synapses, strict=False):
         if s.connection in DOWNWARD:
             (quantity,) = carried(s)
-            reached = largest_fan_out(s.connection, s.weights.shape)
+            reached = largest_fan_out(s.connection, s.weights.shape, s.geometry)
             operations = int(row[SynapseCount.OPERATIONS])
             sent.setdefault(s.source, {})[quantity] = operations // reached
     return sent

@@ -135,7 +135,7 @@ def dense_forward_operations(program: Program) -> int:
 def synapses_of(program: Program, s: Synapses) -> int:
     """Synapses of a projection, each position's own ones where kernels are shared."""
     source, target = program.population(s.source).map, program.population(s.target).map
-    return synapse_count(s.connection, s.weights.shape, source, target)
+    return synapse_count(s.connection, s.weights.shape, source, target, s.geometry)
 
 
 def _share_nonzero(weights: np.ndarray) -> float:

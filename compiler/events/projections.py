@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.connectivity import fan_in, largest_fan_out
+from compiler.connectivity import fan_in, kernel_of, largest_fan_out
 from compiler.dendrites import adds_spikes
 from compiler.events.columns import SynapseCount
 from compiler.events.messages import Run, Sent
@@ -32,7 +32,7 @@ def projection_events(
     counts = {c.name: int(counters[c]) for c in SynapseCount}
     source = run.program.population(synapses.source)
     target = run.program.population(synapses.target)
-    fan_out = largest_fan_out(synapses.connection, synapses.weights.shape)
+    fan_out = largest_fan_out(synapses.connection, synapses.weights.shape, synapses.geometry)
     plastic = synapses.rule is not None and run.learn and not synapses.in_turn
     soma = synapses.compartment is Compartment.SOMA
     forward = soma and not isinstance(target.soma, Tally)
@@ -60,7 +60,8 @@ def projection_events(
         source=synapses.source,
         target=synapses.target,
         connection=synapses.connection,
-        kernel=synapses.weights.shape[-1],
+        kernel=kernel_of(synapses.weights.shape),
+        geometry=synapses.geometry,
         form=form,
         fan_in=fan_in(synapses.connection, synapses.weights.shape),
         fan_out=fan_out,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from compiler.events.steps import StepRecord
-from compiler.terms import Connection
+from compiler.terms import CENTRED, Connection, Geometry
 
 Form = Literal["dense", "sparse", "convolution"]
 
@@ -66,17 +66,18 @@ class ProjectionEvents:
     is that of a projection of its own, from buffers onto learners (`compiler.events.turns`).
 
     `form` is how a core keeps the synapses: "dense" lists, "sparse" ones without the zeros, or a
-    "convolution" (all connections between maps). `kernel` is the side of its kernels.
+    "convolution" (all connections between maps). `kernel` has the rows and columns of its kernels.
     """
 
     name: str
     source: str
     target: str
     connection: Connection
-    kernel: int
+    kernel: tuple[int, int]
     form: Form
     fan_in: int
     fan_out: int
+    geometry: Geometry = CENTRED
     messages: int = 0
     forward_messages: int = 0
     forward_operations: int = 0

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.connectivity import fan_in, largest_fan_out
+from compiler.connectivity import fan_in, kernel_of, largest_fan_out
 from compiler.events.fan_out import fan_out, receives
 from compiler.events.projections import form_of
 from compiler.events.records import Events, PopulationEvents, ProjectionEvents
@@ -134,10 +134,11 @@ def _projection(
         source=s.source,
         target=s.target,
         connection=s.connection,
-        kernel=s.weights.shape[-1],
+        kernel=kernel_of(s.weights.shape),
+        geometry=s.geometry,
         form=form,
         fan_in=fan_in(s.connection, s.weights.shape),
-        fan_out=largest_fan_out(s.connection, s.weights.shape),
+        fan_out=largest_fan_out(s.connection, s.weights.shape, s.geometry),
         plastic=learns,
         messages=messages,
         forward_messages=messages,

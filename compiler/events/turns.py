@@ -91,7 +91,7 @@ def _projection(name: str, source: str, target: str, fan_in: int, fan_out: int) 
         source=source,
         target=target,
         connection=Connection.GATHER,
-        kernel=0,
+        kernel=(0, 0),
         form="sparse",
         fan_in=fan_in,
         fan_out=fan_out,

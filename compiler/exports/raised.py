@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from compiler.connectivity import kernel_of, windows
 from compiler.ir import Compartment, Network, Population, Projection
 from compiler.ir import Neuron as Soma
+from compiler.padding import padded_alike
 from compiler.source import (
     Convolution,
     Edge,
@@ -94,8 +96,7 @@ def _connect(network: Network, q: Projection, nodes: dict[str, Node], edges: lis
     last = q.source
     late = q.delay == 1
     if q.connection is Connection.CONVOLUTION:
-        half = weights.shape[-1] // 2
-        node: Node = Convolution(weights, None, (1, 1), ((half, half),) * 2, (1, 1))
+        node: Node = _convolution(q, weights, source, target)
     elif q.connection is Connection.ONE_TO_ONE:
         node = Scale(weights.reshape(_shape(target)), np.zeros(()))
     else:
@@ -112,6 +113,16 @@ def _connect(network: Network, q: Projection, nodes: dict[str, Node], edges: lis
         edges.append(Edge(last, f"{q.name}.map"))
         last = f"{q.name}.map"
     edges.append(Edge(last, q.target))
+
+
+def _convolution(
+    q: Projection, weights: np.ndarray, source: Population, target: Population
+) -> Convolution:
+    along = windows(q.connection, kernel_of(weights.shape), q.geometry)
+    assert along is not None, "kernels have windows"
+    weights, padding, dilation = padded_alike(weights, along, source.map, target.map)
+    around = tuple((p, p) for p in padding)
+    return Convolution(weights, None, q.geometry.stride, around, dilation, q.geometry.groups)
 
 
 def _neuron(p: Population, soma: Soma) -> Neuron:

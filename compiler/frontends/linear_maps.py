@@ -11,11 +11,12 @@ from math import prod
 
 import numpy as np
 
+from compiler.frontends.kernels import kernels_of
 from compiler.source import Convolution, Linear, Node, Reshape, Scale
 from compiler.source.fold import by_channel
 from compiler.source.nodes import Shape
 from compiler.source.operations import apply
-from compiler.terms import Connection
+from compiler.terms import CENTRED, Connection, Geometry
 
 LARGEST = 1 << 24  # weights of one projection that is written out, pair by pair
 AT_ONCE = 1 << 22  # numbers of a batch of unit vectors
@@ -32,15 +33,16 @@ class LinearMap:
     connection: Connection
     weights: np.ndarray
     bias: np.ndarray
+    geometry: Geometry = CENTRED
 
 
 def linear_map(chain: tuple[Node, ...], source: Shape, target: Shape) -> LinearMap:
     """The chain as synapses from all elements of `source` onto all of `target`, in that order."""
     chain = _folded(chain)
     bias = _through(chain, np.zeros((1, *source))).reshape(-1)
-    kernels = _kernels(chain, source, target)
+    kernels = kernels_of(chain, source, target)
     if kernels is not None:
-        return LinearMap(Connection.CONVOLUTION, kernels, bias)
+        return LinearMap(Connection.CONVOLUTION, kernels[0], bias, kernels[1])
     if all(isinstance(n, Reshape | Scale) for n in chain) and prod(source) == prod(target):
         ones = _through(chain, np.ones((1, *source))).reshape(-1) - bias
         return LinearMap(Connection.ONE_TO_ONE, ones, bias)
@@ -52,13 +54,6 @@ def linear_map(chain: tuple[Node, ...], source: Shape, target: Shape) -> LinearM
         if weight.shape == (prod(target), prod(source)):
             return LinearMap(Connection.ALL_TO_ALL, weight, bias)
     return LinearMap(Connection.ALL_TO_ALL, _dense(chain, source, bias), bias)
-
-
-def plane(shape: Shape) -> tuple[int, int, int]:
-    """Channels, height and width of a shape; what is no map has channels only."""
-    if len(shape) == 3:
-        return shape[0], shape[1], shape[2]
-    return (shape[0], 1, shape[1]) if len(shape) == 2 else (prod(shape), 1, 1)
 
 
 def _folded(chain: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -97,34 +92,3 @@ def _dense(chain: tuple[Node, ...], source: Shape, bias: np.ndarray) -> np.ndarr
         answers = _through(chain, units.reshape(number, *source)).reshape(number, -1)
         weights[:, first : first + number] = (answers - bias).T
     return weights
-
-
-def _kernels(chain: tuple[Node, ...], source: Shape, target: Shape) -> np.ndarray | None:
-    """(C_out, C_in, k, k) where the chain is one convolution that keeps height and width.
-
-    Dilation, groups and kernels of any shape become zeros in a larger odd square.
-    """
-    if len(chain) != 1 or not isinstance(chain[0], Convolution) or len(source) not in (2, 3):
-        return None
-    node = chain[0]
-    if set(node.stride) != {1} or source[1:] != target[1:]:
-        return None
-    height = node.axes == 2
-    reach = [d * (k - 1) for k, d in zip(node.weight.shape[2:], node.dilation, strict=True)]
-    befores = [before for before, _ in node.padding]
-    half = max(max(b, r - b) for b, r in zip(befores, reach, strict=True))
-    if half > 2 * max(reach, default=0) or any(b > r for b, r in zip(befores, reach, strict=True)):
-        return None
-    given, taken = node.weight.shape[0] // node.groups, node.weight.shape[1]
-    side = 2 * half + 1
-    kernels = np.zeros((node.weight.shape[0], taken * node.groups, side, side))
-    rows = np.array([half])
-    if height:
-        rows = half - befores[0] + node.dilation[0] * np.arange(node.weight.shape[2])
-    columns = half - befores[-1] + node.dilation[-1] * np.arange(node.weight.shape[-1])
-    for group in range(node.groups):
-        out = np.arange(group * given, (group + 1) * given)
-        into = np.arange(group * taken, (group + 1) * taken)
-        some = node.weight[out].reshape(given, taken, len(rows), len(columns))
-        kernels[np.ix_(out, into, rows, columns)] = some
-    return kernels

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from clapp_neuro.errors import InputError, unknown
+from compiler.frontends.kernels import plane
 from compiler.frontends.levels import levelled
-from compiler.frontends.linear_maps import LARGEST, LinearMap, TooLargeError, linear_map, plane
+from compiler.frontends.linear_maps import LARGEST, LinearMap, TooLargeError, linear_map
 from compiler.frontends.paths import Path, paths, sends
 from compiler.ir import Compartment, Network, Population, Projection, Schedule
 from compiler.ir import Neuron as Soma
@@ -211,6 +212,7 @@ class _Lowering:
                 found.weights,
                 connection=found.connection,
                 delay=path.delay,
+                geometry=found.geometry,
             )
         )
 
@@ -230,7 +232,7 @@ class _Lowering:
                 path.nodes[-1] if path.nodes else name,
                 f"it connects {prod(source):,} with {prod(shape):,} neurons, which has to be "
                 f"written out pair by pair, more than {LARGEST:,} of them",
-                "use a convolution of stride 1 that keeps height and width, or smaller maps",
+                "let convolutions and pools alone lie between two maps, or make the maps smaller",
             )
             return None
         if path.delay and found.bias.any() and self._held(path):

@@ -4,8 +4,8 @@ A rectifier becomes a neuron that integrates, is reduced by its threshold when i
 at half of it, so that its rate in T steps is its activation divided by the threshold, rounded to a
 multiple of 1/T. The threshold is a percentile of the layer's activations over calibration images
 (Diehl et al. 2015; Rueckauer et al. 2017), and what a spike stands for, so each spike weighs as
-much in the next layer. Results without a rectifier are integrated: their mean over time is the
-result.
+much in the next layer. A pool of the largest becomes rectifiers first (`frontends.largest`).
+Results without a rectifier are integrated: their mean over time is the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from clapp_neuro.errors import InputError
-from compiler.source import Edge, Graph, MaxPool, Neuron, Node, Rectifier, Reset, Scale
+from compiler.frontends.largest import without_largest
+from compiler.source import Edge, Graph, Neuron, Node, Rectifier, Reset, Scale
 from compiler.source.emulate import emulate
 from compiler.source.fold import fold_scales
 from compiler.source.graph import Violation, refuse
@@ -65,21 +66,16 @@ def rate_coded(
     _require_images(graph, shown)
     if not 0 < percentile <= 100:
         raise InputError(f"percentile {percentile:g}: give more than 0, up to 100")
-    violations = [
-        Violation(
-            name,
-            "the largest of several rates is not the rate of any spikes",
-            "use AveragePool or a stride, and train again",
-        )
-        for name, node in graph.nodes.items()
-        if isinstance(node, MaxPool)
-    ]
+    graph, differences, unpooled = without_largest(graph)
+    violations = list(unpooled)
     activations = emulate(graph, shown, 1, np.float64).sent
     thresholds: dict[str, float] = {}
     for name, node in graph.nodes.items():
         if isinstance(node, Rectifier):
             found = float(np.percentile(activations[name], percentile))
             thresholds[name] = found or float(activations[name].max())
+            if name in differences and not thresholds[name]:  # the last tap is always the largest
+                thresholds[name] = float(np.abs(activations[f"{name}.difference"]).max()) or 1.0
             if thresholds[name] <= 0:
                 violations.append(
                     Violation(

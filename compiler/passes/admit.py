@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from clapp_neuro.errors import InputError
+from compiler.connectivity import kernel_of, weights_shape
 from compiler.ir import (
+    CENTRED,
     PRE_QUANTITIES,
     Compartment,
     Connection,
@@ -83,6 +85,16 @@ def _of_projection(network: Network, p: Projection) -> Iterator[str]:
         first = tuple(int(i) for i in np.argwhere(~np.isfinite(p.weights))[0])
         yield f"{where}: the weight at {list(first)} is {p.weights[first]}, not a finite number"
     source, target = network.population(p.source), network.population(p.target)
+    if p.connection is Connection.CONVOLUTION:
+        kernel = kernel_of(p.weights.shape)
+        shape = weights_shape(p.connection, source.map, target.map, kernel, p.geometry)
+        if shape != p.weights.shape:
+            yield (
+                f"{where} has kernels of shape {p.weights.shape} from a map {source.map} onto "
+                f"{target.map}, which do not fit with {p.geometry}"
+            )
+        if p.rule is not None and p.geometry != CENTRED:
+            yield f"{where} learns: only kernels that keep the sides of a map do, make it static"
     if p.compartment is not Compartment.SOMA or p.carries not in PRE_QUANTITIES:
         if p.delay:
             yield f"{where} has a delay of {p.delay}: only what drives a soma is delayed"

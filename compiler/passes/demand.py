@@ -5,7 +5,7 @@ Kernels that learn in turn are static; `compiler.passes.demand_in_turn` says wha
 
 from __future__ import annotations
 
-from compiler.connectivity import window
+from compiler.connectivity import Windows, kernel_of, windows, within_channels
 from compiler.ir import Compartment, Connection
 from compiler.passes.demand_in_turn import demands_in_turn
 from compiler.passes.needs import Demand, Incoming, Outgoing
@@ -13,7 +13,7 @@ from compiler.passes.settings import Settings, kinds_of_neuron, thresholds
 from compiler.products import has_tag
 from compiler.program import Gate, Program, Soma, Synapses
 from compiler.recurrence import drives, held_back
-from compiler.terms import COMPARTMENT_OF, WITHIN_CHANNELS
+from compiler.terms import COMPARTMENT_OF
 from compiler.turns import buffers_of, heard_in_turn, learners_of
 
 
@@ -65,7 +65,9 @@ def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
         name=s.name,
         source=program.population(s.source).map,
         connection=s.connection,
-        kernel=s.weights.shape[-1],
+        along=_along(s),
+        groups=s.geometry.groups,
+        channels=program.population(s.target).map[0],
         synapse_bits=program.weight_max.bit_length() + 1 + (tag_bits if tagged else 0),
         plastic=plastic,
         rule=rules.get(repr(s.rule), 0) if plastic else 0,
@@ -74,9 +76,13 @@ def _incoming(program: Program, s: Synapses, rules: dict[str, int]) -> Incoming:
     )
 
 
+def _along(s: Synapses) -> Windows | None:
+    return windows(s.connection, kernel_of(s.weights.shape), s.geometry)
+
+
 def _signal(name: str, sources: int, weight_bits: int) -> Incoming:
     """Synapses of scores or of a broadcast, which bring a message from each source."""
-    return Incoming(name, (sources, 1, 1), Connection.ALL_TO_ALL, 0, weight_bits, False)
+    return Incoming(name, (sources, 1, 1), Connection.ALL_TO_ALL, None, weight_bits, False)
 
 
 def _rules(program: Program) -> dict[str, int]:
@@ -95,10 +101,9 @@ def listeners(program: Program, gate: Gate) -> tuple[str, ...]:
 def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
     """What a population sends to: projections, then buffers and learners, then comparators."""
     sent = [
-        Outgoing(
-            s.target, window(s.connection, s.weights.shape[-1]), s.connection in WITHIN_CHANNELS
-        )
+        Outgoing(s.target, _along(s), within_channels(s.connection, source, target, s.geometry))
         for s in program.leaving[population]
+        for source, target in [(program.population(s.source).map, program.population(s.target).map)]
     ]
     gates = [g.name for g in program.gates if g.population == population]
     return (

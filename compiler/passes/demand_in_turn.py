@@ -32,9 +32,9 @@ def demands_in_turn(
     window = (channels, kernel, kernel)
     weight_bits, tag_bits = (n.bit_length() + 1 for n in (program.weight_max, program.tag_max))
     bits = weight_bits + tag_bits
-    traces = Incoming(traces_of(s), window, Connection.ALL_TO_ALL, 0, bits, True, rule)
-    told = Incoming(post_values_of(s), target, Connection.GATHER, 0, weight_bits, False)
-    heard = Incoming(counts_of(s), source, Connection.GATHER, 0, weight_bits, False)
+    traces = Incoming(traces_of(s), window, Connection.ALL_TO_ALL, None, bits, True, rule)
+    told = Incoming(post_values_of(s), target, Connection.GATHER, None, weight_bits, False)
+    heard = Incoming(counts_of(s), source, Connection.GATHER, None, weight_bits, False)
     words = 1 + -(-turns_of(program, s).kept // COUNTS_A_WORD)  # what it passes on, what it keeps
     back = (Outgoing(learners_of(s), None, False),)
     none = Settings(None)

@@ -77,7 +77,7 @@ def reach_of_current(
         least = -most if source.sequence > 1 else np.zeros_like(most)
         for part in (np.maximum(weights[p.name], 0.0), np.minimum(weights[p.name], 0.0)):
             ends = [
-                through(p.connection, part, sent, source.map, population.map)[0]
+                through(p.connection, part, sent, source.map, population.map, p.geometry)[0]
                 for sent in (least, most)
             ]
             low, high = low + np.minimum(*ends), high + np.maximum(*ends)

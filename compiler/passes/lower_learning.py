@@ -343,6 +343,7 @@ def _synapses(
         connection=projection.connection,
         fine=fine,
         delay=projection.delay,
+        geometry=projection.geometry,
     )
 
 

@@ -4,8 +4,9 @@ A source neuron has one axon list on each core that it reaches, and one axon lea
 (`compiler.passes.lists` says what a list takes). Where a machine shares kernels, a core stores each
 kernel once, one list for each channel of the source, and one axon leads to all channels of a
 position: the spike says which (population spikes, as in nengo-loihi). What stays within a channel
-has one list for all channels. Untied kernels are shared by nobody: a core stores those of its own
-positions. A core numbers its neurons by row, column, channel.
+has one list for all channels. Kernels in groups are counted as if a core's channels began with the
+last of a group, which costs the most lists. Untied kernels are shared by nobody: a core stores
+those of its own positions. A core numbers its neurons by row, column, channel.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from math import prod
 
 import numpy as np
 
-from compiler.connectivity import Window, window
+from compiler.connectivity import Window, Windows
 from compiler.ir import Connection, Map
 from compiler.passes.lists import index_bits, list_bytes
 from compiler.passes.part import Part
@@ -31,17 +32,22 @@ Format = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Incoming:
-    """Synapses that end on a population; `source` is the map of the neurons that they come from."""
+    """Synapses that end on a population; `source` is the map of the neurons that they come from.
+
+    `along` is what a neuron reads along rows and columns; None: everything.
+    """
 
     name: str
     source: Map
     connection: Connection
-    kernel: int
+    along: Windows | None
     synapse_bits: int
     plastic: bool
     rule: int = 0  # which of the program's learning rules, or 0
     exponent: int = 0  # the weights count 2^exponent
     delay: int = 0  # time steps for which spikes are held back
+    groups: int = 1  # of channels, each connected with its own only
+    channels: int = 1  # of the population, where there are groups
 
     def format(self, part: Part, limits: Limits) -> Format:
         """The format of its synapses on a core with these neurons."""
@@ -52,22 +58,45 @@ class Incoming:
         return self.synapse_bits + max(0, self.delay.bit_length() - int(limits.delay_bits.value))
 
     @property
-    def along(self) -> Window | None:
-        """What a neuron reads along rows and columns; None: everything."""
-        return window(self.connection, self.kernel)
-
-    @property
     def fan_in(self) -> int:
         """Synapses of a neuron, away from the border."""
-        along, (channels, height, width) = self.along, self.source
-        if along is None:
-            return height * width * (1 if self.channelwise else channels)
-        return along.width**2 * (1 if self.channelwise else channels)
+        _, height, width = self.source
+        return self.heard * (height * width if self.along is None else self.taps)
 
     @property
     def channelwise(self) -> bool:
-        """Whether it stays within a channel."""
+        """Whether it stays within a channel, by weights that all channels share."""
         return self.connection in WITHIN_CHANNELS
+
+    @property
+    def heard(self) -> int:
+        """Channels of the source that a neuron hears."""
+        return 1 if self.channelwise else self.source[0] // self.groups
+
+    @property
+    def taps(self) -> int:
+        """Entries of a kernel for each channel."""
+        assert self.along is not None, "all-to-all has no kernels"
+        return self.along[0].width * self.along[1].width
+
+    @property
+    def centred(self) -> bool:
+        """Whether parts of a map in its middle read most, as around a map there is nothing."""
+        of_axes = self.along if self.connection is Connection.CONVOLUTION else None
+        return all(axis == Window(axis.width, 1, axis.width // 2) for axis in of_axes or ())
+
+    def readers(self, axis: int, first: int, stop: int) -> np.ndarray:
+        """How many of the targets first .. stop-1 read each source row, or column (axis 1)."""
+        assert self.along is not None, "everything is read"
+        return _readers(self.along[axis], self.source[1 + axis], first, stop)
+
+    def lists(self, part: Part) -> tuple[int, int]:
+        """Channels of the source that such a part hears, and how many of its own each reaches."""
+        if self.channelwise:
+            return part.channels, 1
+        each = self.channels // self.groups if self.groups > 1 else part.channels
+        groups = min(self.groups, (part.channels + each - 2) // each + 1)
+        return groups * self.heard, min(part.channels, each)
 
     def shares(self, machine_does: bool) -> bool:
         """Whether a core stores its kernels once, where the machine can."""
@@ -76,81 +105,73 @@ class Incoming:
 
     def axon_fan_in(self, shared: bool) -> int:
         """Axons that end on a neuron; where kernels are shared, one brings all channels."""
-        along = self.along
-        return along.width**2 if along is not None and self.shares(shared) else self.fan_in
+        return self.taps if self.shares(shared) else self.fan_in
 
     def axons_in(self, part: Part, shared: bool) -> int:
         """Axons that a core with these neurons receives."""
-        along, (channels, height, width) = self.along, self.source
-        if along is None:
-            return height * width * (part.channels if self.channelwise else channels)
-        first, stop = along.reads(part.first_row, part.first_row + part.rows, height)
-        left, right = along.reads(part.first_column, part.first_column + part.columns, width)
-        positions = (stop - first) * (right - left)
-        if self.shares(shared):
-            return positions
-        return positions * (part.channels if self.channelwise else channels)
+        _, height, width = self.source
+        channels, _ = self.lists(part)
+        if self.along is None:
+            return height * width * channels
+        rows, columns = self._readers(part)
+        positions = int(np.count_nonzero(rows) * np.count_nonzero(columns))
+        return positions if self.shares(shared) else positions * channels
 
     def synapses(self, part: Part) -> int:
         """Synapses of these neurons; at the border of a map there are fewer."""
-        along = self.along
-        if along is None:
+        if self.along is None:
             return part.neurons * self.fan_in
-        rows, columns = self._readers(part, along)
-        pairs = 1 if self.channelwise else self.source[0]
-        return part.channels * pairs * int(rows.sum()) * int(columns.sum())
+        rows, columns = self._readers(part)
+        return part.channels * self.heard * int(rows.sum()) * int(columns.sum())
 
     def stored(self, part: Part, shared: bool) -> int:
         """Weights that a core with these neurons stores."""
         if self.shares(shared) and not self.channelwise:
-            return self.kernel**2 * self.source[0] * part.channels
+            return self.taps * self.heard * part.channels
         return self.synapses(part)
 
     def index_bits(self, part: Part, limits: Limits) -> int:
         """Bits of the index that says which neuron of the core a synapse ends on."""
-        along = self.along
-        if along is None and not self.channelwise:
+        if self.along is None and not self.channelwise:
             return 0
-        if along is None:
+        if self.along is None:
             span = (part.rows * part.columns - 1) * part.channels + 1
             return index_bits(part.rows * part.columns, span, limits)
-        channels = 1 if self.channelwise else part.channels
+        _, channels = self.lists(part)
         needed = 0
-        rows, columns = self._readers(part, along)
+        down, across = (axis.apart for axis in self.along)
+        rows, columns = self._readers(part)
         for tall, wide in product({*rows.tolist()} - {0}, {*columns.tolist()} - {0}):
-            span = ((tall - 1) * part.columns + wide - 1) * part.channels + channels
+            between = (tall - 1) * down * part.columns + (wide - 1) * across
+            span = between * part.channels + channels
             needed = max(needed, index_bits(tall * wide * channels, span, limits))
         return needed
 
     def memory_bytes(self, part: Part, shared: bool, limits: Limits) -> int:
         """Synaptic memory on a core with these neurons."""
-        along, bits = self.along, self.bits(limits)
-        bits += self.index_bits(part, limits)
-        if along is None:
-            length = part.rows * part.columns * (1 if self.channelwise else part.channels)
+        bits = self.bits(limits) + self.index_bits(part, limits)
+        sources, reached = self.lists(part)
+        if self.along is None:
+            length = part.rows * part.columns * reached
             return self.axons_in(part, shared) * list_bytes(length, bits, limits)
-        readers = self._readers(part, along)
+        readers = self._readers(part)
         if self.shares(shared):
             if not self.channelwise:
-                return self.source[0] * list_bytes(along.width**2 * part.channels, bits, limits)
+                return sources * list_bytes(self.taps * reached, bits, limits)
             # a kernel is one list for each place that a neuron reads, of all that read it
             length = int(readers[0].max(initial=0) * readers[1].max(initial=0))
-            return along.width**2 * list_bytes(length, bits, limits)
+            return self.taps * list_bytes(length, bits, limits)
         total = 0
         rows, columns = (np.unique(r, return_counts=True) for r in readers)
         for tall, many in zip(*rows, strict=True):
             for wide, often in zip(*columns, strict=True):
-                length = int(tall * wide) * (1 if self.channelwise else part.channels)
-                total += int(many * often) * list_bytes(length, bits, limits)
-        return total * (part.channels if self.channelwise else self.source[0])
+                total += int(many * often) * list_bytes(int(tall * wide) * reached, bits, limits)
+        return total * sources
 
-    def _readers(self, part: Part, along: Window) -> tuple[np.ndarray, np.ndarray]:
+    def _readers(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
         """How many of the part's rows read each source row, and the same of columns."""
         _, rows, columns = part.box
-        return (
-            _readers(along, self.source[1], rows.start, rows.stop),
-            _readers(along, self.source[2], columns.start, columns.stop),
-        )
+        return self.readers(0, rows.start, rows.stop), self.readers(1, columns.start, columns.stop)
 
 
 @lru_cache(maxsize=1 << 14)  # parts of different channels read alike
@@ -160,12 +181,20 @@ def _readers(along: Window, sources: int, first: int, stop: int) -> np.ndarray:
     return counts
 
 
+@lru_cache(maxsize=1 << 14)
+def read(along: Window, sources: int, first: int, stop: int) -> np.ndarray:
+    """(sources,) bool: along one axis, which sources the targets first .. stop-1 read."""
+    found = along.reads(sources, first, stop)
+    found.flags.writeable = False
+    return found
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A projection or comparator that a population's neurons send to."""
 
     target: str
-    along: Window | None
+    along: Windows | None
     channelwise: bool
 
 

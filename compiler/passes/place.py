@@ -8,6 +8,8 @@ the mesh (`compiler.passes.locate`). Inputs are injected by the host and take no
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from clapp_neuro.errors import InputError
@@ -17,7 +19,7 @@ from compiler.passes.locate import hops, locate, slots_of
 from compiler.passes.needs import Demand, Outgoing, memory_bytes
 from compiler.passes.part import Part
 from compiler.passes.placement import Core, Placement, Slice
-from compiler.passes.split import Grid, best_grid, reached, sends_at_most, slices_reached
+from compiler.passes.split import Grid, best_grid, each_kind, reached, sends_at_most, slices_reached
 from compiler.passes.usage import AXONS_OUT, Misfit, Room, binding, fits, used
 from compiler.passes.wires import between_cores
 from compiler.program import Program
@@ -135,12 +137,17 @@ def _copies(
 def _exceeded(demand: Demand, machine: NeuromorphicMachine) -> tuple[Misfit, ...]:
     """The limits that one neuron exceeds on a core; axons out come later."""
     _, height, width = demand.map
-    alone = _slice(demand, Part(0, 1, height // 2, 1, width // 2, 1), None, machine)
-    return tuple(
-        Misfit(demand.name, limit, actual, figure)
-        for limit, (actual, figure) in used([alone], machine.limits).items()
-        if limit != AXONS_OUT and actual > figure.value
-    )
+    tried = [Part(0, 1, height // 2, 1, width // 2, 1)]
+    if not all(i.centred for i in demand.incoming):
+        tried = list(each_kind(demand, Grid(demand.map, 1, height, width)))
+    found: dict[str, Misfit] = {}
+    for part in tried:
+        alone = _slice(demand, part, None, machine)
+        for limit, (actual, figure) in used([alone], machine.limits).items():
+            most = found[limit].actual if limit in found else figure.value
+            if limit != AXONS_OUT and actual > most:
+                found[limit] = Misfit(demand.name, limit, actual, figure)
+    return tuple(found.values())
 
 
 def _split(
@@ -187,7 +194,8 @@ def _split(
                 return axons / most
 
             coarsest = grids[d.name] if rounds > FREE_ROUNDS else None
-            grids[d.name] = best_grid(d.map, fit, sent, most, burden, coarsest)
+            tried = None if all(i.centred for i in d.incoming) else partial(each_kind, d)
+            grids[d.name] = best_grid(d.map, fit, sent, most, burden, coarsest, tried)
             changed = True
     return grids, beyond
 

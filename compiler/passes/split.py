@@ -9,14 +9,14 @@ square: its borders are the shortest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from compiler.ir import Map
-from compiler.passes.needs import Demand, Outgoing
+from compiler.passes.needs import Demand, Outgoing, read
 from compiler.passes.part import Part
 
 
@@ -67,13 +67,15 @@ def best_grid(
     most: int,
     burden: Callable[[Grid], float] = lambda grid: 0.0,
     coarsest: Grid | None = None,
+    tried: Callable[[Grid], Iterable[Part]] | None = None,
 ) -> Grid:
     """The best grid of those of which each part fits, and that refine `coarsest`.
 
     A part of one neuron has to fit. `fits` must hold for every smaller part of one that fits, and
-    for every other part where it does for those in the middle, which are the farthest from the
-    border and so read most (two along each axis, as what an unpool reads depends on whether the
-    first row is even). The neurons at each position send to `axons` (H, W) slices; a part may send
+    for every other part where it does for the parts of one channel that `tried` gives. Those are
+    the ones in the middle unless it is said, which are the farthest from the border and so read
+    most (two along each axis, as what an unpool reads depends on whether the first row is even).
+    The neurons at each position send to `axons` (H, W) slices; a part may send
     `most` in all. `burden` is how many cores a grid costs elsewhere.
     """
     channels, height, width = shape
@@ -91,7 +93,7 @@ def best_grid(
         # as few channels a part as would still cost no more than the best grid does
         least = -(-channels // int(best_cost // (down * over)))
         allowed = min(channels // least_parts.channel_parts, most // sent if sent else channels)
-        middles = list(_middles(whole))
+        middles = list((tried or _middles)(whole))
 
         def fit(number: int, middles: list[Part] = middles) -> bool:
             return all(
@@ -141,11 +143,11 @@ def _positions_reached(out: Outgoing, source: Map, target: Grid) -> np.ndarray:
         slices = target.slices // (target.channel_parts if out.channelwise else 1)
         return np.full((height, width), slices)
     along = []
-    for parts, side in ((target.rows(), height), (target.columns(), width)):
+    parts = target.rows(), target.columns()
+    for window, some, side in zip(out.along, parts, (height, width), strict=True):
         counts = np.zeros(side, np.int64)
-        for first, number in parts:
-            low, high = out.along.reads(first, first + number, side)
-            counts[low:high] += 1
+        for first, number in some:
+            counts += read(window, side, first, first + number)
         along.append(counts)
     # within a channel one part of the channels is reached, otherwise all
     return np.outer(*along) * (1 if out.channelwise else target.channel_parts)
@@ -162,6 +164,29 @@ def _most_sent(summed: np.ndarray, grid: Grid) -> int:
     columns = [0, *(first + number for first, number in grid.columns())]
     corners = summed[np.ix_(rows, columns)]
     return int(np.diff(np.diff(corners, axis=0), axis=1).max())
+
+
+def each_kind(demand: Demand, grid: Grid) -> Iterator[Part]:
+    """Of the parts of one channel one of each kind: all others are read from just as one of them.
+
+    Kernels with a stride, padding or dilation of their own need not read most in the middle.
+    """
+    rows = _distinct(demand, 0, grid.rows())
+    columns = _distinct(demand, 1, grid.columns())
+    for (row, height), (column, width) in product(rows, columns):
+        yield Part(0, 1, row, height, column, width)
+
+
+def _distinct(demand: Demand, axis: int, parts: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """Parts of rows or columns of which no two have sources with as many readers each."""
+    found: dict[object, tuple[int, int]] = {}
+    for first, number in parts:
+        counts = (
+            i.readers(axis, first, first + number) for i in demand.incoming if i.along is not None
+        )
+        key = tuple(tuple(np.bincount(c).tolist()[1:]) for c in counts)
+        found.setdefault((number, key), (first, number))
+    return found.values()
 
 
 def _middles(grid: Grid) -> Iterator[Part]:

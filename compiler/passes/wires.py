@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.passes.needs import Demand, Outgoing
+from compiler.connectivity import Window
+from compiler.passes.needs import Demand, Outgoing, read
 from compiler.passes.split import Grid
 
 
@@ -58,8 +59,9 @@ def between_cores(placed: Sequence[Demand], grids: Mapping[str, Grid], home: np.
 def _between(out: Outgoing, source: Grid, target: Grid) -> _Overlap:
     """Pairs of slices, numbered as `Grid.parts` yields them, and the neurons that are heard."""
     channels = _channels(out, source, target)
-    rows = _positions(out, source.rows(), target.rows(), source.map[1])
-    columns = _positions(out, source.columns(), target.columns(), source.map[2])
+    down, across = out.along or (None, None)
+    rows = _positions(down, source.rows(), target.rows(), source.map[1])
+    columns = _positions(across, source.columns(), target.columns(), source.map[2])
     found = rows
     for axis, (a, b) in (
         (columns, (source.column_parts, target.column_parts)),
@@ -74,15 +76,20 @@ def _between(out: Outgoing, source: Grid, target: Grid) -> _Overlap:
 
 
 def _positions(
-    out: Outgoing, source: list[tuple[int, int]], target: list[tuple[int, int]], side: int
+    along: Window | None,
+    source: list[tuple[int, int]],
+    target: list[tuple[int, int]],
+    side: int,
 ) -> _Overlap:
     """Of rows or columns: which parts of the source the parts of the target read."""
     ranges = np.array([(first, first + number) for first, number in source])
-    if out.along is None:
-        reads = np.array([(0, side)] * len(target))
-    else:
-        reads = np.array([out.along.reads(first, first + n, side) for first, n in target])
-    return _common(ranges, reads)
+    if along is None:
+        return _common(ranges, np.array([(0, side)] * len(target)))
+    before = np.zeros((len(target), side + 1), np.int64)
+    before[:, 1:] = np.cumsum([read(along, side, first, first + n) for first, n in target], axis=1)
+    heard = (before[:, ranges[:, 1]] - before[:, ranges[:, 0]]).T
+    a, b = np.nonzero(heard)
+    return _Overlap(a, b, heard[a, b])
 
 
 def _channels(out: Outgoing, source: Grid, target: Grid) -> _Overlap:

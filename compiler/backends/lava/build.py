@@ -166,7 +166,7 @@ class Network:
         if synapses.connection is Connection.ALL_TO_ALL:
             return self._add(static_synapses(synapses), PyDenseModelBitAcc)
         if folded(synapses):
-            return self._add(shared_kernels(synapses, source), SharedKernelsModel)
+            return self._add(shared_kernels(synapses, source, target), SharedKernelsModel)
         return self._add(static_sparse(synapses, source, target), PySparseModelBitAcc)
 
     def _plastic(self, synapses: Synapses) -> AbstractProcess:

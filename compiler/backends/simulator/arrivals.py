@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compiler.backends.simulator.operations import COMPARTMENT_FIELD, FIELD_OF, Op
+from compiler.connectivity import kernel_of, windows
 from compiler.dendrites import adds_spikes, taken_over
 from compiler.program import Message, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import members
-from compiler.terms import Compartment, Connection, Quantity, Reset
+from compiler.terms import CENTRED, Compartment, Connection, Quantity, Reset
 
 Rows = list[tuple[float, list[int]]]
 
@@ -115,6 +116,14 @@ def _drive(
         return [summing, *here, number, channels, *sides]
     if s.connection is Connection.ONE_TO_ONE:
         return [Op.DRIVE_ONE_TO_ONE, start, number, given if graded else -1, s.delay]
+    if s.geometry != CENTRED:
+        window = _window(s, source, population)
+        if graded:
+            return [Op.SCATTER_SEQUENCE, *here, given, s.delay, *window]
+        if source.spiking:
+            return [Op.SCATTER_SPIKES, *here, number, s.delay, *window]
+        sent = message_operands(source.message(0))
+        return [Op.SCATTER_GRADED, *here, places.offsets[s.source], 0, *window, *sent]
     if s.connection in (Connection.CONVOLUTION, Connection.UNTIED):
         kernel, out = s.weights.shape[-1], population.map[0]
         copy = kernel**2 * channels if s.connection is Connection.UNTIED else 0
@@ -132,6 +141,19 @@ def _drive(
         return [Op.DRIVE_SPIKES, start, population.size, number, s.delay]
     where = [start, population.size, places.offsets[s.source], source.size]
     return [Op.DRIVE_GRADED, *where, *message_operands(source.message(0))]
+
+
+def _window(s: Synapses, source: ProgramPopulation, target: ProgramPopulation) -> list[int]:
+    """Where kernels lie, as `kernels.scatter.scatter` takes it."""
+    along = windows(s.connection, kernel_of(s.weights.shape), s.geometry)
+    assert along is not None, "kernels have windows"
+    of_axes = [
+        *(axis.width for axis in along),
+        *(axis.stride for axis in along),
+        *(axis.padding for axis in along),
+        *(axis.dilation for axis in along),
+    ]
+    return [*source.map, *target.map, *of_axes, s.geometry.groups]
 
 
 def compartments(

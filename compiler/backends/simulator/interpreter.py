@@ -10,6 +10,7 @@ from compiler.backends.simulator import (
     forward,
     general,
     maps,
+    scatter,
     turns,
 )
 from compiler.backends.simulator import codes as c
@@ -67,6 +68,12 @@ def execute_general(op, first, stop, clock, w, log):
         general.convolve_sequence(w, op, first, stop)
     elif code == c.DRIVE_ONE_TO_ONE:
         general.drive_one_to_one(w, op, first, stop)
+    elif code == c.SCATTER_SPIKES:
+        scatter.scatter_spikes(w, op, first, stop)
+    elif code == c.SCATTER_SEQUENCE:
+        scatter.scatter_sequence(w, op, first, stop)
+    elif code == c.SCATTER_GRADED:
+        scatter.scatter_graded(w, op, clock.steps)
     elif code == c.BEGIN:
         general.begin(w, op, clock.steps)
     elif code == c.ADVANCE:

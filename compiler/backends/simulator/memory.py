@@ -233,7 +233,7 @@ def _plasticity(
             continue
         tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
-        real = synapse_count(s.connection, s.weights.shape, source.map, target.map)
+        real = synapse_count(s.connection, s.weights.shape, source.map, target.map, s.geometry)
         size = [s.weights.size, real]
         carry = [Op.CARRY, i, starts[s.name], *size, mask, 1 + target.level + tau]
         if transfers(s.rule):

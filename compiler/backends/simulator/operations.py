@@ -62,6 +62,11 @@ class Op(IntEnum):
     #               what a reset does: `general.advance`
     FINISH = 37  # population, offset, size
     BAND = 38  # so many of the rows that follow are done step by step, all of them in each step
+    SCATTER_SPIKES = 39  # synapses, start, source population, delay, window: channels, height and
+    #                      width of source and target, kernel, stride, padding and dilation, each of
+    #                      rows and of columns, groups
+    SCATTER_SEQUENCE = 40  # synapses, start, place, delay, window
+    SCATTER_GRADED = 41  # synapses, start, source, 0, window, field, drop, lift
 
 
 class Field(IntEnum):
@@ -96,4 +101,4 @@ FUNCTIONS = {
 RECTIFIED = {"": 0, "half": 1, "full": 2}
 COMPARTMENT_FIELD = {Compartment.APICAL: Field.APICAL, Compartment.RETRO: Field.RETRO}
 
-OPERANDS = 20
+OPERANDS = 24

@@ -24,12 +24,13 @@ def places(population: ProgramPopulation) -> np.ndarray:
 def weight_rows(program: Program, s: Synapses, values: np.ndarray) -> np.ndarray:
     """A projection's weights or tags, flat: a row of targets for each presynaptic neuron.
 
-    Kernels: (k, k, C_in, C_out), a row for each neuron that an output position sees; untied ones
-    (h * w, k, k, C_in, C_out), so many rows for each position. Connections within a channel have
-    one weight a place, which all channels share.
+    Kernels: (groups, k_h, k_w, C_in, C_out) with the channels of a group, a row for each neuron
+    that an output position sees; untied ones (h * w, k, k, C_in, C_out), so many rows for each
+    position. Connections within a channel have one weight a place, which all channels share.
     """
     if s.connection is Connection.CONVOLUTION:
-        return np.ascontiguousarray(values.transpose(2, 3, 1, 0)).ravel()
+        apart = values.reshape(s.geometry.groups, -1, *values.shape[1:])
+        return np.ascontiguousarray(apart.transpose(0, 3, 4, 2, 1)).ravel()
     if s.connection is Connection.UNTIED:
         return np.ascontiguousarray(values.transpose(0, 3, 4, 2, 1)).ravel()
     if s.connection in CHANNELWISE:

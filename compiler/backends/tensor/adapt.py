@@ -127,7 +127,7 @@ def average_copies(m: Machine, s: Synapses) -> None:
 def _real(m: Machine, s: Synapses) -> int:
     """Synapses of a projection, without what looks off the map."""
     source, target = (m.program.population(name).map for name in (s.source, s.target))
-    return synapse_count(s.connection, s.weights.shape, source, target)
+    return synapse_count(s.connection, s.weights.shape, source, target, s.geometry)
 
 
 def end(m: Machine, population: ProgramPopulation) -> None:

@@ -147,7 +147,7 @@ class Machine:
         spikes = s.compartment is Compartment.SOMA and source.spiking
         # a convolution is summed one offset after the other, all else at once
         apart = s.connection is Connection.CONVOLUTION
-        summands = source.map[0] if apart else fan_in(s.connection, s.weights.shape)
+        summands = s.weights.shape[1] if apart else fan_in(s.connection, s.weights.shape)
         kind = number_type(summands, max(1, source.sequence) if spikes else LARGEST_PAYLOAD)
         self.numbers[s.name] = self.weights[s.name].to(kind)
         if self.learn and s.rule is not None:

@@ -12,30 +12,42 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from compiler.backends.tensor.exact import summed
-from compiler.connectivity import NEIGHBOURS, Window
+from compiler.connectivity import NEIGHBOURS, Window, Windows
 from compiler.ir import Map
 
 
-def convolve(sent: Tensor, kernels: Tensor, shape: Map) -> Tensor:
-    """Currents int32 (R, T, C_out * H * W) from messages (R, T, C_in * H * W).
+def convolve(sent: Tensor, kernels: Tensor, along: Windows, source: Map, target: Map) -> Tensor:
+    """Currents int32 (R, T, C_out * H * W) from messages (R, T, C_in * h * w).
 
-    kernels (R, k, k, C_in, C_out) in their number type; with one network for all, R = 1.
+    kernels (R, groups, k_h, k_w, C_in, C_out), of a group's channels, in their number type; with
+    one network for all, R = 1.
     """
-    channels, height, width = shape
     rows, steps = sent.shape[:2]
-    side, count = kernels.shape[1], kernels.shape[-1]
-    half = side // 2
-    seen = sent.unflatten(2, shape).permute(0, 1, 3, 4, 2).to(kernels.dtype)
-    seen = pad(seen, (0, 0, half, half, half, half))
-    current = torch.zeros(
-        rows, steps * height * width, count, dtype=torch.int32, device=sent.device
-    )
-    for dy in range(side):
-        for dx in range(side):
-            window = seen[:, :, dy : dy + height, dx : dx + width]
-            flat = window.reshape(rows, steps * height * width, channels)
-            current += summed(flat, kernels[:, dy, dx])
-    return current.unflatten(1, (steps, height, width)).permute(0, 1, 4, 2, 3).flatten(2)
+    groups, taken, given = kernels.shape[1], *kernels.shape[-2:]
+    seen = sent.unflatten(2, source).permute(0, 1, 3, 4, 2).to(kernels.dtype)
+    around = [
+        (axis.padding, max(0, axis.sources(axis.width - 1, 0, ends)[-1] + 1 - side))
+        for axis, ends, side in zip(along, target[1:], source[1:], strict=True)
+    ]
+    seen = pad(seen, (0, 0, *around[1], *around[0]))
+    positions = steps * target[1] * target[2]
+    current = torch.zeros(rows, positions, target[0], dtype=torch.int32, device=sent.device)
+    for dy in range(along[0].width):
+        down = _taps(along[0], dy, target[1])
+        for dx in range(along[1].width):
+            window = seen[:, :, down, _taps(along[1], dx, target[2])]
+            flat = window.reshape(rows, positions, source[0])
+            for group in range(groups):
+                into = slice(group * given, (group + 1) * given)
+                part = flat[:, :, group * taken : (group + 1) * taken]
+                current[:, :, into] += summed(part, kernels[:, group, dy, dx])
+    return current.unflatten(1, (steps, *target[1:])).permute(0, 1, 4, 2, 3).flatten(2)
+
+
+def _taps(along: Window, tap: int, targets: int) -> slice:
+    """What the targets read through a tap, along one axis of a padded map."""
+    first = tap * along.dilation
+    return slice(first, first + (targets - 1) * along.stride + 1, along.stride)
 
 
 def windows(sent: Tensor, shape: Map, side: int) -> Tensor:
@@ -88,11 +100,11 @@ def neighbours(spikes: Tensor, bits: Tensor, shape: Map) -> Tensor:
     return masks.flatten(2)
 
 
-def reached(sent: Tensor, along: Window, source: Map, target: Map, channels: int) -> Tensor:
+def reached(sent: Tensor, along: Windows, source: Map, target: Map, channels: int) -> Tensor:
     """Synaptic operations (R,) of messages (R, T, N); each neuron reaches `channels` a position."""
     rows, columns = (
-        torch.from_numpy(along.readers(source[axis], 0, target[axis])).to(sent.device)
-        for axis in (1, 2)
+        torch.from_numpy(window.readers(source[axis], 0, target[axis])).to(sent.device)
+        for axis, window in enumerate(along, 1)
     )
     fan_out = channels * rows[:, None] * columns
     return ((sent != 0).unflatten(2, source) * fan_out).sum((1, 2, 3, 4))

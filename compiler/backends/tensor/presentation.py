@@ -12,7 +12,7 @@ from compiler.backends.tensor import maps, somata
 from compiler.backends.tensor.exact import summed
 from compiler.backends.tensor.machine import Machine
 from compiler.backends.tensor.neurons import Neurons
-from compiler.connectivity import window
+from compiler.connectivity import kernel_of, windows
 from compiler.program import ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import drives, members
 from compiler.terms import CHANNELWISE, Compartment, Connection
@@ -144,10 +144,10 @@ def _through(m: Machine, s: Synapses, population: ProgramPopulation, sent: Tenso
     source = m.program.population(s.source)
     if s.connection is Connection.ONE_TO_ONE:
         return sent.to(torch.int32) * m.weights[s.name][:, None]
-    along = window(s.connection, s.weights.shape[-1])
+    along = windows(s.connection, kernel_of(s.weights.shape), s.geometry)
     if along is None:
         return summed(sent, m.numbers[s.name])
-    channels = 1 if s.connection in CHANNELWISE else population.map[0]
+    channels = 1 if s.connection in CHANNELWISE else population.map[0] // s.geometry.groups
     operations = maps.reached(sent, along, source.map, population.map, channels)
     m.counters.operations(s, operations)
     if s.connection is Connection.POOL:
@@ -155,5 +155,5 @@ def _through(m: Machine, s: Synapses, population: ProgramPopulation, sent: Tenso
     if s.connection is Connection.SUM:
         return maps.summed_up(sent, source.map)
     if s.connection is Connection.UNTIED:
-        return maps.convolve_untied(sent, m.numbers[s.name], source.map, along.width)
-    return maps.convolve(sent, m.numbers[s.name], source.map)
+        return maps.convolve_untied(sent, m.numbers[s.name], source.map, along[0].width)
+    return maps.convolve(sent, m.numbers[s.name], along, source.map, population.map)

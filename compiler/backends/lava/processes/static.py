@@ -15,6 +15,8 @@ from lava.utils.weightutils import SignMode
 from scipy.sparse import csr_matrix
 
 from compiler.backends.lava.entries import Entries, entries
+from compiler.connectivity import kernel_of, windows
+from compiler.padding import padded_alike
 from compiler.program import Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
@@ -37,15 +39,25 @@ def score_sum(size: int, classes: int) -> Dense:
     return Dense(weights=turns.astype(np.int32), num_message_bits=24, sign_mode=SignMode.EXCITATORY)
 
 
-def shared_kernels(synapses: Synapses, source: Map) -> Conv:
+def shared_kernels(synapses: Synapses, source: Map, target: Map) -> Conv:
     """Lava's own convolution; it turns kernels round, and takes (C_out, width, height, C_in).
 
     A pool is one kernel for every channel on its own, with a stride of its width.
     """
-    kernels, how = synapses.weights.astype(np.int32), {"padding": synapses.weights.shape[-1] // 2}
+    kernels = synapses.weights.astype(np.int32)
+    along = windows(synapses.connection, kernel_of(kernels.shape), synapses.geometry)
+    assert along is not None, "kernels have windows"
+    groups = synapses.geometry.groups
     if synapses.connection is Connection.POOL:
         kernels = np.broadcast_to(kernels, (source[0], 1, *kernels.shape))
-        how = {"stride": kernels.shape[-1], "groups": source[0]}
+        groups = source[0]
+    kernels, padding, dilation = padded_alike(kernels, along, source, target)
+    how = {
+        "padding": padding[::-1],
+        "stride": tuple(axis.stride for axis in along)[::-1],
+        "dilation": dilation[::-1],
+        "groups": groups,
+    }
     turned = kernels[:, :, ::-1, ::-1].transpose(0, 3, 2, 1)
     return Conv(
         weight=np.ascontiguousarray(turned),

@@ -83,8 +83,8 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
         if learn and before.rule is not None:
             moved = np.count_nonzero(after.weights != before.weights)
             tagged = np.count_nonzero(after.tags != (0 if before.tags is None else before.tags))
-            maps = (program.population(name).map for name in (before.source, before.target))
-            size = synapse_count(before.connection, before.weights.shape, *maps)
+            below, above = (program.population(name).map for name in (before.source, before.target))
+            size = synapse_count(before.connection, before.weights.shape, below, above)
             print(f"{before.name}: {moved} of {size} weights and {tagged} tags changed")
 
 
