@@ -23,7 +23,7 @@ ENVIRONMENT := $(VENV)/.made-$(PYTHON_KEY)
 INSTALLED := $(VENV)/.installed-$(PYTHON_KEY)-$(FILES_KEY)
 WARMED := $(VENV)/.kernels-compiled
 
-.PHONY: help setup demo test slow fuzz lint format bench energy-check on-chip adapt clean distclean
+.PHONY: help setup demo test slow fuzz lint format bench energy-check on-chip adapt readout clean distclean
 
 help:
 	@echo 'make demo       train, compile, learn on the simulated chip, verify, cost: a few minutes'
@@ -35,6 +35,7 @@ help:
 	@echo 'make bench      speed of the engines, of training, of convolutions and of compiling'
 	@echo 'make on-chip    learning on the chip beside float: docs/results/on_chip.md; goes on when repeated'
 	@echo 'make adapt      the world changes, the chip learns on: docs/results/adapt.md; goes on when repeated'
+	@echo 'make readout    a readout that learns from rewards on the chip: docs/results/readout.md; goes on'
 	@echo 'make energy-check  the estimates beside silicon, SANA-FE, NeuroBench and KerasSpiking'
 	@echo 'make setup      only the set-up that all of these do first'
 	@echo 'make clean      remove caches and build products; make distclean: .venv as well'
@@ -75,6 +76,8 @@ on-chip: setup
 
 adapt: setup
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/adapt --workers 2
+readout: setup
+	@OMP_NUM_THREADS=1 $(RUN) benchmarks/on_chip/readout.py --scale $(SCALE) --workers 2
 
 bench: setup
 	@$(RUN) benchmarks/engines.py

@@ -14,7 +14,14 @@ import numpy as np
 from compiler.connectivity import neighbour_bits, on_the_map, winner_shifts
 from compiler.products import managed
 from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
-from compiler.terms import CENTRED, CHANNELWISE, Compartment, Connection, Quantity
+from compiler.terms import (
+    CENTRED,
+    CHANNELWISE,
+    COMPARTMENT_OF,
+    Compartment,
+    Connection,
+    Quantity,
+)
 from compiler.turns import in_turn
 
 DENDRITES = (Compartment.APICAL, Compartment.RETRO)
@@ -78,9 +85,10 @@ def _of_population(population: ProgramPopulation, arriving: Sequence[Synapses]) 
             if {*value.factors} & {*SURROGATES}:
                 yield f"{name} is a mean and has no surrogate, which a post value reads"
     if isinstance(soma, Soma) and soma.threshold is None:
-        for what, some in (("is heard", population.messages), ("learns", population.post_values)):
-            if some:
-                yield f"{name} never spikes, but {what}"
+        if population.messages:
+            yield f"{name} never spikes, but is heard"
+        if any({*value.factors} - {*COMPARTMENT_OF} for value in population.post_values):
+            yield f"{name} never spikes, but learns from its count"
     for s in arriving:
         together = [other for other in arriving if other.compartment is s.compartment]
         alone = s.connection in (Connection.SPREAD, Connection.UNPOOL)

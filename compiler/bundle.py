@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from compiler.unfinished import Unfinished  # loads the simulator, which few callers need
 
 FORMAT = "clapp-neuro program"
-VERSION = (
-    3  # 2: all copies of a kernel, no recurrence; 1: one margin and no norm, no averages, no maps
-)
+VERSION = 4
+"""3: no readouts; 2: all copies of a kernel, no recurrence; 1: one margin, no norm or averages."""
 DOCUMENT, ARRAYS = "program.json", "arrays.safetensors"
 LARGEST = 4 << 30  # bytes; a member that claims more is not read
 FASTEST = 1  # of deflate: weights and tags look like noise, more work hardly shrinks them

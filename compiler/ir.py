@@ -164,6 +164,10 @@ class Term:
 
     `gate` names a comparator or a modulator. `rectified` says what of its value counts: "" the
     value, "half" where it is positive (half-wave), "full" its magnitude (full-wave).
+
+    With `rewarded` the post quantities are what a neuron expects of a critic that points at it:
+    coefficient * (R - prod(post)) * pre, with R = 1 where the gate is positive, 0 where it is
+    negative; nothing where it is 0.
     """
 
     coefficient: float
@@ -171,8 +175,12 @@ class Term:
     post: tuple[Quantity, ...]
     gate: str | None = None
     rectified: str = ""
+    rewarded: bool = False
 
     def __str__(self) -> str:
+        if self.rewarded:
+            expected = "·".join(q.value for q in self.post)
+            return f"{self.coefficient:g}·({self.gate} - {expected})·pre.{self.pre.value}"
         value = {"": "{}·", "half": "max(0, {})·", "full": "|{}|·"}[self.rectified]
         gate = value.format(self.gate) if self.gate else ""
         post = "·".join(q.value for q in self.post)
@@ -274,6 +282,10 @@ class Comparator:
     neurons take turns in standing for the classes, neuron j for class j mod C; the sum of each
     class is formed, and the gate is C-1 where the first of the largest is that of class y, -1 where
     it is not, and 0 where y < 0: nothing on average for who guesses. There is no margin then.
+
+    A critic that `points` tells only the neurons of the class that was named: their gate is +1
+    where it is class y, -1 where it is not; that of all others is 0. With `noise` every neuron adds
+    to its score a random number, uniform between -noise and +noise, so that each class is tried.
     """
 
     name: str
@@ -284,11 +296,13 @@ class Comparator:
     left: float | None = None
     norm: Quantity | None = None
     classes: int = 0
+    points: bool = False
+    noise: float = 0.0
 
     @property
     def largest(self) -> int:
         """The largest magnitude of a critic's gate."""
-        return max(1, self.classes - 1)
+        return 1 if self.points else max(1, self.classes - 1)
 
     @property
     def margins(self) -> tuple[float, float]:

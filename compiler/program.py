@@ -135,6 +135,9 @@ class PostValue:
     value = gate * prod(factors); stored as granularity * ((value * multiplier + random) >> shift),
     random uniform in [0, 2^shift), then clipped to 7 bits and sign. Of a gate's value "half"
     rectified takes what is positive, "full" the magnitude.
+
+    With `reward` the factors are what the neuron expects of a critic that points at it:
+    value = reward * [gate > 0] - prod(factors), and 0 where the gate is 0.
     """
 
     step: int
@@ -146,6 +149,7 @@ class PostValue:
     granularity: int
     stream: int  # names the random numbers of this value
     rectified: str = ""
+    reward: int = 0
 
     @property
     def carries(self) -> bool:
@@ -363,6 +367,11 @@ class Gate:
     the gate is C-1 (at least 1) where the first of the largest sums is that of class y, else -1,
     and 0 where y is no class; u is the sum of class y less the largest of the others.
 
+    A critic that `points` sends 1 instead of C-1, and its gate reaches only the neurons of the
+    class that it names, those of the first of the largest sums; for all others it is 0. With
+    `noise` bits a neuron adds to its score a random number, uniform in [-2^(noise-1),
+    2^(noise-1)), drawn from `stream` as it sends the message, `after` steps after the presentation.
+
     With `serial` B the neurons' messages are binary spikes: a message, clipped to B bits with its
     sign, leaves as two's complement on an axon of its own, a bit a time step, highest first, and
     the comparator adds u <- 2 u + (bits that arrive), the first ones with a minus. Its gate is a
@@ -379,6 +388,10 @@ class Gate:
     norm: Quantity | None = None
     classes: int = 0
     serial: int = 0
+    points: bool = False
+    noise: int = 0
+    stream: int = 0
+    after: int = 0
 
     @property
     def margins(self) -> tuple[int, int]:
@@ -386,8 +399,13 @@ class Gate:
         return self.margin, self.margin if self.left is None else self.left
 
     @property
+    def largest(self) -> int:
+        """The largest magnitude of a critic's gate."""
+        return 1 if self.points else max(1, self.classes - 1)
+
+    @property
     def sums(self) -> int:
-        """How many sums it forms: one message of every neuron for each, from tau = steps on."""
+        """How many sums it forms: one message of every neuron for each, from `sent` on."""
         return 1 if self.norm is None else 2
 
     @property
@@ -395,9 +413,13 @@ class Gate:
         """The largest score message; the smallest one is at most one below its negative."""
         return (1 << (self.serial - 1)) - 1 if self.serial else MEMBRANE_MAX
 
+    def sent(self, steps: int) -> int:
+        """The tau at which the neurons send their scores."""
+        return steps + self.after
+
     def decided(self, steps: int) -> int:
         """The tau at which it decides; the gate arrives one step later."""
-        return steps + self.sums * max(1, self.serial)
+        return self.sent(steps) + self.sums * max(1, self.serial)
 
 
 @dataclass(frozen=True)

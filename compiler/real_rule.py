@@ -26,6 +26,8 @@ from compiler.ir import (
 from compiler.real_traces import Heard
 
 Values = dict[Quantity, np.ndarray]
+Gate = float | np.ndarray
+"""What a comparator or modulator says to a whole population, or to each neuron, (N,)."""
 
 
 @dataclass
@@ -59,9 +61,11 @@ class RealNetwork:
             if signals[averages.signal] != 0:
                 self.averages[name] = averaged(averages, z[name], self.previous[name])
         values = {p.name: self._values(p, z) for p in self.network.populations}
-        gates = dict(signals)
+        gates: dict[str, Gate] = dict(signals)
         for c in self.network.comparators:
             gates[c.name] = gate(c, values[c.population], signals[c.modulator])
+            if c.points:
+                gates[c.name] = gates[c.name] * _named(c, values[c.population])
         for p in self.network.projections:
             for term in p.rule.terms if isinstance(p.rule, LearningRule) else ():
                 known = values[p.source] if not heard or p.name not in heard else heard[p.name]
@@ -134,11 +138,21 @@ def named_class(critic: Comparator, values: Values) -> int:
     return int(np.argmax([scores[k :: critic.classes].sum() for k in range(critic.classes)]))
 
 
-def post_value(term: Term, post: Values, gates: Mapping[str, float]) -> np.ndarray:
+def _named(critic: Comparator, values: Values) -> np.ndarray:
+    """1 at the neurons of the class that is named, 0 at others, without the noise of scores."""
+    size = len(_product(values, critic.score))
+    return (np.arange(size) % critic.classes == named_class(critic, values)).astype(float)
+
+
+def post_value(term: Term, post: Values, gates: Mapping[str, Gate]) -> np.ndarray:
     """What a term says at each postsynaptic neuron, its coefficient included, (N,)."""
-    value = 1.0 if term.gate is None else gates[term.gate]
-    value = {"": value, "half": max(0.0, value), "full": abs(value)}[term.rectified]
-    return np.asarray(term.coefficient * value * _product(post, term.post))
+    value: Gate = 1.0 if term.gate is None else gates[term.gate]
+    product = _product(post, term.post)
+    if term.rewarded:
+        surprise = np.heaviside(value, 0.0) - product
+        return np.asarray(term.coefficient * np.abs(np.sign(value)) * surprise)
+    rectified = {"": value, "half": np.maximum(0.0, value), "full": np.abs(value)}
+    return np.asarray(term.coefficient * rectified[term.rectified] * product)
 
 
 def change(network: Network, p: Projection, pre: np.ndarray, post: np.ndarray) -> np.ndarray:

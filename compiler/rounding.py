@@ -2,7 +2,8 @@
 
 A number depends only on (seed, stream, time step, index), so results do not depend on the order
 of evaluation, the batch, the number of threads or the device. Streams name what is rounded: the
-tags of one projection, or one post value of one population. All arithmetic is modulo 2^32.
+tags of one projection, one post value of one population, or the noise of one critic's scores. All
+arithmetic is modulo 2^32.
 
 The synapses of a projection are numbered by rows: all-to-all, row i are the synapses of the
 presynaptic neuron i, its column j the postsynaptic neuron j, both in the program's order. Untied
@@ -38,7 +39,8 @@ def key(seed: int, stream: int, time_step: int) -> np.ndarray:
     return mix(k ^ np.array([time_step & 0xFFFFFFFF], np.uint32))
 
 
-TRACE_STREAMS = 1 << 24  # random streams of exponential traces; below it, those of post values
+NOISE_STREAMS = 1 << 23  # random streams of the noise of scores; below it, those of post values
+TRACE_STREAMS = 1 << 24  # and of exponential traces
 
 
 def trace_stream(projection: int, trace: int) -> int:

@@ -28,6 +28,7 @@ from compiler.program import (
     ACCUMULATOR_BITS,
     DECAY_ONE,
     FINEST,
+    MEMBRANE_BITS,
     MEMBRANE_MAX,
     REGISTERS,
     Program,
@@ -84,6 +85,9 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
         yield f"{gate.name}: the bits of a serial score", gate.serial, 0, 24
+        yield f"{gate.name}: noise", gate.noise, 0, MEMBRANE_BITS
+        yield f"{gate.name}: stream", gate.stream, 0, 2**31
+        yield f"{gate.name}: after", gate.after, 0, LONGEST
         yield f"{gate.name}: the number of score factors", len(gate.score), 1, 2
 
 
@@ -120,11 +124,13 @@ def _of_population(population: ProgramPopulation, last: int) -> Iterator[Range]:
         yield f"{name}: shift", value.shift, 0, 31
         yield f"{name}: granularity", value.granularity, 1, 128
         yield f"{name}: stream", value.stream, 0, 2**31
+        yield f"{name}: reward", value.reward, 0, MEMBRANE_MAX
 
 
 def _faults(program: Program) -> Iterator[str]:
     sizes = {p.name: p.size for p in program.populations}
     signals = {*program.modulators, *(g.name for g in program.gates)}
+    critics = {g.name: g for g in program.gates if g.points}
     if len(sizes) != len(program.populations):
         yield "two populations have the same name"
     if all(p.soma is not None for p in program.populations):
@@ -138,6 +144,10 @@ def _faults(program: Program) -> Iterator[str]:
                 yield f"{population.name} waits for '{value.gate}', which does not exist"
             if value.rectified not in ("", "half", "full"):
                 yield f"{population.name} has a gate rectified '{value.rectified}'"
+            if value.reward and value.gate not in critics:
+                yield f"{population.name} expects a reward of '{value.gate}', which gives none"
+            if value.gate in critics and critics[value.gate].population != population.name:
+                yield f"{population.name} waits for {value.gate}, which points at others"
             if Quantity.WINNER in value.factors:
                 yield f"{population.name} reads who has won, which only a message tells"
             if Quantity.DEVIATION in value.factors and population.averages is None:
@@ -147,6 +157,8 @@ def _faults(program: Program) -> Iterator[str]:
     for gate in program.gates:
         if gate.population not in sizes or gate.modulator not in program.modulators:
             yield f"{gate.name} names what does not exist"
+        if (gate.points or gate.noise or gate.after) and not gate.classes:
+            yield f"{gate.name} is no critic, and points, waits, or hears noise"
         if Quantity.WINNER in gate.score:
             yield f"{gate.name} reads who has won, which only a message tells"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
@@ -298,6 +310,9 @@ def _of_rule(program: Program, s: Synapses, rule: SumOfProducts) -> Iterator[str
                 f"a period of {program.timetable.period} steps does not divide the "
                 f"2^{rule.carry_exponent} steps between carries of {s.name}"
             )
+        carried = program.timetable.last_tau(target.level)
+        if decimations(rule) and carried in s.slots:
+            yield f"{s.name} learns at tau {carried}, in the step in which its tags are carried"
         return
     for name in sorted(traces & written):
         yield f"{s.target} writes {name}, where {s.name} has a trace"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 from compiler.dendrites import adds_spikes, taken_over
-from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
+from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Projection, Quantity
 from compiler.products import in_slots
 from compiler.program import REGISTERS, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import held_back, members
@@ -31,6 +31,10 @@ def untimely(program: Program) -> Iterator[str]:
     for gate in program.gates:
         if timetable.predict < gate.decided(timetable.steps):
             yield f"{gate.name} decides at tau {gate.decided(timetable.steps)}, after the last step"
+        for s in program.arriving[gate.population] if Quantity.RETRO in gate.score else ():
+            sent = gate.sent(timetable.steps)
+            if s.compartment is Compartment.RETRO and s.listens and sent < arrival(program, s):
+                yield f"{gate.name} is sent scores at tau {sent}, before {s.name} has arrived"
     for s in program.synapses:
         yield from _of_synapses(program, s)
 
@@ -154,6 +158,12 @@ def _of_delay(program: Program, s: Synapses) -> Iterator[str]:
             yield f"{s.name} is recurrent across {population.name}, which is no neuron"
 
 
+def collects(s: Synapses | Projection, climbs: int) -> bool:
+    """Whether it brings the counts of a layer, of any level below, to whoever adds them up."""
+    everyone = s.connection is Connection.ALL_TO_ALL
+    return everyone and s.compartment is Compartment.RETRO and climbs >= 0
+
+
 def _changes(s: Synapses) -> tuple[Quantity, ...]:
     """The quantities of a neuron that depend on what a downward projection brings."""
     return INHIBITED if s.compartment is Compartment.INHIBITION else carried(s)
@@ -167,7 +177,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         yield f"{s.name} ends on the input {s.target}"
     if delayed(s, source):
         yield from _of_delay(program, s)
-    elif climbs not in DOWNWARD.get(s.connection, (int(soma),)):
+    elif climbs not in DOWNWARD.get(s.connection, (int(soma),)) and not collects(s, climbs):
         yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
     elif s.delay:
         yield f"{s.name} has a delay of {s.delay}, but does not bring spikes to somata"

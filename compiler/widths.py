@@ -82,7 +82,7 @@ def _of_scores(program: Program, gate: Gate, arriving: Iterable[Synapses]) -> It
     population = program.population(gate.population)
     for quantities in (gate.score, () if gate.norm is None else (gate.norm, gate.norm)):
         product = prod(_largest(program, population, q, arriving) for q in quantities)
-        if product * population.size > PRODUCT_MAX:
+        if (product + (1 << gate.noise)) * population.size > PRODUCT_MAX:
             yield f"the scores of {gate.name} may exceed 64 bits"
 
 
@@ -136,12 +136,13 @@ def _largest_product(
     value: PostValue,
     arriving: Iterable[Synapses],
 ) -> int:
-    product = abs(value.multiplier)
+    product = 1
     for quantity in value.factors:
         product *= _largest(program, population, quantity, arriving)
+    product = (product + value.reward) * abs(value.multiplier)
     gate = next((g for g in program.gates if g.name == value.gate), None)
     if gate is not None:
-        product *= max(1, gate.classes - 1)
+        product *= gate.largest
     if gate is not None and gate.norm is not None:
         product <<= RECIPROCAL_BITS - NORM_BITS  # a norm that is not 0 is at least 1 ...
         if gate.population == population.name and gate.norm in value.factors:

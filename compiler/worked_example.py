@@ -45,6 +45,8 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
         network = network_of(network, program)
     if not program.plastic:
         return ()
+    # what a readout names must not be left to chance
+    program = replace(program, gates=tuple(replace(g, noise=0) for g in program.gates))
     if any(isinstance(p.rule, SpikeTimingRule) for p in network.projections):
         return spike_timing_example(network, program)
     label, stimulus, expected = _lesson(network, program)
@@ -80,9 +82,13 @@ def unshown(program: Program) -> str:
 def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str, np.ndarray]]:
     """The label and input from which most projections learn, the first such, and what they do."""
     best, found = -1, (0, Stimulus({}, {}), dict[str, np.ndarray]())
+    heard = {gate.modulator for gate in program.gates if gate.classes}
     for pair, label in product(range(PAIRS), LABELS):
-        # the broadcast says nothing at the first fixation
-        signals = {name: np.array([0, label], np.int8) for name in program.modulators}
+        # nothing is said at the first fixation, and a critic hears the class that will be named
+        signals = {
+            name: np.array([-1, 0] if name in heard else [0, label], np.int8)
+            for name in program.modulators
+        }
         stimulus = two_fixations(program, pair, signals)
         changes = _expected(network, program, stimulus)
         learning = sum(bool(change.any()) for change in changes.values())

@@ -249,10 +249,11 @@ def test_a_margin_beyond_the_scores_bits_shifts_the_score_or_is_refused():
     source = network((6, 2), steps=8)
     quantized, _ = quantize(source, 127)
     (comparator,) = source.comparators
-    ordinary = lower_gate(quantized, comparator, [])
-    large = lower_gate(quantized, replace(comparator, margin=1e5), [])
+    timetable = schedule(source).timetable
+    ordinary = lower_gate(quantized, comparator, timetable, [])
+    large = lower_gate(quantized, replace(comparator, margin=1e5), timetable, [])
     assert ordinary.score_shift == 0 < large.score_shift
     exact = 1e5 * ordinary.margin / 2**large.score_shift
     assert abs(large.margin - exact) < 1e-3 * exact and large.margin <= 2**23 - 1
     with pytest.raises(InputError, match=r"layer1.gate: the margin is .* make the margin smaller"):
-        lower_gate(quantized, replace(comparator, margin=1e20), [])
+        lower_gate(quantized, replace(comparator, margin=1e20), timetable, [])

@@ -189,15 +189,16 @@ def test_a_critic_names_the_first_of_the_largest(
 ) -> None:
     gate = Gate("critic", "layer", "class", 0, 0, classes=classes)
     rows = torch.tensor([messages, messages[::-1]])
-    score, opened, clipped = somata.reward(gate, torch.tensor([label, label]), rows)
+    score, opened, clipped, best = somata.reward(gate, torch.tensor([label, label]), rows)
     for row, sent in enumerate((messages, messages[::-1])):
         sums = [sum(sent[k::classes]) for k in range(classes)]
+        named = sums.index(max(sums))
+        assert int(best[row]) == named
         if not 0 <= label < classes:
             assert (int(score[row]), int(opened[row])) == (0, 0)
             continue
         others = [u for k, u in enumerate(sums) if k != label]
         assert int(score[row]) == sums[label] - max(others, default=0)
-        named = sums.index(max(sums))
         assert int(opened[row]) == (max(1, classes - 1) if named == label else -1)
     assert not clipped.any()
 
@@ -205,6 +206,6 @@ def test_a_critic_names_the_first_of_the_largest(
 def test_sums_of_a_critic_are_clipped_and_counted() -> None:
     gate = Gate("critic", "layer", "class", 0, 0, classes=2)
     rows = torch.tensor([[MEMBRANE_MAX, 1, 5, 2], [MEMBRANE_MAX, 0, -5, 0]])
-    score, _, clipped = somata.reward(gate, torch.tensor([0, 0]), rows)
+    score, _, clipped, _ = somata.reward(gate, torch.tensor([0, 0]), rows)
     assert score.tolist() == [MEMBRANE_MAX - 3, MEMBRANE_MAX - 5]
     assert clipped.tolist() == [1, 0]

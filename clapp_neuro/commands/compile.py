@@ -10,6 +10,7 @@ import typer
 import clapp_neuro
 from clapp_neuro.commands.app import Calibration, Data, Dt, Inputs, Json, Steps, command
 from clapp_neuro.errors import InputError
+from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.show import dump, lines, table
 from clapp_neuro.verbs.precision import HEADER
 from clapp_neuro.verbs.source import Reading
@@ -34,6 +35,10 @@ def compile(
     consolidate_every: Annotated[
         int | None, typer.Option(help="fixations, a power of two; default 32")
     ] = None,
+    readout: Annotated[
+        str, typer.Option(help="on the chip: none, or reward, which learns from one bit of it")
+    ] = "none",
+    readout_rate: Annotated[float, typer.Option(help="its learning rate")] = RATE,
     dt: Dt = None,
     steps: Steps = None,
     inputs: Inputs = None,
@@ -72,6 +77,8 @@ def compile(
         consolidation=consolidation,
         consolidate_every=consolidate_every,
         percentile=percentile,
+        readout=readout,
+        readout_rate=readout_rate,
         exponents=_exponents(exponent or []),
         measure=measure,
         data=data,

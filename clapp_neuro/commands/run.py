@@ -61,6 +61,16 @@ def run(
         opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
         rows.append((name, f"{rate:.1%}", loss, opened, accuracy))
     table(("layer", "firing rate", "loss", "gate open", "readout"), rows)
+    if result.rewarded is not None:
+        lines(
+            f"readout on the chip: named the class in {result.rewarded:.1%} of the last fifth of "
+            "the fixations"
+        )
+    if result.accuracy_on_chip is not None:
+        lines(
+            f"readout on the chip: {result.accuracy_on_chip:.2%} of the test images, by its scores "
+            "added up over all positions"
+        )
     if result.out is not None:
         lines(f"{result.out}: what the chip learned")
     if result.interrupted:

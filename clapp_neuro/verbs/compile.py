@@ -10,6 +10,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError, unknown
 from clapp_neuro.files import require_place
+from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.verbs.precision import Precision, measured
 from clapp_neuro.verbs.samples import is_foreign
 from clapp_neuro.verbs.sight import gaze, images_of
@@ -29,6 +30,7 @@ from compiler.worked_example import unshown, worked_example
 
 MEASURED = 64  # samples of a calibration file
 KERNELS = ("untied", "tied-averaged", "sequential")
+READOUTS = ("none", "reward")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def compile(
     consolidation: str | None = None,
     consolidate_every: int | None = None,
     percentile: float = MAXIMUM,
+    readout: str = "none",
+    readout_rate: float = RATE,
     exponents: Mapping[str, int] | None = None,
     measure: int | None = None,
     data: str | os.PathLike[str] | None = None,
@@ -85,7 +89,8 @@ def compile(
     layers, by name, -6 to 0; others get the largest that leaves room. measure: on so many samples
     the program runs beside its source in real numbers: of a foreign model's calibration (default:
     64 of it, where there is one), of a checkpoint fixations over its images, from `data` as in
-    `load_images` (default: none).
+    `load_images` (default: none). readout: "reward" adds one neuron a class, which learns at
+    `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`).
     Raises InputError for what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
@@ -96,6 +101,8 @@ def compile(
         raise InputError(
             f"copies averaged or weights carried every {average_every} fixations: give at least 1"
         )
+    if readout not in READOUTS:
+        raise unknown("readout", readout, READOUTS)
     if not 50 <= percentile <= MAXIMUM:
         raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
@@ -105,7 +112,8 @@ def compile(
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     if measure is not None and measure < 1:
         raise InputError(f"measure on {measure} samples: give at least 1")
-    source = read_source(model, reading, static=static, data=data)
+    rate = readout_rate if readout == "reward" else None
+    source = read_source(model, reading, static=static, data=data, readout=rate)
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
     consolidated = _consolidation(consolidation, consolidate_every)

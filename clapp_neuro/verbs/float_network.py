@@ -14,6 +14,7 @@ from clapp_neuro.encoders.parts import parts
 from clapp_neuro.verbs.sight import experiment_of, readout_populations
 from compiler.backends import simulator
 from compiler.connectivity import on_the_map
+from compiler.frontends.readout import READOUT
 from compiler.program import Program, Soma, Synapses
 from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus
@@ -22,12 +23,13 @@ from compiler.trace import Stimulus
 def float_weights(program: Program) -> dict[str, Tensor]:
     """Weights and biases by the reference's names, float32; what has fixed weights has none.
 
-    Of untied kernels all copies, or the shared kernel where they are still alike.
+    Nor has a readout on the chip, which is no part of the reference. Of untied kernels all copies,
+    or the shared kernel where they are still alike.
     """
     weights = {
         s.name: torch.from_numpy(_kernels(program, s) * weight_unit(program, s.name)).float()
         for s in program.synapses
-        if s.connection not in CHANNELWISE
+        if s.connection not in CHANNELWISE and s.target != READOUT
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:

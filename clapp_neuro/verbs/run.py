@@ -18,6 +18,7 @@ from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
+from clapp_neuro.verbs.own_readout import answers, has_readout
 from clapp_neuro.verbs.samples import Samples, samples_of
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
 from compiler.backends import tensor
@@ -26,6 +27,7 @@ from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bun
 from compiler.events import Events
 from compiler.frontends.checkpoint import RULES
 from compiler.frontends.convolution import MEAN
+from compiler.frontends.readout import READOUT
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -38,7 +40,8 @@ class RunResult:
     """What the chip did. Losses and gates are of the last fifth of the run, by layer.
 
     fixations: how many were run; interrupted: stopped by Ctrl-C before the last, to be resumed
-    from `out`.
+    from `out`. rewarded: share of the last fifth in which the chip's own readout named the class,
+    accuracy_on_chip: of the test images, by its own answers; None without such a readout.
     """
 
     source: str
@@ -53,6 +56,8 @@ class RunResult:
     events: Events
     out: Path | None
     engine: str  # whatever backend the target names: Lava runs in `verify`
+    rewarded: float | None = None
+    accuracy_on_chip: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -139,6 +144,7 @@ def run(
         unfinished = Unfinished(seed, stimulus.fixations, result.state)
     written = write_bundle(out, program, notes, unfinished) if out is not None else None
     loss, opened = _learning_curve(program, stimulus.signals, result)
+    probing = probe and unfinished is None
     return RunResult(
         source=seen.source,
         images=math.ceil(fixations / experiment_of(program).data.positions),
@@ -148,10 +154,12 @@ def run(
         rates=_rates(program, events),
         loss=loss,
         gate_open=opened,
-        accuracy=readout(program, seen, labelled) if probe and unfinished is None else {},
+        accuracy=readout(program, seen, labelled) if probing else {},
         events=events,
         out=written,
         engine=_engine(where),
+        rewarded=_rewarded(program, result),
+        accuracy_on_chip=_own_accuracy(program, seen) if probing else None,
     )
 
 
@@ -212,13 +220,29 @@ def _learn(
 
 
 def _rates(program: Program, events: Events) -> dict[str, float]:
-    """Spikes per neuron and time step of each population that sends any."""
-    spiking = {p.name for p in program.populations if p.spiking}
+    """Spikes per neuron and time step of each population that can send any."""
+    spiking = {p.name for p in program.populations if p.spiking and p.name != READOUT}
     return {
         p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
         for p in events.populations
         if not p.host and p.name in spiking
     }
+
+
+def _rewarded(program: Program, result: Result | None) -> float | None:
+    """How often the readout on the chip was right in the last fifth of the run."""
+    if result is None or not has_readout(program):
+        return None
+    number = next(i for i, gate in enumerate(program.gates) if gate.population == READOUT)
+    last = max(1, result.state.fixation // 5)
+    return float((result.gates[-last:, number] > 0).mean())
+
+
+def _own_accuracy(program: Program, images: ImageSet) -> float | None:
+    """Test accuracy in 0..1 of what the chip itself answers."""
+    if not has_readout(program):
+        return None
+    return float((answers(program, images.test_images) == images.test_labels).mean())
 
 
 def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, float]:
@@ -266,6 +290,8 @@ def _learning_curve(
     last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
+        if gate.population == READOUT:  # no layer
+            continue
         decided, layer = result.gates[-last:, i], gate.population.removesuffix(MEAN)
         opened[layer] = float((decided != 0).mean())
         if gate.classes:  # a critic: how often it was not pleased

@@ -107,9 +107,13 @@ def scan(program: Program, images: np.ndarray) -> Stimulus:
 
 
 def readout_populations(program: Program) -> dict[str, str]:
-    """By layer, the population that the layer above hears: its relays where it is pooled."""
+    """By layer, the population that the layer above hears: its relays where it is pooled.
+
+    A readout on the chip is no layer: it never spikes.
+    """
     names = [p.name for p in program.populations]
-    layers = [p.name for p in program.populations if isinstance(p.soma, Soma)]
+    somata = {p.name: p.soma for p in program.populations if isinstance(p.soma, Soma)}
+    layers = [name for name, soma in somata.items() if soma.threshold is not None]
     return {name: name + POOLED if name + POOLED in names else name for name in layers}
 
 

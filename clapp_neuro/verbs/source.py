@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from clapp_neuro.calibration import calibrate
 from clapp_neuro.checkpoint import Checkpoint, load_checkpoint
+from clapp_neuro.config.data import CLASSES
 from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from compiler.frontends.checkpoint import network_from_checkpoint
@@ -18,6 +20,7 @@ from compiler.frontends.nir import from_nir
 from compiler.frontends.nir_file import SIGNATURE
 from compiler.frontends.onnx import from_onnx
 from compiler.frontends.rate_coding import PERCENTILE, STEPS, is_rate_coded, rate_coded
+from compiler.frontends.readout import with_readout
 from compiler.ir import Network
 from compiler.source import Graph
 
@@ -65,15 +68,25 @@ def read_source(
     *,
     static: bool = False,
     data: str | os.PathLike[str] | None = None,
+    readout: float | None = None,
 ) -> Source:
     """A checkpoint of ours, a NIR or an ONNX file, as a network.
 
     static: leave learning out. data: of a checkpoint's images, as in `load_images`, which are
-    looked at where `reading` asks for another percentile than the checkpoint has.
+    looked at where `reading` asks for another percentile than the checkpoint has. readout: the
+    learning rate of a readout on the chip, for a checkpoint only.
     Raises InputError for anything else, and for what is not taken.
     """
+    if readout is not None and not (math.isfinite(readout) and readout > 0):
+        raise InputError(f"a readout with learning rate {readout:g}: give a number above 0")
     how = reading or Reading()
-    if _begins(Path(path), SIGNATURE):
+    nir = _begins(Path(path), SIGNATURE)
+    if readout is not None and (nir or Path(path).suffix == ".onnx"):
+        raise InputError(
+            f"'{path}' is of another tool and has no labelled images to be rewarded on: leave "
+            "--readout out"
+        )
+    if nir:
         _require_no_percentile(path, how)
         graph = from_nir(path, how.dt)
         return Source(lower(graph, how.steps, how.inputs or INPUTS), "NIR", graph)
@@ -95,6 +108,9 @@ def read_source(
     if how.activities is not None:
         checkpoint = _calibrated(checkpoint, how.activities, data)
     network = network_from_checkpoint(checkpoint, plastic=not static)
+    if readout is not None:
+        classes = CLASSES[checkpoint.experiment.data.dataset]
+        network = with_readout(network, classes, readout)
     return Source(network, "checkpoint")
 
 

@@ -86,7 +86,7 @@ def _gate(run: Run, gate: Gate, sent: Sent, counters: np.ndarray) -> GateEvents:
     reached = listeners(run.program, gate)
     size = sum(run.program.population(name).size for name in reached)
     broadcasts = counts[GateCount.POSITIVE] + counts[GateCount.NEGATIVE]
-    busy = (gate.decided(0) + 1) * run.fixations  # sums the scores, decides
+    busy = (gate.decided(0) - gate.sent(0) + 1) * run.fixations  # sums the scores, decides
     return GateEvents(
         name=gate.name,
         population=gate.population,

@@ -7,16 +7,22 @@ import math
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator
 from compiler.passes.quantize import Quantized
+from compiler.passes.schedule import scores_sent
 from compiler.passes.units import bound, post_unit
-from compiler.program import MEMBRANE_MAX, NORM_BITS, SCORE_BITS, Gate
+from compiler.program import MEMBRANE_BITS, MEMBRANE_MAX, NORM_BITS, SCORE_BITS, Gate, Timetable
 from compiler.report import Note
+from compiler.rounding import NOISE_STREAMS
 
 SHIFT_MAX = 23  # a score message has 24 bits
 LARGEST_SHARE = 1 / 4  # of the margin, that one of many neurons says at most in few bits
 
 
 def lower_gate(
-    quantized: Quantized, comparator: Comparator, notes: list[Note], serial: int = 0
+    quantized: Quantized,
+    comparator: Comparator,
+    timetable: Timetable,
+    notes: list[Note],
+    serial: int = 0,
 ) -> Gate:
     """The hinge margin as an integer threshold on the summed score.
 
@@ -28,10 +34,7 @@ def lower_gate(
     """
     population = quantized.network.population(comparator.population)
     if comparator.classes:
-        text = f"rewards {population.name} for naming one of {comparator.classes} classes"
-        notes.append(Note("learning", comparator.name, text))
-        heard = comparator.modulator, 0, 0, comparator.score
-        return Gate(comparator.name, population.name, *heard, classes=comparator.classes)
+        return _lower_critic(quantized, comparator, timetable, notes)
     unit = math.prod(post_unit(quantized, population.name, q) for q in comparator.score)
     peak = float(population.size)
     for quantity in comparator.score:
@@ -84,4 +87,34 @@ def lower_gate(
         margins[1] if split else None,
         comparator.norm,
         serial=serial,
+    )
+
+
+def _lower_critic(
+    quantized: Quantized, comparator: Comparator, timetable: Timetable, notes: list[Note]
+) -> Gate:
+    """A critic has no margin; its noise becomes so many random bits of a score's unit."""
+    network, name = quantized.network, comparator.population
+    whom = "the neurons that named it" if comparator.points else "all of them"
+    text = f"rewards {name} for naming one of {comparator.classes} classes, and tells {whom}"
+    bits, error = 0, 0.0
+    if comparator.noise:
+        unit = math.prod(post_unit(quantized, name, q) for q in comparator.score)
+        bits = min(MEMBRANE_BITS, max(1, round(math.log2(2 * comparator.noise / unit))))
+        error = abs(2.0 ** (bits - 1) * unit / comparator.noise - 1)
+        text += f"; noise of ±{comparator.noise:g} is ±2^{bits - 1} (error {error:.1e})"
+    notes.append(Note("learning", comparator.name, text, error))
+    steps = timetable.steps
+    return Gate(
+        comparator.name,
+        name,
+        comparator.modulator,
+        0,
+        0,
+        comparator.score,
+        classes=comparator.classes,
+        points=comparator.points,
+        noise=bits,
+        stream=NOISE_STREAMS + network.comparators.index(comparator),
+        after=scores_sent(network, comparator, steps, timetable.retro) - steps,
     )

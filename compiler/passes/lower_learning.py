@@ -44,6 +44,7 @@ from compiler.passes.units import (
     assumed_peaks,
     post_scale,
     pre_unit,
+    reward_worth,
     term_bound,
     term_expected,
     term_peak,
@@ -138,7 +139,9 @@ def lower_learning(
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
     serial = SERIAL_BITS if plan.together else 0
-    gates = tuple(lower_gate(quantized, c, notes, serial) for c in network.comparators)
+    gates = tuple(
+        lower_gate(quantized, c, plan.timetable, notes, serial) for c in network.comparators
+    )
     program = Program(
         target=target,
         seed=seed,
@@ -226,6 +229,7 @@ def _lower_rule(
                 granularity,
                 stream=0,
                 rectified=term.rectified,
+                reward=reward_worth(quantized, projection.target, term),
             )
         )
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0

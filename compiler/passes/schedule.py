@@ -20,6 +20,9 @@ Kernels that learn in turn (`compiler.turns`) do so after all of this, and only 
 message, the prediction leaves. Their tags, and so all others, are carried by the management
 processor: the period need not fit an interval of 2^k steps.
 
+A readout collects the counts of its layers as they send the retrodiction. Then come its scores, the
+critic's word, and one more count of each layer to learn from.
+
 Rules that learn from spike times need no message; their timetable is the network's own, with the
 rest between fixations that it asks for.
 """
@@ -32,6 +35,7 @@ from itertools import permutations, product
 from clapp_neuro.errors import InputError
 from compiler.ir import (
     PRE_QUANTITIES,
+    Comparator,
     Compartment,
     LearningRule,
     Network,
@@ -44,6 +48,7 @@ from compiler.passes.schedule_traces import schedule_traces, traced
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import COMPARTMENT_OF
+from compiler.timing import collects
 from compiler.turns import Turns, in_turn
 
 LONGEST = 9
@@ -99,6 +104,8 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)
+            if _at_a_carry(network, timetable, slots):
+                continue
             carry = (period * (consolidated or EVERY)).bit_length() - 1
             if consolidated is None:
                 carry = min(DECIMATION_MAX, carry)
@@ -108,6 +115,15 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
         f"no order of at most {LONGEST} messages after the presentation lets all terms of {names} "
         f"learn; split a rule over fewer terms that need different presynaptic traces"
     )
+
+
+def _at_a_carry(network: Network, timetable: Timetable, slots: dict[str, tuple[int, ...]]) -> bool:
+    """Whether a synapse would learn in the very step in which its tag is carried.
+
+    The engine applies both to the tag of before.
+    """
+    level = {p.name: network.population(p.target).level for p in network.projections}
+    return any(timetable.last_tau(level[name]) in taus for name, taus in slots.items())
 
 
 def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...]]) -> Plan:
@@ -189,7 +205,7 @@ def _require_layers(network: Network) -> None:
         if spikes and p.rule is None and p.delay + climbs >= 1:
             continue  # held back for as long as it takes
         needed = 1 if p.compartment is Compartment.SOMA else 0
-        if climbs != needed:
+        if climbs != needed and not collects(p, climbs):
             raise InputError(
                 f"projection {p.name} goes from level {level[p.source]} to level "
                 f"{level[p.target]}; a projection onto the {p.compartment.value} must climb "
@@ -261,8 +277,9 @@ def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
     for comparator in network.comparators:
         if comparator.name == term.gate:
             later = network.population(comparator.population).level - level
-            # sums are sent from `steps` on, then it decides, by its own layer's time
-            ready = max(ready, order.steps + comparator.sums + 1 + later)
+            # it decides when all sums are there, by its own layer's time
+            sent = scores_sent(network, comparator, order.steps, order.retro)
+            ready = max(ready, sent + comparator.sums + 1 + later)
     spread = spread_at(order.steps, order.feedback)
     for p in network.arriving[population]:
         if p.carries in spread:
@@ -271,6 +288,19 @@ def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
         elif p.compartment is Compartment.RETRO and _reads(term, p):
             ready = max(ready, order.retro + 1)
     return ready
+
+
+def scores_sent(network: Network, comparator: Comparator, steps: int, retro: int) -> int:
+    """The tau at which a population sends its scores: when it has what they are made of."""
+    if Quantity.RETRO not in comparator.score:
+        return steps
+    level = network.population(comparator.population).level
+    climbs = [
+        level - network.population(p.source).level
+        for p in network.arriving[comparator.population]
+        if p.compartment is Compartment.RETRO and p.carries in PRE_QUANTITIES
+    ]
+    return retro + 1 - min(climbs, default=0)
 
 
 def spread_at(steps: int, feedback: int) -> dict[Quantity, int]:

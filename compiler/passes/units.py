@@ -145,6 +145,8 @@ def _whole_term(
 ) -> float:
     values = {q: largest(quantized, population, q) for q in term.post}
     product = math.prod(values[q] for q in term.post)
+    if term.rewarded:
+        return product + reward_worth(quantized, population, term)
     for comparator in quantized.network.comparators:
         if comparator.name == term.gate and comparator.norm is not None:
             # A neuron's own share of a norm is at most 1; a norm that is not 0 is at least 1.
@@ -152,6 +154,13 @@ def _whole_term(
             product *= 2.0 ** (RECIPROCAL_BITS - NORM_BITS)
             product /= values[comparator.norm] if own else 1.0
     return product
+
+
+def reward_worth(quantized: Quantized, population: str, term: Term) -> int:
+    """A reward of 1 in the unit of what is expected; 0 for a term that expects nothing."""
+    if not term.rewarded:
+        return 0
+    return max(1, round(1 / math.prod(post_unit(quantized, population, q) for q in term.post)))
 
 
 def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> float:
@@ -196,7 +205,7 @@ def assumed_peaks(network: Network) -> list[Note]:
         if isinstance(p.rule, LearningRule)
         for term in p.rule.terms
         for quantity in term.post
-        if quantity in _CALIBRATED
+        if quantity in _CALIBRATED and not term.rewarded
     }
     return [
         Note(

@@ -173,6 +173,7 @@ def _gate(program: Program, gate: Gate) -> Iterator[str]:
         sums.append(((gate.norm, gate.norm), 0))
     for factors, shift in sums:
         largest = math.prod(_largest(program, population.name, q) for q in factors)
+        largest += 1 << gate.noise
         bound = population.size * (min(largest, MEMBRANE_MAX) >> shift)
         if bound >= 1 << INT32_BITS:
             yield (

@@ -15,6 +15,7 @@ from compiler.products import DECAY_ONE, IMPULSE_ONE
 from compiler.program import (
     MEMBRANE_MAX,
     TRACE_MAX,
+    Gate,
     Message,
     PostValue,
     Soma,
@@ -198,14 +199,30 @@ class NeuronState:
         """The graded message, int64 (N,)."""
         return (self.quantity(message.quantity) >> message.drop) << message.lift
 
-    def score(self, quantities: tuple[Quantity, ...], shift: int) -> np.ndarray:
-        """The message to a comparator, int64 (N,)."""
-        return clip_24_bits(self.product(quantities)) >> shift
+    def score(self, gate: Gate, seed: int, time_step: int) -> np.ndarray:
+        """The message to a comparator or critic, int64 (N,)."""
+        product = self.product(gate.score)
+        if gate.noise:
+            drawn = words(seed, gate.stream, time_step, self.size).astype(np.int64)
+            product = product + drawn % (1 << gate.noise) - (1 << gate.noise) // 2
+        return clip_24_bits(product) >> gate.score_shift
 
-    def post_value(self, value: PostValue, signal: int, seed: int, time_step: int) -> np.ndarray:
-        """What the soma writes into a post register, int64 (N,)."""
-        rectified = {"": signal, "half": max(0, signal), "full": abs(signal)}[value.rectified]
-        scaled = rectified * self.product(value.factors) * value.multiplier
+    def square(self, gate: Gate) -> np.ndarray:
+        """The second message to a comparator that forms a norm, int64 (N,)."""
+        assert gate.norm is not None
+        return clip_24_bits(np.square(self.quantity(gate.norm)))
+
+    def post_value(
+        self, value: PostValue, signal: np.ndarray | int, seed: int, time_step: int
+    ) -> np.ndarray:
+        """What the soma writes into a post register, int64 (N,); `signal` of one or of each."""
+        expected = self.product(value.factors)
+        if value.reward:
+            exact = np.abs(np.sign(signal)) * (value.reward * (np.sign(signal) > 0) - expected)
+        else:
+            told = {"": signal, "half": np.maximum(0, signal), "full": np.abs(signal)}
+            exact = told[value.rectified] * expected
+        scaled = exact * value.multiplier
         rounded = round_stochastically(scaled, value.shift, seed, value.stream, time_step)
         return np.clip(value.granularity * rounded, -TRACE_MAX, TRACE_MAX)
 

@@ -67,13 +67,26 @@ def count_bits(messages, bits):
 
 
 @compiled(inline="always")
-def send_scores(w, op, first, second, shift, steps):
+def add_noise(w, op, messages, fixation, clock):
+    """Random numbers of so many bits, with a mean of -1/2, in the messages of neurons."""
+    noise, stream, delay, channels = op[14], op[15], op[16], op[17]
+    drawn = w.words[: messages.shape[0]]
+    words(drawn, key(clock.seed, stream, fixation * clock.period + delay), channels)
+    mask, half = np.int64((1 << noise) - 1), np.int64(1) << (noise - 1)
+    for j in range(messages.shape[0]):
+        messages[j] += (np.int64(drawn[j]) & mask) - half
+
+
+@compiled(inline="always")
+def send_scores(w, op, first, second, shift, fixation, clock):
     """What the comparator hears of each neuron, one message: the product of two factors."""
-    start, size, population, most, serial = op[2], op[3], op[8], op[13], op[14]
+    start, size, population, most, serial = op[2], op[3], op[8], op[18], op[19]
     messages = w.products[:size]
     messages[:] = 1
-    multiply(messages, w.state, first, start, steps)
-    multiply(messages, w.state, second, start, steps)
+    multiply(messages, w.state, first, start, clock.steps)
+    multiply(messages, w.state, second, start, clock.steps)
+    if op[14] > 0:
+        add_noise(w, op, messages, fixation, clock)
     kept, sent = np.int64(0), np.int64(0)
     for j in range(size):
         whole = messages[j]
@@ -112,13 +125,13 @@ def root(square):
 
 
 @compiled
-def reward(w, op, steps):
+def reward(w, op, fixation, clock):
     """The critic: sums the messages of each class; (score, gate) as `compiler.program.Gate`."""
     first, second, score_shift, modulator, classes = op[4], op[5], op[6], op[7], op[12]
     y = w.signals[modulator]
     right, best, named = np.int64(0), np.int64(-2 * MEMBRANE_MAX), np.int64(0)
     other = best
-    send_scores(w, op, first, second, score_shift, steps)
+    send_scores(w, op, first, second, score_shift, fixation, clock)
     for k in range(classes):
         total = sum_scores(w, op, k, classes)
         if total > best:
@@ -129,21 +142,23 @@ def reward(w, op, steps):
             other = max(other, total)
     if not 0 <= y < classes:
         return np.int64(0), np.int64(0)
-    opened = np.int64(max(1, classes - 1)) if named == y else np.int64(-1)
+    w.named[op[1]] = named
+    rewarded = np.int64(1) if op[13] != 0 else np.int64(max(1, classes - 1))
+    opened = rewarded if named == y else np.int64(-1)
     return right - other if classes > 1 else right, opened
 
 
 @compiled(inline="always")
-def compare(w, op, steps):
+def compare(w, op, fixation, clock):
     """The comparator: sums the score messages; (score, gate) as `compiler.program.Gate`."""
     gate, first, second, score_shift, modulator = op[1], op[4], op[5], op[6], op[7]
     stays, left, norm = op[9], op[10], op[11]
-    send_scores(w, op, first, second, score_shift, steps)
+    send_scores(w, op, first, second, score_shift, fixation, clock)
     u = sum_scores(w, op, 0, 1)
     y = w.signals[modulator]
     opened = y
     if norm >= 0:
-        send_scores(w, op, norm, norm, np.int64(0), steps)
+        send_scores(w, op, norm, norm, np.int64(0), fixation, clock)
         square = sum_scores(w, op, 0, 1)
         length = root(square << 2 * NORM_BITS)
         if length > 0:
@@ -158,13 +173,13 @@ def compare(w, op, steps):
 
 
 @compiled(inline="always")
-def decide(w, op, steps):
+def decide(w, op, fixation, clock):
     """The comparator or critic sums the score messages and opens the gate, or not."""
     gate = op[1]
     if op[12] != 0:
-        u, opened = reward(w, op, steps)
+        u, opened = reward(w, op, fixation, clock)
     else:
-        u, opened = compare(w, op, steps)
+        u, opened = compare(w, op, fixation, clock)
     w.scores[gate] = u
     w.signals[w.signals.shape[0] - w.scores.shape[0] + gate] = opened
     w.gate_counts[gate, c.POSITIVE] += opened > 0
@@ -193,12 +208,20 @@ def average(w, op):
 
 
 @compiled(inline="always")
+def point(values, named, classes):
+    """Only the neurons of the class that was named are told anything."""
+    for j in range(values.shape[0]):
+        if j % classes != named:
+            values[j] = 0
+
+
+@compiled(inline="always")
 def write_post(w, op, fixation, clock):
     """The soma writes a post value: signal * factors * mult / 2^shift, stochastically rounded."""
     population, start, size, register = op[1], op[2], op[3], op[4]
     first, second, third, modulator = op[5], op[6], op[7], op[8]
     multiplier, shift, granularity, stream, delay = op[9], op[10], op[11], op[12], op[13]
-    channels = op[15]
+    channels, worth, critic, classes = op[15], op[16], op[17], op[18]
     y = w.registers[register, start : start + size]
     y[:] = 0
     signal = np.int64(1) if modulator < 0 else w.signals[modulator]
@@ -207,9 +230,13 @@ def write_post(w, op, fixation, clock):
     if signal == 0:
         return
     values = w.products[:size]
-    values[:] = signal
+    values[:] = signal if worth == 0 else np.int64(-1)
     for code in (first, second, third):
         multiply(values, w.state, code, start, clock.steps)
+    if worth != 0 and signal > 0:
+        values += worth
+    if critic >= 0:
+        point(values, w.named[critic], classes)
     drawn = w.words[:size]
     words(drawn, key(clock.seed, stream, fixation * clock.period + delay), channels)
     mask = np.int64((1 << shift) - 1)

@@ -118,7 +118,7 @@ def execute(operations, fixation, clock, w, log):
         elif code == c.INTEGRATE:
             forward.integrate(w, op, steps, log)
         elif code == c.GATE:
-            adapt.decide(w, op, steps)
+            adapt.decide(w, op, fixation, clock)
         elif code == c.CLEAR:
             w.state[op[1], op[2] : op[2] + op[3]] = 0
         elif code == c.DELIVER:

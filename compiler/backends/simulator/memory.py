@@ -164,6 +164,7 @@ def _post_values(
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     index = program.population_row[population.name]
+    pointing = {g.name: [i, g.classes] for i, g in enumerate(program.gates) if g.points}
     for value in population.post_values:
         factors = [factor_code(q) for q in value.factors]
         factors += [ONE] * (3 - len(factors))
@@ -171,7 +172,8 @@ def _post_values(
         scale = [value.multiplier, value.shift, value.granularity, value.stream]
         delay = 1 + population.level + value.step
         head = [index, offsets[population.name], population.size, int(value.register[1:]) - 1]
-        how = [delay, RECTIFIED[value.rectified], population.map[0]]
+        how = [delay, RECTIFIED[value.rectified], population.map[0], value.reward]
+        how += pointing.get(value.gate or "", [-1, 1])
         row = [Op.POST, *head, *factors, signal, *scale, *how]
         rows.append((population.level + value.step + 0.2, row))
     return rows
@@ -189,9 +191,12 @@ def _gates(
         index = program.population_row[population.name]
         decide = [gate.score_shift, signals[gate.modulator], index, *gate.margins]
         norm = ONE if gate.norm is None else factor_code(gate.norm)
-        time = population.level + gate.decided(program.timetable.steps) - 0.9
-        told = [norm, gate.classes, gate.largest_message, gate.serial]
-        rows.append((time, [Op.GATE, i, *place, *factors, *decide, *told]))
+        steps = program.timetable.steps
+        sent = 1 + population.level + gate.sent(steps)
+        how = [norm, gate.classes, int(gate.points), gate.noise, gate.stream]
+        how += [sent, population.map[0], gate.largest_message, gate.serial]
+        row = [Op.GATE, i, *place, *factors, *decide, *how]
+        rows.append((population.level + gate.decided(steps) - 0.9, row))
     return rows
 
 

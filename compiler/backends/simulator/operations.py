@@ -15,13 +15,15 @@ class Op(IntEnum):
     DRIVE_SPIKES = 2  # start, n_post, source population, delay
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
-    #           y = +1, and where y = -1, factor of the norm, classes or 0, largest message, its
-    #           bits where it is sent one by one (else 0)
+    #           y = +1, and where y = -1, factor of the norm, classes or 0, points (0 or 1), bits
+    #           of noise, its stream, dt of the messages, channels, largest message, its bits
+    #           where it is sent one by one (else 0)
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
     POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
-    #           rectified (0 not, 1 half, 2 full), channels
+    #           rectified (0 not, 1 half, 2 full), channels, reward, gate that points or -1,
+    #           its classes
     LEARN = 9  # synapses, start, source, n_pre, field, drop, lift, register, target, exponent,
     #            stream, dt, n_post, 1 where weights learn instead of tags
     CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt; where all of

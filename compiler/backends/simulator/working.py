@@ -50,6 +50,7 @@ class Working(NamedTuple):
     registers: np.ndarray  # (3, N) int16: y1 to y3
     signals: np.ndarray  # modulators, then gates, int64
     scores: np.ndarray  # (gates,) int64
+    named: np.ndarray  # (gates,) int64: the class that a critic's population names
     maxima: np.ndarray  # (2,) int64: of tags and of weights
     bias: np.ndarray  # (N,) int32
     current: np.ndarray  # (T + 1, widest) int32; the last row holds for all steps
@@ -99,6 +100,7 @@ def allocate(program: Program, layout: Layout) -> Working:
         registers=np.zeros((3, layout.neurons), np.int16),
         signals=np.zeros(len(program.modulators) + gates, np.int64),
         scores=np.zeros(gates, np.int64),
+        named=np.zeros(gates, np.int64),
         maxima=np.array([program.tag_max, program.weight_max], np.int64),
         bias=_biases(program, layout),
         current=np.zeros((steps + 1, widest), np.int32),

@@ -23,16 +23,23 @@ def average(m: Machine, population: ProgramPopulation) -> None:
     m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
 
 
-def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
-    """The comparator or critic sums the score messages and opens the gate, or not."""
+def decide(m: Machine, gate: Gate, population: ProgramPopulation, sent: int) -> None:
+    """The comparator or critic sums the score messages and opens the gate, or not.
+
+    sent: the time step of the messages.
+    """
     label = m.signals[gate.modulator]
-    messages = _messages(m, population, gate.score, gate.score_shift, gate)
+    noise: Tensor | int = 0
+    if gate.noise:
+        noise = somata.noise(gate, rounding.words(m.key(gate.stream, sent), population.size))
+    messages = _messages(m, population, gate, gate.score, gate.score_shift, noise)
     if gate.classes:
-        score, opened, beyond = somata.reward(gate, label, messages)
+        score, opened, beyond, named = somata.reward(gate, label, messages)
+        m.named[gate.name] = named
     else:
         sums = [messages.sum(1)]
         if gate.norm is not None:
-            sums.append(_messages(m, population, (gate.norm, gate.norm), 0, gate).sum(1))
+            sums.append(_messages(m, population, gate, (gate.norm, gate.norm), 0).sum(1))
         score, opened, beyond = somata.decide(gate, label, sums)
     m.scores[gate.name], m.signals[gate.name] = score, opened
     m.counters.decide(gate, opened, beyond)
@@ -41,13 +48,14 @@ def decide(m: Machine, gate: Gate, population: ProgramPopulation) -> None:
 def _messages(
     m: Machine,
     population: ProgramPopulation,
+    gate: Gate,
     factors: tuple[Quantity, ...],
     shift: int,
-    gate: Gate,
+    noise: Tensor | int = 0,
 ) -> Tensor:
     """What each neuron tells the comparator, int64 (R, N)."""
     state, most = m.state[population.name], gate.largest_message
-    whole, clipped = somata.coincidences(state, factors, shift, m.steps)
+    whole, clipped = somata.coincidences(state, factors, shift, m.steps, noise)
     messages = whole.clip(-most - 1, most)
     m.counters.add(population, "ACCUMULATOR_CLIPPED", (clipped | (messages != whole)).sum(1))
     sent = (messages != 0).sum(1)
@@ -61,7 +69,7 @@ def _messages(
 def write(m: Machine, population: ProgramPopulation, value: PostValue, time_step: int) -> None:
     """The somata write a post value."""
     drawn = rounding.words(m.key(value.stream, time_step), population.size)
-    state, signal = m.state[population.name], m.signal(value.gate)
+    state, signal = m.state[population.name], m.told(value.gate, population.size)
     y, written, clipped = somata.post_value(state, value, signal, drawn, m.steps)
     m.post[population.name, value.register] = y
     m.counters.add(population, "POST_WRITES", written.sum(1))

@@ -58,7 +58,8 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
         yield steps + 0.15, partial(adapt.average, m, population)
     for gate in program.gates:
         if gate.population == population.name:
-            yield gate.decided(steps) - 0.9, partial(adapt.decide, m, gate, population)
+            what = partial(adapt.decide, m, gate, population, began + gate.sent(steps))
+            yield gate.decided(steps) - 0.9, what
     for value in population.post_values:
         yield value.step + 0.2, partial(adapt.write, m, population, value, began + value.step)
     own = program.arriving[population.name]

@@ -59,6 +59,7 @@ class Machine:
         self.membrane: dict[str, list[Tensor]] = {}  # after each step, where `logs` is set
         self.signals: dict[str, Tensor] = {}
         self.scores: dict[str, Tensor] = {}
+        self.named: dict[str, Tensor] = {}  # the class that a critic's population names
         self.post: dict[tuple[str, str], Tensor] = {}
         self.weights: dict[str, Tensor] = {}
         self.tags: dict[str, Tensor] = {}
@@ -85,6 +86,15 @@ class Machine:
         if name is None:
             return torch.ones(self.rows, dtype=torch.int64, device=self.device)
         return self.signals[name]
+
+    def told(self, name: str | None, size: int) -> Tensor:
+        """The same, or (R, N) of a critic that points at the neurons of the class named."""
+        signal = self.signal(name)
+        gate = next((g for g in self.program.gates if g.name == name and g.points), None)
+        if gate is None:
+            return signal
+        classes = torch.arange(size, device=self.device) % gate.classes
+        return signal[:, None] * (classes == self.named[gate.name][:, None])
 
     def key(self, stream: int, time_step: int) -> Tensor:
         """Keys of random numbers, (R,)."""

@@ -141,15 +141,27 @@ def clip_24_bits(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def coincidences(
-    state: State, factors: tuple[Quantity, ...], shift: int, steps: int
+    state: State,
+    factors: tuple[Quantity, ...],
+    shift: int,
+    steps: int,
+    noise: Tensor | int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """Messages to the comparator, int64 (R, N); where the product was clipped."""
-    kept, clipped = clip_24_bits(product(state, factors, steps))
+    """Messages to the comparator, int64 (R, N), with some noise; where they were clipped."""
+    kept, clipped = clip_24_bits(product(state, factors, steps) + noise)
     return kept >> shift, clipped
 
 
-def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What a critic decides, as `decide`, from the messages int64 (R, N) of its neurons."""
+def noise(gate: Gate, drawn: Tensor) -> Tensor:
+    """The noise of a critic's scores from a random word for every neuron, int64 (R, N)."""
+    return (drawn.long() & ((1 << gate.noise) - 1)) - (1 << (gate.noise - 1))
+
+
+def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What a critic decides, as `decide`, from the messages int64 (R, N) of its neurons.
+
+    Last, the class that was named, int64 (R,).
+    """
     classes = gate.classes
     rows, size = messages.shape
     turns = pad(messages, (0, -size % classes)).view(rows, -1, classes)
@@ -161,8 +173,8 @@ def reward(gate: Gate, label: Tensor, messages: Tensor) -> tuple[Tensor, Tensor,
     right = (totals * asked).sum(1)
     if classes > 1:
         right = right - totals.masked_fill(asked, -2 * MEMBRANE_MAX).amax(1)
-    opened = torch.where(best == label, max(1, classes - 1), -1)
-    return right * known, opened * known, clipped.sum(1)
+    opened = torch.where(best == label, gate.largest, -1)
+    return right * known, opened * known, clipped.sum(1), best
 
 
 def decide(gate: Gate, label: Tensor, sums: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -217,13 +229,24 @@ def post_value(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the soma writes, int32 (R, N), where it is not zero, and where it was clipped.
 
-    signal: int64 (R,). drawn: a random word for every neuron, int32 (R, N).
+    signal: int64 (R,), or (R, N) of a critic that points. drawn: a random word for every neuron,
+    int32 (R, N).
     """
+    told = signal if signal.ndim == 2 else signal[:, None]
+    value_of = product(state, value.factors, steps)
+    if value.reward:
+        surprise = value.reward * (told > 0) - value_of
+        return _written(value, (told != 0) * surprise, drawn)
     if value.rectified == "half":
-        signal = signal.clamp_min(0)
+        told = told.clamp_min(0)
     elif value.rectified == "full":
-        signal = signal.abs()
-    scaled = signal[:, None] * product(state, value.factors, steps) * value.multiplier
+        told = told.abs()
+    return _written(value, told * value_of, drawn)
+
+
+def _written(value: PostValue, exact: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The value int64 (R, N) scaled, rounded and clipped, as `post_value` returns it."""
+    scaled = exact * value.multiplier
     random = drawn.long() & ((1 << value.shift) - 1)
     rounded = value.granularity * ((scaled + random) >> value.shift)
     kept = rounded.clamp(-TRACE_MAX, TRACE_MAX)

@@ -95,11 +95,15 @@ class ComparatorModel(PyLoihiProcessModel):
         self._label = 0
         self._score = np.zeros(1, np.int64)
         self._decided = 0
+        self._named = 0  # the class whose neurons a critic points at
 
     def run_spk(self) -> None:
         """Sends the last decision, receives, decides."""
         for port, size in self._receivers.items():
-            getattr(self, port).send(np.full(size, self._decided, np.int32))
+            told = np.full(size, self._decided, np.int32)
+            if self._gate.points:
+                told[np.arange(size) % self._gate.classes != self._named] = 0
+            getattr(self, port).send(told)
         self._decided = 0
         label, score = int(self.label_in.recv()[0]), self.score_in.recv()
         period = self._clock.timetable.period
@@ -108,12 +112,13 @@ class ComparatorModel(PyLoihiProcessModel):
             self._label = label
         gate, steps = self._gate, self._clock.timetable.steps
         if gate.serial:
-            self._add_bits(score, tau - steps)
-        elif fixation >= 0 and tau == steps + 1:
+            self._add_bits(score, tau - gate.sent(steps))
+        elif fixation >= 0 and tau == gate.sent(steps) + 1:
             self._score = clip_24_bits(score)
         if fixation >= 0 and tau == gate.decided(steps):
             if gate.classes:
                 u, self._decided = reward(gate, self._label, self._score)
+                self._named = int(np.argmax(self._score))
             else:
                 last = int(clip_24_bits(score)[0])
                 u, self._decided = decide(gate, self._label, int(self._score[0]), last)
@@ -150,7 +155,7 @@ def reward(gate: Gate, label: int, sums: np.ndarray) -> tuple[int, int]:
         return 0, 0
     right, others = int(sums[label]), np.delete(sums, label)
     u = right - int(others.max()) if len(others) else right
-    return u, max(1, gate.classes - 1) if int(np.argmax(sums)) == label else -1
+    return u, gate.largest if int(np.argmax(sums)) == label else -1
 
 
 def comparator_model(receivers: dict[str, int]) -> type[ComparatorModel]:

@@ -102,7 +102,9 @@ class LifPopulationModel(LearningNeuronModelFixed):
         if self._population.averages is not None:
             self._state.mean[:] = self._population.averages.mean
             self._state.variance[:] = self._population.averages.variance
-        self._signals = {s.name: 0 for s in self._wiring.signals}
+        self._signals = {
+            s.name: np.zeros(self._population.size, np.int64) for s in self._wiring.signals
+        }
         self._traces = {
             t.trace.name: TraceState(t.trace, t.stream, self._seed, self._population.size)
             for t in self._wiring.traces
@@ -124,7 +126,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
         for signal in self._wiring.signals:
             value = getattr(self, signal.port).recv()
             if tau == signal.step:
-                self._signals[signal.name] = int(value[0])
+                self._signals[signal.name] = value.astype(np.int64)
         state = self._state
         if tau == 0:
             state.begin_fixation()
@@ -217,22 +219,22 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self.s_out_map.send(fold(self._population, payload))
         for score in self._wiring.scores:
             gate, message = score.gate, self._silence
-            since = tau - timetable.steps
-            if fixation >= 0 and 0 <= since < gate.serial:
-                said = state.score(gate.score, gate.score_shift)
+            first = gate.sent(timetable.steps)
+            if fixation >= 0 and 0 <= tau - first < gate.serial:
+                said = state.score(gate, self._seed, self.time_step)
                 said = np.clip(said, -gate.largest_message - 1, gate.largest_message)
-                message = said >> (gate.serial - 1 - since) & 1
-            elif fixation >= 0 and tau == timetable.steps and not gate.serial:
-                message = state.score(gate.score, gate.score_shift)
-            elif fixation >= 0 and tau == timetable.steps + 1 and gate.norm is not None:
-                message = state.score((gate.norm, gate.norm), 0)
+                message = said >> (gate.serial - 1 - (tau - first)) & 1
+            elif fixation >= 0 and tau == first and not gate.serial:
+                message = state.score(gate, self._seed, self.time_step)
+            elif fixation >= 0 and tau == first + 1 and gate.norm is not None:
+                message = state.square(gate)
             getattr(self, score.port).send(message)
 
     def _average(self, fixation: int, tau: int) -> None:
         averages, state = self._population.averages, self._state
         if averages is None or fixation < 0 or tau != self._clock.timetable.steps:
             return
-        state.average(averages, self._signals[averages.signal])
+        state.average(averages, int(self._signals[averages.signal][0]))
         kept = np.stack([state.mean, state.variance])
         self._record.final_averages[:] = kept
         if self._record.detailed:
