@@ -24,6 +24,7 @@ from fuzz.recurrent import recurrent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
+from strided_network import strided
 
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator
@@ -52,8 +53,8 @@ RECURRENT = {"tensor": 100, "lava": 4}
 
 @pytest.mark.parametrize("against", RECURRENT)
 def test_engines_agree_on_recurrent_networks(against: str) -> None:
-    """Any neurons, delays and sequences as well, which compute and do not learn."""
-    hunter = hunt(against, RECURRENT[against], most=2, sources=recurrent())
+    """Any neurons, delays, sequences and kernels as well, which compute and do not learn."""
+    hunter = hunt(against, RECURRENT[against], most=2, sources=recurrent() | strided())
     assert hunter.drawn >= RECURRENT[against] // 2, hunter
     assert hunter.refused.total() < hunter.drawn / 4
 

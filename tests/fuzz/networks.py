@@ -8,7 +8,6 @@ import numpy as np
 from conv_network import conv_network
 from hypothesis import strategies as st
 from spike_timing_program import network as spike_timing_network
-from strided_network import strided
 
 from clapp_neuro.config import TrainConfig
 from compiler.frontends.checkpoint import RULES
@@ -190,6 +189,4 @@ def timed(draw: Draw) -> Network:
 
 def networks() -> st.SearchStrategy[Network]:
     """Any of them."""
-    return st.one_of(
-        dense(), dense(), dense(), maps(), strided(), timed(), learning_maps(), learning_maps()
-    )
+    return st.one_of(dense(), dense(), dense(), maps(), timed(), learning_maps(), learning_maps())
