@@ -301,6 +301,12 @@ class Synapses:
     such copies. Of others there is one, A = S, and their rule leaves it to this processor to carry
     whole units from the tag into the weight.
 
+    Of a pair the low synapses name the high ones, `into`. Both connect the same neurons. The low
+    ones learn in their weight, which counts 2^-`fine` of a unit of the high ones, and end on a
+    compartment that nobody reads; the high ones drive the target, and have no rule. With h and l
+    the two weights, n = 2^fine and A = n * h + l, the management processor writes
+    h = floor((A + n / 2) / n) and l = A - n * h, both clipped to the weights' range.
+
     A convolution that has a rule learns in turn (`compiler.turns`): at a slot begins the turn of
     the first position. `weights` are the kernels that all positions share. The synapses that learn
     lie elsewhere. With a weight w' and a tag t' of their own they keep the sum 64 * w' + t', here
@@ -328,6 +334,17 @@ class Synapses:
     fine: int = 0
     delay: int = 0
     geometry: Geometry = CENTRED  # of a convolution
+    into: str = ""
+
+    @property
+    def paired(self) -> bool:
+        """Whether these are the low synapses of a pair."""
+        return bool(self.into)
+
+    @property
+    def changes(self) -> bool:
+        """Whether weights change while the network learns, by a rule or by the processor alone."""
+        return self.rule is not None or self.averaged > 0
 
     @property
     def in_turn(self) -> bool:
@@ -486,6 +503,11 @@ class Program:
         for s in self.synapses:
             found[getattr(s, end)].append(s)
         return {name: tuple(some) for name, some in found.items()}
+
+    @cached_property
+    def low(self) -> dict[str, Synapses]:
+        """The low synapses of each pair, by the name of the high ones."""
+        return {s.into: s for s in self.synapses if s.paired}
 
     @property
     def forward(self) -> tuple[Synapses, ...]:

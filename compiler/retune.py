@@ -63,11 +63,14 @@ def _halved(value: PostValue, halvings: int) -> PostValue:
 
 
 def with_interval(program: Program, fixations: int, longest: int) -> Program:
-    """Tags are consolidated every so many fixations instead.
+    """Tags, or the low synapses of pairs, are consolidated every so many fixations instead.
 
     longest: the largest k of a dependency u_k on the program's machine. Raises InputError for a
-    number that is no power of two, or beyond it, and for rules that consolidate nothing.
+    number that is no power of two, or beyond it, and for rules that consolidate nothing. The
+    management processor, which carries pairs, counts any number of fixations.
     """
+    if program.low:
+        return _with_processor(program, fixations)
     steps = fixations * program.timetable.period
     if fixations < 1 or steps & (steps - 1) or steps > 1 << longest:
         most = (1 << longest) // program.timetable.period
@@ -85,6 +88,13 @@ def with_interval(program: Program, fixations: int, longest: int) -> Program:
     synapses = tuple(
         s if s.rule is None else replace(s, rule=_due(s.rule, due)) for s in program.synapses
     )
+    return replace(program, synapses=synapses)
+
+
+def _with_processor(program: Program, fixations: int) -> Program:
+    if fixations < 1:
+        raise InputError(f"carried every {fixations} fixations: give at least 1")
+    synapses = tuple(replace(s, averaged=fixations) if s.averaged else s for s in program.synapses)
     return replace(program, synapses=synapses)
 
 

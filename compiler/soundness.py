@@ -16,6 +16,7 @@ from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import kernel_of, weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
 from compiler.legality import illegal
+from compiler.pairs import unpaired
 from compiler.products import (
     ACCUMULATOR,
     decimations,
@@ -75,7 +76,7 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
         yield f"{s.name}: averaged", s.averaged, 0, LONGEST
-        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn else 0
+        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn or s.paired else 0
         yield f"{s.name}: delay", s.delay, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
@@ -176,6 +177,7 @@ def _faults(program: Program) -> Iterator[str]:
             yield from _beside_spike_times(program, s)
         yield from _of_synapses(program, s, sizes)
     yield from misplaced(program)
+    yield from unpaired(program)
     yield from untimely(program)
     yield from overflowing(program)
 

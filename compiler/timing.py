@@ -175,7 +175,10 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
     soma, climbs = s.compartment is Compartment.SOMA, target.level - source.level
     if target.soma is None:
         yield f"{s.name} ends on the input {s.target}"
-    if delayed(s, source):
+    if s.paired:
+        if s.listens or s.delay:
+            yield f"{s.name} listens or has a delay, but ends where nobody reads"
+    elif delayed(s, source):
         yield from _of_delay(program, s)
     elif climbs not in DOWNWARD.get(s.connection, (int(soma),)) and not collects(s, climbs):
         yield f"{s.name} climbs {climbs} levels onto the {s.compartment.value}"
@@ -209,7 +212,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         yield f"{s.name} adds up spikes, which {s.source} does not send"
     elif added:
         yield from _of_added(program, s)
-    elif not soma and len(s.listens) != 1:
+    elif not (soma or s.paired) and len(s.listens) != 1:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"
     elif s.connection in DOWNWARD and s.listens[0] + 1 - climbs > program.timetable.predict:
         yield f"{s.name} arrives at tau {s.listens[0] + 1 - climbs}, after the last step"

@@ -54,10 +54,9 @@ def worked_example(network: Network, program: Program) -> tuple[Example, ...]:
     clipped = Counter[str]()
     for k in range(draws(program)):
         run = simulate(replace(program, seed=(program.seed + k) % 2**32), stimulus)
-        for before, after in zip(program.synapses, run.program.synapses, strict=True):
-            if before.rule is not None:
-                moved = change(network, before, after)
-                drawn[before.name].append(_looked_at(moved, expected[before.name]))
+        for name, whole in expected.items():
+            moved = change(network, program, run.program, name)
+            drawn[name].append(_looked_at(moved, whole))
         clipped.update({p.name: p.post_clipped for p in run.events.populations})
     return tuple(
         _example(name, label, whole, drawn[name], clipped[_target(network, name)])

@@ -17,15 +17,13 @@ class Lowering:
     """One way from an update to an 8-bit weight.
 
     consolidation, every: of `compile`. shared: one random number for all synapses of an epoch, as
-    Lava's stock engine draws. pair: the low half of a pair of 8-bit synapses in place of the tag,
-    carried by the management processor. kernels: of `compile`, where it is not the network's.
+    Lava's stock engine draws. kernels: of `compile`, where it is not the network's.
     """
 
     title: str
     consolidation: str = "carry"
     every: int | None = None
     shared: bool = False
-    pair: bool = False
     kernels: str | None = None
 
 
@@ -35,7 +33,7 @@ DEFAULT = "carry"
 LOWERINGS = {
     DEFAULT: Lowering("tag, carried by its sign every 32 fixations (default)"),
     "direct": Lowering("no tag: each update rounded into the weight", "direct"),
-    "pair": Lowering("pair of 8-bit synapses, high and low", pair=True),
+    "pair-32": Lowering("no tag: pair of 8-bit synapses, high and low", "pair", every=32),
     "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
     "carry-8": Lowering("the same every 8 fixations", every=8),
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),

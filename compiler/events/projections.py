@@ -18,11 +18,11 @@ BORDERED = (Connection.CONVOLUTION, Connection.UNTIED, Connection.POOL)
 
 
 def form_of(synapses: Synapses) -> Form:
-    """How a core keeps them: without the zeros where most weights are zero and none can learn."""
+    """How a core keeps them: without the zeros where most weights are zero and none can change."""
     if synapses.connection is not Connection.ALL_TO_ALL:
         return "convolution"
     sparse = 2 * np.count_nonzero(synapses.weights) < synapses.weights.size
-    return "sparse" if sparse and synapses.rule is None else "dense"
+    return "sparse" if sparse and not synapses.changes else "dense"
 
 
 def projection_events(

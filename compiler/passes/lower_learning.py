@@ -34,6 +34,7 @@ from compiler.passes.consolidation import CARRY, Consolidation
 from compiler.passes.learning_warnings import stalls, wanders
 from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
+from compiler.passes.lower_pair import pair_of
 from compiler.passes.lower_spike_timing import lower_spike_timing
 from compiler.passes.lower_traces import lower_traces
 from compiler.passes.quantize import Quantized
@@ -101,7 +102,7 @@ def lower_learning(
         raise InputError(f"weights carried every {averaged} fixations: give at least 1")
     notes = assumed_peaks(network)
     post_values: dict[str, list[PostValue]] = {p.name: [] for p in network.populations}
-    synapses = []
+    synapses: list[Synapses] = []
     for index, projection in enumerate(network.projections):
         rule, fine = None, 0
         slots: tuple[int, ...] = ()
@@ -122,7 +123,12 @@ def lower_learning(
         lowered = _synapses(quantized, plan, projection, index, rule, slots, fine)
         if projection.connection is Connection.UNTIED or (managed and rule is not None):
             lowered = replace(lowered, averaged=averaged)
-        synapses.append(lowered)
+        if consolidation.kind == "pair" and isinstance(projection.rule, LearningRule):
+            low_index = len(network.projections) + index
+            dropped = quantized.integers[projection.name].tags
+            synapses += pair_of(lowered, dropped, consolidation, low_index, notes)
+        else:
+            synapses.append(lowered)
     populations = tuple(
         ProgramPopulation(
             name=p.name,

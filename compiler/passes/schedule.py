@@ -71,11 +71,12 @@ class Plan:
     together: int = 0
 
 
-def schedule(network: Network, consolidated: int | None = None) -> Plan:
+def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool = True) -> Plan:
     """The shortest plan; raises InputError where no order of messages serves all terms.
 
     consolidated: every so many fixations, a power of two, tags are carried into weights; None for
-    32, or fewer where a fixation is so long that u_k does not reach as far.
+    32, or fewer where a fixation is so long that u_k does not reach as far. Not `by_rule`, it is
+    left to the management processor, and the period need not fit an interval of 2^k steps.
     """
     steps = network.schedule.steps
     plastic = [p for p in network.projections if p.rule is not None]
@@ -101,6 +102,10 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
                 continue
             if len(at_once) < len(plastic):
                 return _with_turns(network, order, slots)
+            if not by_rule:
+                shortest = order.predict + 1 + top
+                timetable = Timetable(steps, shortest, order.retro, order.predict)
+                return Plan(timetable, slots, 0, order.feedback)
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)

@@ -88,6 +88,8 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
     if target.soma is None:
         yield f"{synapses.name} ends on the input {target.name}"
         return
+    if synapses.paired:
+        return
     if synapses.compartment is not Compartment.SOMA:
         yield from _collected(program, synapses, source)
     elif not source.spiking and not target.latched:

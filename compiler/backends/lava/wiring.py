@@ -160,7 +160,9 @@ def wire_population(
 ) -> PopulationWiring:
     """The ports of one LIF population."""
     arrivals = tuple(
-        _arrival(program, s) for s in projections(program, learn) if s.target == population.name
+        _arrival(program, s)
+        for s in projections(program, learn)
+        if s.target == population.name and not s.paired
     )
     if not learn:
         return PopulationWiring(arrivals, (), ())

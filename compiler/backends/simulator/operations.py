@@ -54,7 +54,7 @@ class Op(IntEnum):
     #                      fixations from one average to the next
     LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
     CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
-    #                  the weight, largest tag
+    #                  the weight, largest tag; of a pair low synapses and their start, else -1
     SEQUENCE = 31  # population, offset, size, place among what inputs are given
     DRIVE_SEQUENCE = 32  # start, n_post, place, n_pre, delay
     CONVOLVE_SEQUENCE = 33  # synapses, start, C_out, place, C_in, height, width, kernel, delay

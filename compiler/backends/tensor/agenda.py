@@ -96,15 +96,19 @@ def _plasticity(
         return
     for slot in s.slots:
         yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
+    timetable = m.program.timetable
+    fixation = (start - 1) // timetable.period
+    processed = s.averaged > 0 and (fixation + 1) % s.averaged == 0
+    over = timetable.period - 1 - population.level + 0.95
+    if s.paired and processed:
+        yield over, partial(in_turn.carry_pair, m, s)
     if direct(s.rule):
         return
-    timetable = m.program.timetable
     last = timetable.last_tau(population.level)
     if (began + last) % (1 << s.rule.carry_exponent) == 0:
         yield last + 0.5, partial(adapt.carry, m, s, began + last)
-    fixation = (start - 1) // timetable.period
-    if s.averaged and (fixation + 1) % s.averaged == 0:
-        yield timetable.period - 1 - population.level + 0.95, partial(adapt.average_copies, m, s)
+    if processed:
+        yield over, partial(adapt.average_copies, m, s)
 
 
 def _managed(m: Machine, s: Synapses, population: ProgramPopulation, start: int) -> Iterator[Todo]:
