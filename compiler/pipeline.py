@@ -85,7 +85,9 @@ def compile_network(
         for chosen in others:
             with suppress(InputError):
                 found = compiled(chosen)
-                note = Note("learning", "network", f"{best.kind} would be better, but: {error}")
+                note = Note(
+                    "consolidation", "network", f"{best.kind} would be better, but: {error}"
+                )
                 return replace(found, notes=(*found.notes, note))
         raise
 
@@ -171,7 +173,7 @@ def _lowered(
     )
     if counting and not sequential:
         costs = cost(chosen.kind or "", program.weight_max.bit_length() + 1)
-        notes = (*notes, Note("learning", "network", costs))
+        notes = (*notes, Note("consolidation", "network", costs))
     return program, notes
 
 
