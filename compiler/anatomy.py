@@ -3,6 +3,7 @@
 onto the soma           all to all, one to one, convolutions; a pool on relays, a sum on means
 onto apical and retro   all to all, where nothing is a map; what a mean spreads over its map
 onto the inhibition     an unpool, from the relays that pool the map
+onto what is unread     all to all, the low synapses of a pair
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from compiler.turns import in_turn
 
 DENDRITES = (Compartment.APICAL, Compartment.RETRO)
 ENDS = {
-    Connection.ALL_TO_ALL: (Compartment.SOMA, *DENDRITES),
+    Connection.ALL_TO_ALL: (Compartment.SOMA, *DENDRITES, Compartment.UNREAD),
     Connection.CONVOLUTION: (Compartment.SOMA,),
     Connection.UNTIED: (Compartment.SOMA,),
     Connection.POOL: (Compartment.SOMA,),
@@ -128,7 +129,7 @@ def _of_synapses(
     if in_turn(s) and not managed(s):
         yield f"{s.name} learns in turn, and the management processor carries nothing"
     copies = s.connection is Connection.UNTIED and s.rule is not None
-    if s.averaged and not copies and not managed(s):
+    if s.rule is not None and s.averaged and not (copies or managed(s) or s.paired):
         yield f"{s.name} averages copies of kernels, but has none that learn"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from compiler.held import held
 from compiler.ir import Network
-from compiler.program import Program, Synapses
+from compiler.program import Program
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import Connection
 from compiler.trace import Stimulus
@@ -74,17 +75,15 @@ def two_fixations(program: Program, pair: int, signals: dict[str, np.ndarray]) -
     return Stimulus(seen, signals)
 
 
-def change(network: Network, before: Synapses, after: Synapses) -> np.ndarray:
-    """What one run has changed, in real numbers of the source network.
+def change(network: Network, before: Program, after: Program, name: str) -> np.ndarray:
+    """What one run has changed in a projection, in real numbers of the source network.
 
     What is in the tag counts, unless it is an eligibility.
     """
-    assert before.tags is not None and after.tags is not None
-    units = before.tag_units * (after.weights.astype(np.int64) - before.weights)
-    if not _rewarded(network, before.name):
-        units += after.tags.astype(np.int64) - before.tags
-    real = units * (before.unit / before.tag_units / network.population(before.source).scale)
-    return real.sum(0) / len(real) if before.connection is Connection.UNTIED else real
+    tags, s = not _rewarded(network, name), before.synapses[before.synapse_row[name]]
+    (first, unit), (last, _) = (held(program, name, tags=tags) for program in (before, after))
+    real = (last - first) * (unit / network.population(s.source).scale)
+    return real.sum(0) / len(real) if s.connection is Connection.UNTIED else real
 
 
 def _rewarded(network: Network, name: str) -> bool:

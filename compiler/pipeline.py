@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import prod
 
 from clapp_neuro.errors import InputError
 from compiler.checks import check, refuse
 from compiler.figures import Figure
-from compiler.ir import Network
+from compiler.ir import LearningRule, Network
+from compiler.kept import cost
 from compiler.passes.admit import admit
-from compiler.passes.consolidation import Consolidation, best
+from compiler.passes.consolidation import CARRY, EVERY, Consolidation, candidates
 from compiler.passes.fold import fold
 from compiler.passes.lower_learning import lower_learning
 from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
 from compiler.passes.quantize import MAXIMUM, Quantized, quantize
 from compiler.passes.schedule import Plan, schedule
+from compiler.passes.schedule_traces import traced
 from compiler.passes.untie import untie
 from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
@@ -28,6 +31,7 @@ from compiler.turns import in_turn, turns_of
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
 TAG_BITS = 9
+BEST = Consolidation(kind=None)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def compile_network(
     *,
     averaged: int = 0,
     sequential: bool = False,
-    consolidation: Consolidation | None = None,
+    consolidation: Consolidation = BEST,
     percentile: float = MAXIMUM,
     exponents: Mapping[str, int] | None = None,
 ) -> Compiled:
@@ -57,12 +61,58 @@ def compile_network(
     management processor averages them (0: never). sequential: there is one set of synapses
     instead, shown one position after the other; after so many fixations (at least 1) the management
     processor carries what it learned into the shared kernels. consolidation: how updates reach
-    weights; None for the best that the target's tags allow. percentile, exponents: see
+    weights; without a kind the best that the target allows. percentile, exponents: see
     `compiler.passes.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """
     admit(network)
+    limits = target.machine.limits
+    largest = _largest(limits.weight_bits, WEIGHT_BITS), _largest(limits.tag_bits, TAG_BITS)
+    best, *others = candidates(consolidation, *largest)
+    if sequential and any(in_turn(p) for p in network.projections):
+        best, others = _in_turn(consolidation), []
+    if not any(isinstance(p.rule, LearningRule) for p in network.projections):
+        others = []  # nothing is consolidated, however it is done
+
+    def compiled(chosen: Consolidation) -> Compiled:
+        how = percentile, exponents
+        return _compiled(network, target, seed, averaged, sequential, chosen, *how)
+
+    try:
+        return compiled(best)
+    except InputError as error:
+        for chosen in others:
+            with suppress(InputError):
+                found = compiled(chosen)
+                note = Note(
+                    "consolidation", "network", f"{best.kind} would be better, but: {error}"
+                )
+                return replace(found, notes=(*found.notes, note))
+        raise
+
+
+def _in_turn(asked: Consolidation) -> Consolidation:
+    """Of kernels that learn in turn: in the tag, and the management processor carries."""
+    if asked != BEST:
+        raise InputError(
+            "kernels that learn sequentially are carried by the management processor, every "
+            "--average-every fixations: leave --consolidation and --consolidate-every out"
+        )
+    return CARRY
+
+
+def _compiled(
+    network: Network,
+    target: Target,
+    seed: int,
+    averaged: int,
+    sequential: bool,
+    consolidation: Consolidation,
+    percentile: float,
+    exponents: Mapping[str, int] | None,
+) -> Compiled:
+    """With updates that reach the weights in one way."""
     try:
         quantized, rounding = _rounded(network, target, percentile, exponents)
         program, lowering = _lowered(quantized, target, seed, averaged, sequential, consolidation)
@@ -94,15 +144,19 @@ def _lowered(
     seed: int,
     averaged: int,
     sequential: bool,
-    consolidation: Consolidation | None,
+    chosen: Consolidation,
 ) -> tuple[Program, tuple[Note, ...]]:
     """The program, with no regard to whether the target can hold it; that is checked after."""
     limits = target.machine.limits
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
-    chosen = consolidation or best(_largest(limits.tag_bits, TAG_BITS))
+    if any(traced(p) for p in quantized.network.projections) and chosen != CARRY:
+        raise InputError(
+            "rules of traces learn in the tag and carry it whenever the gate is open: leave "
+            f"consolidation out, and use a machine with tags of {TAG_UNITS.bit_length() + 1} bits"
+        )
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
-    plan = schedule(untied.network, chosen.every)
+    plan = schedule(untied.network, chosen.every, by_rule=chosen.kind != "pair")
     program, lowering = lower_learning(
         untied,
         plan,
@@ -113,8 +167,14 @@ def _lowered(
         averaged=averaged,
         consolidation=chosen,
     )
-    timing = _timing(plan, chosen, program)
-    return program, (*copying, *timing, *lowering)
+    notes = (*copying, *_timing(plan, chosen, program), *lowering)
+    counting = any(
+        isinstance(p.rule, LearningRule) and not traced(p) for p in untied.network.projections
+    )
+    if counting and not sequential:
+        costs = cost(chosen.kind or "", program.weight_max.bit_length() + 1)
+        notes = (*notes, Note("consolidation", "network", costs))
+    return program, notes
 
 
 def _largest(bits: Figure, most: int) -> int:
@@ -126,16 +186,23 @@ def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
     carried = [s.averaged for s in program.synapses if managed(s)]
-    if carried:
+    if plan.together:
+        sweeps = timetable.period >> plan.carry_exponent
+        text += (
+            f"; synapses learn in step {plan.together + 1} from traces, and carry tags into weights"
+            f" when the gate is open; the engine goes through all of them in {sweeps} steps"
+        )
+    elif carried:
         text += f"; the management processor carries tags into weights every {carried[0]} fixations"
     elif plan.slots:
         every = 2**plan.carry_exponent // timetable.period
         text += {
             "carry": f"; tags are carried into weights every {every} fixations",
             "transfer": f"; tags are rounded into weights every {every} fixations",
-            "direct": "; each update is rounded into the weight, without a tag, which keeps less "
-            "of what is learned (docs/results/on_chip.md)",
-        }[consolidation.kind]
+            "pair": "; the management processor carries low synapses into high ones every "
+            f"{consolidation.every or EVERY} fixations",
+            "direct": "; each update is rounded into the weight",
+        }[consolidation.kind or ""]
     return (Note("schedule", "fixation", text), *_turns(program))
 
 

@@ -189,4 +189,4 @@ def in_slots(s: Synapses) -> bool:
 
 def general(s: Synapses) -> bool:
     """Whether synapses learn by a rule that may act at any time step, not only in their slots."""
-    return s.rule is not None and not carries(s.rule) and not managed(s)
+    return s.rule is not None and not (carries(s.rule) or managed(s) or s.paired)

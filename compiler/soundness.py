@@ -16,6 +16,7 @@ from compiler.averages import VARIANCE_BITS, fraction_bits
 from compiler.connectivity import kernel_of, weights_shape
 from compiler.ir import PRE_QUANTITIES, Quantity
 from compiler.legality import illegal
+from compiler.pairs import unpaired
 from compiler.products import (
     ACCUMULATOR,
     decimations,
@@ -75,7 +76,7 @@ def _ranges(program: Program) -> Iterator[Range]:
         yield f"{s.name}: delivery_shift", s.delivery_shift, 0, 31
         yield f"{s.name}: index", s.index, 0, LONGEST
         yield f"{s.name}: averaged", s.averaged, 0, LONGEST
-        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn else 0
+        yield f"{s.name}: fine", s.fine, 0, FINEST if s.in_turn or s.paired else 0
         yield f"{s.name}: delay", s.delay, 0, LONGEST
         for step in (*s.listens, *s.slots):
             yield f"{s.name}: a step", step, 0, last
@@ -84,6 +85,7 @@ def _ranges(program: Program) -> Iterator[Range]:
             yield f"{gate.name}: margin", margin, -MEMBRANE_MAX, MEMBRANE_MAX
         yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
+        yield f"{gate.name}: the bits of a serial score", gate.serial, 0, 24
         yield f"{gate.name}: noise", gate.noise, 0, MEMBRANE_BITS
         yield f"{gate.name}: stream", gate.stream, 0, 2**31
         yield f"{gate.name}: after", gate.after, 0, LONGEST
@@ -162,6 +164,8 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"{gate.name} reads who has won, which only a message tells"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
+        if gate.serial and (gate.norm is not None or gate.classes):
+            yield f"{gate.name} forms a norm or rewards, from messages bit by bit"
         if gate.population in sizes and program.population(gate.population).soma is None:
             yield f"{gate.name} compares the input {gate.population}"
     mapped = [p.name for p in program.populations if p.shape is not None]
@@ -173,6 +177,7 @@ def _faults(program: Program) -> Iterator[str]:
             yield from _beside_spike_times(program, s)
         yield from _of_synapses(program, s, sizes)
     yield from misplaced(program)
+    yield from unpaired(program)
     yield from untimely(program)
     yield from overflowing(program)
 

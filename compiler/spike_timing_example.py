@@ -39,13 +39,11 @@ def spike_timing_example(network: Network, program: Program) -> tuple[Example, .
         seeded = replace(program, seed=(program.seed + k) % 2**32)
         learned, rasters, events = learn_and_watch(seeded, stimulus)
         expected = _expected(network, program, rasters, stimulus)
-        for before, after in zip(program.synapses, learned.synapses, strict=True):
-            if before.rule is not None:
-                should, did = expected[before.name], change(network, before, after)
-                place = chosen[before.name]
-                along = float((did * np.sign(should)).sum())
-                whole = float(np.abs(should).sum())
-                drawn[before.name].append(np.array([should[place], did[place], along, whole]))
+        for name, place in chosen.items():
+            should, did = expected[name], change(network, program, learned, name)
+            along = float((did * np.sign(should)).sum())
+            whole = float(np.abs(should).sum())
+            drawn[name].append(np.array([should[place], did[place], along, whole]))
         clipped.update({p.name: p.tag_clipped + p.weight_clipped for p in events.projections})
     return tuple(
         _example(name, label, place, np.array(drawn[name]), clipped[name])

@@ -33,6 +33,7 @@ class Compartment(str, Enum):
     APICAL = "apical"  # collects the prediction: changes plasticity only, never activity
     RETRO = "retro"  # collects the retrodiction
     INHIBITION = "inhibition"  # hears who won the pooling; whoever has lost forgets its count
+    UNREAD = "unread"  # adds up what nobody reads: where synapses end that only learn
 
 
 COMPARTMENT_OF = {Quantity.APICAL: Compartment.APICAL, Quantity.RETRO: Compartment.RETRO}

@@ -85,11 +85,12 @@ class FixationTrace:
     int32 (N,) as the learning slots saw them, so without the counts that an inhibition has made
     them forget; `post` int32 (post values, N) in the order of `ProgramPopulation.post_values`;
     where there are running averages, `averages` int32 (2, N), mean and variance as they leave it.
-    Per gate: `scores` and `gates`, ints. Per projection that learns: `weights` int8 and `tags`
-    int16, both (period, *shape of the weights), after each step of the target's own time (of the
-    source's, where the rule is a general one: `compiler.products.general`), the average of copies
-    with the fixation's last step, target's tau = `Timetable.last_tau`. Learning fields are empty
-    when the run did not learn, and tallies, which serve learning only, are left out.
+    Per gate: `scores` and `gates`, ints. Per projection whose weights change: `weights` int8 and,
+    where it has them, `tags` int16, both (period, *shape of the weights), after each step of the
+    target's own time (of the source's, where the rule is a general one:
+    `compiler.products.general`), the average of copies and the carry of a pair with the fixation's
+    last step, target's tau = `Timetable.last_tau`. Learning fields are empty when the run did not
+    learn, and tallies, which serve learning only, are left out.
     """
 
     fixation: int

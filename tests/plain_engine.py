@@ -93,9 +93,9 @@ class PlainEngine:
             replace(
                 s,
                 weights=self.weights[s.name].astype(np.int8),
-                tags=self.tags[s.name].astype(np.int16),
+                tags=self.tags[s.name].astype(np.int16) if s.name in self.tags else None,
             )
-            if s.rule is not None
+            if s.changes
             else s
             for s in self.program.synapses
         )
@@ -129,10 +129,11 @@ class PlainEngine:
             over, rest = divmod(step + 1, timetable.period)
             if rest == 0 and over <= fixations:
                 self._average(self.first + over - 1)
-            for s in self.plastic():
-                if s.target in acting:
-                    f, tau = acting[s.target]
+            for s in filter(lambda s: s.target in acting, self.program.synapses):
+                f, tau = acting[s.target]
+                if s.changes:
                     seen[f].weights[s.name][tau] = self.weights[s.name]
+                if s.name in self.tags:
                     seen[f].tags[s.name][tau] = self.tags[s.name]
             done = step - top - timetable.period + 1
             if done >= 0 and done % timetable.period == 0:
@@ -146,9 +147,11 @@ class PlainEngine:
                 seen.membrane[p.name] = np.zeros((steps, p.size), np.int32)
                 seen.spikes[p.name] = np.zeros((steps, p.size), bool)
                 seen.post[p.name] = np.zeros((len(p.post_values), p.size), np.int32)
-        for s in self.plastic():
-            seen.weights[s.name] = np.zeros((period, *s.weights.shape), np.int8)
-            seen.tags[s.name] = np.zeros((period, *s.weights.shape), np.int16)
+        for s in self.program.synapses:
+            if s.changes:
+                seen.weights[s.name] = np.zeros((period, *s.weights.shape), np.int8)
+            if s.name in self.tags:
+                seen.tags[s.name] = np.zeros((period, *s.weights.shape), np.int16)
         return seen
 
     def _act(
@@ -315,7 +318,9 @@ class PlainEngine:
             sent = self.neurons[s.source].sent
             if y is not None and y.any() and sent is not None:
                 x1 = (sent[1] >> 1)[found.pre]
-                self._accumulate(s, found, tags, x1, y[found.post], step)
+                largest = self.program.weight_max if s.paired else self.program.tag_max
+                learning = weights if s.paired else tags
+                self._accumulate(s, found, learning, largest, x1, y[found.post], step)
             if carries(s.rule) and step % (1 << s.rule.carry_exponent) == 0:
                 old = tags[found.at]
                 moved = weights[found.at] + np.sign(old)
@@ -325,14 +330,21 @@ class PlainEngine:
                 counted.visits += old.size
 
     def _accumulate(
-        self, s: Synapses, found: Listed, tags: np.ndarray, x1: np.ndarray, y: np.ndarray, step: int
+        self,
+        s: Synapses,
+        found: Listed,
+        tags: np.ndarray,
+        largest: int,
+        x1: np.ndarray,
+        y: np.ndarray,
+        step: int,
     ) -> None:
-        """dt = 2^e * x0 * x1 * y, rounded stochastically to whole units of the tag."""
+        """dt = 2^e * x0 * x1 * y, rounded stochastically to whole units of the tag; or so dw."""
         assert s.rule is not None
         product = ((x1 * y) >> 3) << (s.rule.exponent + 7)
         total = (tags[found.at] << 7) + product
         up = found.bits(self.program.seed, s.index, step) < (total & 127)
-        learned = clip((total >> 7) + up, self.program.tag_max)
+        learned = clip((total >> 7) + up, largest)
         tags[found.at] = np.where(x1 != 0, learned, tags[found.at])
         copies = len(s.weights) if s.connection is Connection.UNTIED else 1
         copy = found.at // (s.weights.size // copies)
@@ -363,7 +375,17 @@ class PlainEngine:
         for s in self.program.synapses:
             if s.averaged == 0 or (fixation + 1) % s.averaged != 0:
                 continue
+            if s.rule is None:  # together with the low half of the pair
+                continue
             weights, tags = self.weights[s.name], self.tags[s.name]
+            if s.paired:
+                units, most = 2**s.fine, self.program.weight_max
+                whole = units * self.weights[s.into] + weights
+                self.weights[s.into] = clip((2 * whole + units) // (2 * units), most)
+                self.weights[s.name] = clip(whole - units * self.weights[s.into], most)
+                for name in (s.name, s.into):
+                    self.counted[name].averaged += weights.size
+                continue
             if s.name in self.learners:
                 learners = self.learners[s.name]
                 units = 64 * 2**s.fine

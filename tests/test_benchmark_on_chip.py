@@ -12,29 +12,13 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "on_chip"
-MODULES = ("settings", "pair", "runs", "summary", "jobs", "spread", "page")
+MODULES = ("settings", "runs", "summary", "jobs", "spread", "page")
 
 
 @pytest.fixture
 def parts(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)  # its processes import them by name
     return {name: importlib.import_module(name) for name in MODULES}
-
-
-def test_a_pair_carries_whole_units_and_loses_nothing(parts):
-    random = np.random.default_rng(0)
-    weights = random.integers(-120, 121, 1000).astype(np.int8)
-    tags = random.integers(-127, 128, 1000).astype(np.int16)
-    before = 64 * weights.astype(int) + tags
-    parts["pair"].carry(weights, tags, 127)
-    assert np.array_equal(64 * weights.astype(int) + tags, before)
-    assert np.abs(tags).max() <= 32
-
-
-def test_a_full_weight_keeps_what_it_cannot_take(parts):
-    weights, tags = np.array([127], np.int8), np.array([100], np.int16)
-    parts["pair"].carry(weights, tags, 127)
-    assert (weights[0], tags[0]) == (127, 100)
 
 
 def test_intervals_are_students(parts):
@@ -55,7 +39,7 @@ def test_where_every_seed_keeps_the_same_share_the_interval_is_nothing(parts):
 
 
 def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
-    settings, lowerings = parts["settings"], ("pair", "direct", "stock")
+    settings, lowerings = parts["settings"], ("pair-32", "direct", "stock")
     small = replace(
         settings.SCALES["trial"]["dense"], fixations=320, labelled=100, lowerings=lowerings
     )
@@ -73,7 +57,12 @@ def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
     assert lava["fixations"] == small.prefix
     assert lava["values"] > 100_000
     assert lava["differences"] == 0
-    assert np.shape(found["variants"]["pair"]["loss_gain"]) == (1, 2)
+    assert np.shape(found["variants"]["pair-32"]["loss_gain"]) == (1, 2)
+    pair = found["variants"]["pair-32"]
+    assert pair["management_energy"]["value"] > 0 == found["default"]["management_energy"]["value"]
+    kept = parts["summary"].kept(found)["ways"]
+    assert kept.keys() == {"carry", "pair", "direct"}
+    assert kept["pair"]["loss_gain"] == pair["loss_gain"][0]
     # what was chosen on is not what is reported
     run = json.loads((tmp_path / "dense" / "0" / "untrained.json").read_text())
     assert found["default"]["untrained"][0] == run["accuracy"]["test"]

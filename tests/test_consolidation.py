@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +13,11 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
+from compiler.held import held
 from compiler.products import in_slots
 from compiler.soundness import fault
-from compiler.targets import load_target
 
-KINDS = ("carry", "transfer", "direct")
+KINDS = ("carry", "transfer", "pair", "direct")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def test_fast_code_for_slots_equals_the_engine_of_any_sum_of_products(kind, mode
 
 
 @pytest.mark.parametrize("against", ["lava", "tensor"])
-@pytest.mark.parametrize("kind", ["transfer", "direct"])
+@pytest.mark.parametrize("kind", ["transfer", "pair", "direct"])
 def test_other_engines_learn_the_same(kind, against, model, tmp_path):
     compiled(model, tmp_path, consolidation=kind)
     found = clapp_neuro.verify(
@@ -94,28 +93,17 @@ def test_shared_rounding_is_another_but_works(model, tmp_path):
         program, _ = compiled(model, tmp_path, consolidation=kind)
         stimulus = gaze(program, images_of(program, None), 100, seed=1)
         runs = [simulate(program, stimulus, shared_rounding=shared) for shared in (False, True)]
-        own, shared = (run.program.synapses[0] for run in runs)
-        assert not np.array_equal(64 * own.weights + own.tags, 64 * shared.weights + shared.tags)
-
-
-def test_without_tags_the_compiler_rounds_each_update_and_says_so(model, tmp_path):
-    machine = tmp_path / "tagless.json"
-    without = json.loads(load_target("loihi2-sim").machine.model_dump_json())
-    without["limits"]["tag_bits"] |= {"value": 0, "low": 0, "high": 0}
-    machine.write_text(json.dumps(without))
-    program, result = compiled(model, tmp_path, target=str(machine))
-    assert not any(s.rule.dt for s in program.synapses)
-    assert any("without a tag" in note.text for note in result.compiled.notes)
-    with pytest.raises(InputError, match="tag"):
-        compiled(model, tmp_path, target=str(machine), consolidation="carry")
+        own, shared = (held(run.program, program.synapses[0].name)[0] for run in runs)
+        assert not np.array_equal(own, shared)
 
 
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
         ({"consolidation": "cary"}, "did you mean 'carry'"),
+        ({"consolidation": "pair", "consolidate_every": 0}, "give at least 1"),
         ({"consolidate_every": 24}, "a power of two"),
-        ({"consolidate_every": 0}, "a power of two"),
+        ({"consolidate_every": 0}, "give at least 1"),
         ({"consolidate_every": 1024}, "carry more often"),
         ({"consolidation": "direct", "consolidate_every": 8}, "leave the interval out"),
     ],

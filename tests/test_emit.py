@@ -16,7 +16,7 @@ import numpy as np
 import plastic_maps
 import pytest
 import spike_timing_program
-from compiled_program import compiled
+from compiled_program import compiled, network
 from conv_network import conv_network
 from test_cli import call, shell
 
@@ -28,12 +28,13 @@ from compiler.backends.lava.project.compose import npz
 from compiler.backends.lava.project.licence import LICENCE
 from compiler.backends.lava.project.stored import read_arrays, read_program
 from compiler.bundle import write_bundle
+from compiler.passes.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.program import Program, Tally
 from compiler.targets import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
-KINDS = ("clapp", "espp", "lpl", "stdp", "reward-stdp", "conv", "kernels")
+KINDS = ("clapp", "espp", "lpl", "stdp", "reward-stdp", "conv", "kernels", "pair")
 FIXATIONS = 40  # so that whole units are carried
 FEWER = {"conv": 6, "kernels": 20}  # kernels: one carry, which no second one takes back
 RATE = 2**-9
@@ -58,11 +59,15 @@ sys.meta_path.insert(0, Hide())
 
 def program_of(kind: str) -> Program:
     if kind == "conv":
-        network = conv_network((6, 6), (1, 3, 4), (1, 2))
-        return compile_network(network, load_target("loihi2-lava")).program
+        source = conv_network((6, 6), (1, 3, 4), (1, 2))
+        return compile_network(source, load_target("loihi2-lava")).program
     if kind == "kernels":
-        network = plastic_maps.network(layers=(4, 3), patch=6, rate=2**-7)
-        return compile_network(network, load_target("loihi2-lava"), averaged=3).program
+        source = plastic_maps.network(layers=(4, 3), patch=6, rate=2**-7)
+        return compile_network(source, load_target("loihi2-lava"), averaged=3).program
+    if kind == "pair":
+        how = Consolidation("pair", 3)
+        target = load_target("loihi2-lava")
+        return compile_network(network((20, 12, 8), rate=RATE), target, consolidation=how).program
     if kind in SPIKE_TIMING:
         return spike_timing_program.compiled(spike_timing_program.network(rule=SPIKE_TIMING[kind]))
     return compiled((20, 12, 8), method=kind, rate=RATE)
@@ -149,9 +154,10 @@ def test_its_run_equals_ours_to_the_bit(
     assert ("a winner's spike in" in done.stdout) == (kind == "kernels")
     before = read_arrays(folder / "weights.npz")
     plastic = [s for s in program.synapses if s.rule is not None]
-    for s in plastic:
-        assert (expected[f"{s.name}.weights"] != before[f"{s.name}.weights"]).any()
-        assert expected[f"{s.name}.tags"].any()
+    for s in program.synapses:
+        changed = expected[f"{s.name}.weights"] != before[f"{s.name}.weights"]
+        assert changed.any() == s.changes
+        assert s.rule is None or expected[f"{s.name}.tags"].any() != s.paired
     gates = {f"{g.name}.{what}" for g in program.gates for what in ("scores", "gates")}
     assert expected.keys() == before.keys() | gates | {f"{p.name}.counts" for p in layers} | {
         f"{s.name}.tags" for s in plastic

@@ -158,6 +158,21 @@ def test_a_small_classifier_keeps_its_classes() -> None:
     assert np.abs(counts - expected).max() <= 2
 
 
+def test_seven_layers_take_no_step_each() -> None:
+    """A layer of snnTorch hears the one below in the same step, so 8 steps are enough for 7."""
+    layers: list[nn.Module] = []
+    for _ in range(7):
+        layers += [nn.Linear(4, 4, bias=False), hidden("Leaky", threshold=0.5)]
+        with torch.no_grad():
+            layers[-2].weight.copy_(torch.eye(4))
+    graph = compiler.from_snntorch(nn.Sequential(*layers), torch.rand(1, 4))
+    x = np.zeros((8, 1, 4))
+    x[0] = 1.0
+    found, wanted = run(graph, x)
+    assert wanted[0].all()
+    assert np.array_equal(found, wanted)
+
+
 def test_the_whole_path_of_a_nir_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(7)
     net = nn.Sequential(nn.Linear(6, 8), hidden("Leaky", threshold=0.4))

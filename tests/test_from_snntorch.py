@@ -290,3 +290,24 @@ def test_a_surrogate_that_is_no_step_is_refused() -> None:
     ):
         net = single(snn.Leaky(0.9, spike_grad=grad, init_hidden=True), [0.4])
         assert compiler.from_snntorch(net, torch.ones(1, 1)).outputs
+
+
+def test_convolutions_without_bias_and_pools_between_neurons() -> None:
+    torch.manual_seed(3)
+
+    def block(channels: int, made: int) -> list[nn.Module]:
+        conv = nn.Conv2d(channels, made, 3, padding=1, bias=False)
+        return [conv, snn.Leaky(0.8, threshold=0.1, init_hidden=True), nn.AvgPool2d(2)]
+
+    net = nn.Sequential(
+        *block(2, 4), *block(4, 6), *block(6, 8), nn.Flatten(), nn.Linear(8, 5, bias=False),
+        snn.Leaky(0.8, threshold=0.05, init_hidden=True),
+    )  # fmt: skip
+    graph = compiler.from_snntorch(net, torch.rand(1, 2, 10, 10))
+    assert graph.shapes["9"] == (8,)
+    arrays = [a for node in graph.nodes.values() for a in node.arrays().values()]
+    assert all(isinstance(a, np.ndarray) and a.dtype.kind in "fi" for a in arrays)
+    inputs = torch.rand(STEPS, 2, 2, 10, 10)
+    wanted = run_torch(net, inputs)
+    assert wanted.any()
+    assert np.mean(emulate(graph, inputs.numpy()).output(graph) != wanted) <= 0.001

@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pytest
 from compiled_program import network
+from narrow_target import loihi2_with
 
 from clapp_neuro.errors import InputError
 from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Network
 from compiler.passes.consolidation import CARRY
 from compiler.pipeline import compile_network
-from compiler.targets import Target, load_target
-
-
-def loihi2_with(**values: int) -> Target:
-    target = load_target("loihi2-sim")
-    limits = target.machine.limits
-    changed = {
-        name: getattr(limits, name).model_copy(update={"value": value, "low": 0})
-        for name, value in values.items()
-    }
-    machine = target.machine.model_copy(update={"limits": limits.model_copy(update=changed)})
-    return replace(target, machine=machine)
+from compiler.targets import load_target
 
 
 @pytest.mark.parametrize(("bits", "short"), [(0, 8), (1, 7), (2, 6), (6, 2), (7, 1)])
@@ -34,7 +24,8 @@ def test_a_tag_too_narrow_for_a_carried_unit_is_refused(bits: int, short: int) -
     rules = [
         s.rule for s in compile_network(network(), loihi2_with(tag_bits=bits)).program.synapses
     ]
-    assert all(rule is not None and not rule.dt for rule in rules)  # unless it may do without
+    assert any(rules)
+    assert not any(rule.dt for rule in rules if rule is not None)  # unless it may do without
 
 
 @pytest.mark.parametrize("bits", [0, 1, 2, 6])

@@ -15,6 +15,12 @@ import torch
 from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from norse.torch.functional.lif import (
+    LIFFeedForwardState,
+    LIFParameters,
+    lif_feed_forward_step,
+)
+from norse.torch.functional.lif_box import LIFBoxFeedForwardState, lif_box_feed_forward_step
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from test_cli import call
@@ -151,6 +157,57 @@ def test_what_torch_exports_of_snntorch(kind: str, reset: str, delay: bool, tmp_
             wanted.append(out.numpy())
     assert np.any(wanted)
     assert np.array_equal(emulate(graph, x.numpy()).output(graph), np.stack(wanted))
+
+
+class NorseStep(nn.Module):
+    """Norse's own steps, whose current jumps before it drives the potential and then decays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 6), nn.Linear(6, 3)
+        self.lif, self.box = LIFParameters(v_th=torch.tensor(0.3)), norse.LIFBoxParameters()
+
+    def forward(self, x: torch.Tensor, v: torch.Tensor, i: torch.Tensor, w: torch.Tensor) -> Any:
+        spikes, one = lif_feed_forward_step(self.first(x), LIFFeedForwardState(v, i), self.lif)
+        box = LIFBoxFeedForwardState(w)
+        out, other = lif_box_feed_forward_step(self.second(spikes) * 20, box, self.box)
+        return out, one.v, one.i, other.v
+
+
+def test_what_torch_exports_of_norse(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = NorseStep().eval()
+    states = [torch.zeros(1, 6), torch.zeros(1, 6), torch.zeros(1, 3)]
+    torch.onnx.export(net, (torch.rand(1, 4), *states), tmp_path / "a.onnx", dynamo=False)
+    graph = from_onnx(tmp_path / "a.onnx")
+    x, wanted = torch.rand(30, 1, 4) * 10, []
+    with torch.no_grad():
+        for x_t in x:
+            out, *states = net(x_t, *states)
+            wanted.append(out.numpy())
+    assert np.any(wanted)
+    assert np.mean(emulate(graph, x.numpy()).output(graph) != np.stack(wanted)) <= 0.001
+
+
+class Unrolled(nn.Module):
+    """All steps in one file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights, self.neuron = nn.Linear(4, 3), snn.Leaky(0.9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mem, found = self.neuron.init_leaky(), []
+        for x_t in x:
+            spikes, mem = self.neuron(self.weights(x_t), mem)
+            found.append(spikes)
+        return torch.stack(found)
+
+
+def test_steps_written_out_are_refused_with_what_would_be_right(tmp_path: Path) -> None:
+    torch.onnx.export(Unrolled(), (torch.rand(3, 1, 4),), tmp_path / "a.onnx", dynamo=False)
+    with pytest.raises(InputError, match="Split is not taken; export one time step, its states"):
+        from_onnx(tmp_path / "a.onnx")
 
 
 Op = Callable[..., str]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from shares import half_width, ledger, top, ways_of
 
+from clapp_neuro.data.drift import NEW_CLASSES
 from clapp_neuro.reproduce.figures import COLOURS, look
 
 Found = dict[str, Any]
@@ -19,7 +22,7 @@ KINDS = {
 
 def draw_drifts(drifts: dict[str, Found]) -> Figure:
     """One panel a change: the new world at each look, with each readout, and who does not learn."""
-    figure = Figure(figsize=(2.9 * len(drifts), 3.6), layout="constrained")
+    figure = Figure(figsize=(max(6, 2.9 * len(drifts)), 4.4), layout="constrained")
     panels = figure.subplots(1, len(drifts), squeeze=False)[0]
     for axes, (drift, found) in zip(panels, drifts.items(), strict=True):
         looks = found["course"]["looks"]
@@ -30,7 +33,9 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
             values = [top(found["frozen"], kind), *(top(some, kind) for some in looks)]
             means, widths = [v.mean() for v in values], [half_width(v) for v in values]
             axes.errorbar(x, means, widths, label=title, capsize=2, **look(number))
-        levels = [("before the change", top(found["frozen"], "old"), ":")]
+        levels = []
+        if drift != NEW_CLASSES:  # another task: its accuracy says nothing of this one
+            levels.append(("before the change", top(found["frozen"], "old"), ":"))
         if found["network"] is not None:
             levels.append(("float, fitted anew", top(found["network"], "new"), "--"))
         if found["native"] is not None:
@@ -39,7 +44,7 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
             axes.plot([0, x[-1]], [values.mean()] * 2, color="black", linestyle=style, label=title)
         axes.set_title(drift)
         axes.set_xlabel("thousand fixations since")
-        axes.legend(fontsize="x-small")
+    _legend(figure, panels)
     panels[0].set_ylabel("accuracy in the new world, percent")
     return figure
 
@@ -47,7 +52,7 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
 def draw_trade(drifts: dict[str, Found], default: str) -> Figure:
     """One panel a change, one point a setting: points lost in the old world against points won."""
     shown = {drift: found for drift, found in drifts.items() if found["settings"]}
-    figure = Figure(figsize=(2.9 * len(shown), 3.6), layout="constrained")
+    figure = Figure(figsize=(max(6, 2.9 * len(shown)), 4.4), layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, (drift, found) in zip(panels, shown.items(), strict=True):
         for number, (name, some) in enumerate(ways_of(found, default).items()):
@@ -65,5 +70,14 @@ def draw_trade(drifts: dict[str, Found], default: str) -> Figure:
         axes.set_title(drift)
         axes.set_xlabel("forgotten, readout of before")
     panels[0].set_ylabel("won back in the new world, points")
-    panels[-1].legend(fontsize="x-small")
+    _legend(figure, panels)
     return figure
+
+
+def _legend(figure: Figure, panels: Iterable[Axes]) -> None:
+    """One for all panels, below them: what a line or point means is the same in each."""
+    named = {}
+    for axes in panels:
+        handles, titles = axes.get_legend_handles_labels()
+        named.update(zip(titles, handles, strict=True))
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)

@@ -1,11 +1,12 @@
 """Learning on the chip beside learning in float: docs/results/on_chip.md and what is in it.
 
     python benchmarks/on_chip [--scale short|full|trial] [--networks dense ...] [--workers N]
-                              [--folder DIR] [--data DIR] [--out DIR]
+                              [--folder DIR] [--data DIR] [--out DIR] [--kept FILE]
 
 Every network of every seed is one file in the folder, made once: a run that was stopped goes on.
 The test images are split: the reference's learning rate is chosen on the first half, everything
-that is reported is measured on the second. `--summary` writes the page from what there is.
+that is reported is measured on the second. `--summary` writes the page from what there is, and
+beside it what `compile` says of each way to learn (`compiler/kept.json`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from jobs import everything
 from page import write_page
 from settings import SCALES
-from summary import summarise, write_json
+from summary import kept, summarise, write_json
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("measured/on_chip"))
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    parser.add_argument("--kept", type=Path, default=Path("compiler/kept.json"))
     parser.add_argument("--data")
     parser.add_argument("--summary", action="store_true", help="nothing is measured")
     arguments = parser.parse_args()
@@ -42,6 +44,7 @@ def main() -> None:
     found = summarise(networks, folder, arguments.scale)
     arguments.out.mkdir(parents=True, exist_ok=True)
     write_json(found, arguments.out / "on_chip.json")
+    write_json(kept(found), arguments.kept)
     write_page(found, arguments.out)
     print(f"{arguments.out / 'on_chip.md'}: written")
 

@@ -157,7 +157,8 @@ def _lowerings(ways: dict[str, Found], depth: int) -> str:
         *(f"loss gain {k + 1}" for k in range(depth)),
         "plastic updates",
         "consolidation visits",
-        "energy of learning",
+        "energy of learning, cores",
+        "management processor",
     ]
     rows = [
         [
@@ -172,14 +173,15 @@ def _lowerings(ways: dict[str, Found], depth: int) -> str:
             f"{way['plastic_updates']:,.0f}",
             f"{way['carry_visits'] + way['management_visits']:,.0f}",
             _energy(way["learning_energy"]),
+            _energy(way["management_energy"]) if way["management_visits"] else "–",
         ]
         for way in ways.values()
     ]
     return (
-        "Updates, visits and energy are those of one fixation; energy is the cores' dynamic energy "
-        "that learning adds on Loihi 2, whose coefficients are not published (read the band). What "
-        "the management processor does for a pair is counted as visits, not as energy.\n\n"
-        + _table(header, rows)
+        "Updates, visits and energy are those of one fixation, on Loihi 2, whose coefficients are "
+        "not published (read the bands). Energy of learning is the dynamic energy that it adds in "
+        "the cores. The management processor's is that of its consolidation visits: what it reads "
+        "and writes of pairs and copies.\n\n" + _table(header, rows)
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pair import learn_in_pairs
 from settings import DEFAULT, LOWERINGS, STRETCHES, VALIDATION, Lowering, Network
 
 import clapp_neuro
@@ -28,7 +27,6 @@ from compiler.passes.place import place
 from compiler.program import Program
 
 Found = dict[str, Any]
-EVERY = 32  # fixations from one carry to the next, where the machine does not say
 
 
 def once(path: Path, measure: Callable[[], Found]) -> Found:
@@ -74,7 +72,7 @@ def on_chip(
     labelled = images.train_images[: network.labelled]
     features = (chip_features(learned, some) for some in (labelled, images.test_images))
     accuracy = _accuracy(*(list(some.values()) for some in features), images, network.labelled)
-    return {**found, "accuracy": accuracy, **_costs(program, events, lowering)}
+    return {**found, "accuracy": accuracy, **_costs(program, events)}
 
 
 def on_lava(network: Network, seed: int, rate: float, folder: Path, data: str | None) -> Found:
@@ -94,7 +92,7 @@ def _compiled(
     lowering, path = LOWERINGS[name], folder / f"{name}.clapp"
     clapp_neuro.compile(
         _start(network, seed, folder, data, rate),
-        "loihi2-sim",
+        network.target,
         path,
         seed=seed,
         kernels=lowering.kernels or network.kernels,
@@ -108,13 +106,9 @@ def _learn(
     program: Program, images: ImageSet, fixations: int, seed: int, lowering: Lowering
 ) -> tuple[Program, Events, Found]:
     stimulus = gaze(program, images, fixations, seed)
-    if lowering.pair:
-        machine, scores, gates = learn_in_pairs(program, stimulus, EVERY)
-        learned, events = machine.learned(), machine.events(fixations)
-    else:
-        result = simulate(program, stimulus, shared_rounding=lowering.shared)
-        learned, events, scores, gates = result.program, result.events, result.scores, result.gates
-    return learned, events, learning_curve(program, stimulus.signals, scores, gates)
+    result = simulate(program, stimulus, shared_rounding=lowering.shared)
+    curve = learning_curve(program, stimulus.signals, result.scores, result.gates)
+    return result.program, result.events, curve
 
 
 def learning_curve(
@@ -132,7 +126,7 @@ def learning_curve(
     return curve
 
 
-def _costs(program: Program, events: Events, lowering: Lowering) -> Found:
+def _costs(program: Program, events: Events) -> Found:
     """What a fixation costs: plastic updates, synapses visited by carries, joules with bounds."""
     machine = machine_of(program)
     estimate = energy.estimate(events, place(program, machine), machine)
@@ -140,11 +134,10 @@ def _costs(program: Program, events: Events, lowering: Lowering) -> Found:
     band = dynamic.to_json() if dynamic is not None else None
     learning = events.learning
     somata = [p for p in events.populations if not p.host]
-    carried = sum(s.weights.size for s in program.synapses if s.rule is not None) / EVERY
     return {
         "plastic_updates": learning.plastic_updates / events.fixations,
         "carry_visits": learning.carry_visits / events.fixations,
-        "management_visits": carried if lowering.pair else learning.averaged / events.fixations,
+        "management_visits": learning.averaged / events.fixations,
         "learning_energy": {
             key: value / events.fixations if key in ("value", "low", "high") else value
             for key, value in (band or {}).items()

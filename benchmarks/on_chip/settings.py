@@ -17,15 +17,13 @@ class Lowering:
     """One way from an update to an 8-bit weight.
 
     consolidation, every: of `compile`. shared: one random number for all synapses of an epoch, as
-    Lava's stock engine draws. pair: the low half of a pair of 8-bit synapses in place of the tag,
-    carried by the management processor. kernels: of `compile`, where it is not the network's.
+    Lava's stock engine draws. kernels: of `compile`, where it is not the network's.
     """
 
     title: str
     consolidation: str = "carry"
     every: int | None = None
     shared: bool = False
-    pair: bool = False
     kernels: str | None = None
 
 
@@ -35,7 +33,7 @@ DEFAULT = "carry"
 LOWERINGS = {
     DEFAULT: Lowering("tag, carried by its sign every 32 fixations (default)"),
     "direct": Lowering("no tag: each update rounded into the weight", "direct"),
-    "pair": Lowering("pair of 8-bit synapses, high and low", pair=True),
+    "pair-32": Lowering("no tag: pair of 8-bit synapses, high and low", "pair", every=32),
     "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
     "carry-8": Lowering("the same every 8 fixations", every=8),
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
@@ -51,7 +49,7 @@ class Network:
 
     rates: of which validation chooses the reference's, on the first `choosing` seeds. lowerings:
     beside the default, on the first `compared` seeds. prefix: so many fixations of the first seed
-    are compared with Lava, learning.
+    are compared with Lava, learning; 0 for none. target: what is compiled for.
     """
 
     preset: str
@@ -64,6 +62,7 @@ class Network:
     lowerings: tuple[str, ...] = ()
     kernels: str = "untied"
     prefix: int = 60
+    target: str = "loihi2-sim"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -72,6 +71,19 @@ class Network:
 
 RATES = (2**-11, 2**-10, 2**-9, 2**-8)
 FOR_MAPS = ("tied-averaged",)
+# Synapses that know spikes by exponential traces, on a machine without graded spikes, and as long
+# and as fast a run of counts beside it: a due step goes through all synapses, which takes time.
+TRACES = Network(
+    "fashion-traces",
+    fixations=10_000,
+    labelled=5_000,
+    seeds=(0, 1, 2),
+    rates=RATES[1:2],
+    choosing=3,
+    prefix=4,
+    target="binary-spikes-sim",
+)
+COUNTS = replace(TRACES, preset="fashion-dense", target="loihi2-sim")
 FULL = {
     "dense": Network(
         "fashion-dense",
@@ -94,6 +106,8 @@ FULL = {
         lowerings=FOR_MAPS,
         prefix=4,  # Lava takes seconds for one
     ),
+    "traces": TRACES,
+    "counts-beside-traces": COUNTS,
 }
 SCALES = {
     "full": FULL,
@@ -109,6 +123,8 @@ SCALES = {
             choosing=1,
             compared=3,
         ),
+        "traces": TRACES,
+        "counts-beside-traces": COUNTS,
     },
     "trial": {  # whether everything runs, in a minute
         "dense": replace(

@@ -11,8 +11,14 @@ import numpy as np
 from settings import DEFAULT, LAST, LAVA, LOWERINGS, Network
 
 from clapp_neuro.files import write_whole
+from compiler.energy import Coefficients
+from compiler.energy.band import scaled
+from compiler.targets import load_target
 
 Found = dict[str, Any]
+OF_COMPILE = {"carry": DEFAULT, "transfer": "batch-32", "pair": "pair-32", "direct": "direct"}
+"""The row of each `compile --consolidation`."""
+
 COSTS = ("plastic_updates", "carry_visits", "management_visits", "tag_clipped", "weight_clipped")
 
 
@@ -113,11 +119,19 @@ def _lowering(network: Network, folder: Path, rate: float, name: str) -> Found |
                 for bound in ("value", "low", "high")
             },
         },
+        "management_energy": _of_processor(rows),
         "silent": np.mean([row[3]["silent"] for row in rows], axis=0).tolist(),
         "saturated": np.mean([row[3]["saturated"] for row in rows], axis=0).tolist(),
         "source": rows[0][3]["accuracy"]["source"],
         "tested": rows[0][3]["accuracy"]["tested"],
     }
+
+
+def _of_processor(rows: list[tuple[int, Found, Found, Found]]) -> Found:
+    """What the management processor's visits cost in a fixation, mean over the seeds."""
+    visits = statistics.mean(row[3]["management_visits"] for row in rows)
+    machine = load_target("loihi2-sim").machine
+    return scaled(Coefficients(machine).energy("averaged_synapse"), visits).to_json()
 
 
 def _ratio(kept: np.ndarray, whole: np.ndarray) -> list[list[float | None]]:
@@ -130,6 +144,24 @@ def _ratio(kept: np.ndarray, whole: np.ndarray) -> list[list[float | None]]:
 
 def _mean(curves: list[Any]) -> Any:
     return np.mean(curves, axis=0).tolist()
+
+
+def kept(found: Found) -> Found:
+    """What `compile` says of each way from an update to the weight: `compiler.kept`."""
+    network, *_ = found["networks"].values()
+    ways = {DEFAULT: network["default"], **network["variants"]}
+    return {
+        "network": network["settings"]["preset"],
+        "fixations": network["settings"]["fixations"],
+        "ways": {
+            way: {
+                "seeds": len(ways[row]["seeds"]),
+                "loss_gain": np.mean(np.array(ways[row]["loss_gain"], float), axis=0).tolist(),
+            }
+            for way, row in OF_COMPILE.items()
+            if row in ways
+        },
+    }
 
 
 def write_json(found: Found, path: Path) -> None:

@@ -30,10 +30,10 @@ def compile(
         int, typer.Option(help="fixations, for tied-averaged; for sequential from carry to carry")
     ] = 32,
     consolidation: Annotated[
-        str | None, typer.Option(help="of updates into weights: carry, transfer, direct")
+        str | None, typer.Option(help="of updates into weights: carry, transfer, pair, direct")
     ] = None,
     consolidate_every: Annotated[
-        int | None, typer.Option(help="fixations, a power of two; default 32")
+        int | None, typer.Option(help="fixations, default 32; a power of two, but for pair")
     ] = None,
     readout: Annotated[
         str, typer.Option(help="on the chip: none, or reward, which learns from one bit of it")

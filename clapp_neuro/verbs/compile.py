@@ -82,8 +82,8 @@ def compile(
     become copies, one a position: "untied", or "tied-averaged" by the management processor after
     every `average_every` fixations. Or one set of synapses learns from one position after the
     other, "sequential", and what it learned is carried into the shared kernels as often.
-    consolidation: how updates reach the weights: "carry", "transfer" or "direct"
-    (`compiler.passes.consolidation`; default: the best that the target's tags allow), the first two
+    consolidation: how updates reach the weights: "carry", "transfer", "pair" or "direct"
+    (`compiler.passes.consolidation`; default: the best that the target allows), the first three
     after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
     the largest integer stands for; 100 for the largest weight. exponents: of the weights onto
     layers, by name, -6 to 0; others get the largest that leaves room. measure: on so many samples
@@ -116,14 +116,13 @@ def compile(
     source = read_source(model, reading, static=static, data=data, readout=rate)
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
-    consolidated = _consolidation(consolidation, consolidate_every)
     compiled = compile_network(
         network,
         chosen,
         seed,
         averaged=averaged,
         sequential=kernels == "sequential",
-        consolidation=consolidated,
+        consolidation=Consolidation(consolidation, consolidate_every),
         percentile=percentile,
         exponents=exponents,
     )
@@ -165,12 +164,3 @@ def _samples(
         return None
     found = stimulus(program, load_array(given))
     return found.part(0, asked or MEASURED)
-
-
-def _consolidation(kind: str | None, every: int | None) -> Consolidation | None:
-    """What was asked for; None leaves the choice to the compiler."""
-    if kind is None and every is None:
-        return None
-    if kind == "direct" and every is not None:
-        raise InputError("--consolidation direct rounds every update: leave the interval out")
-    return Consolidation(kind or "carry", every)

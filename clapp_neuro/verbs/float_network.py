@@ -24,12 +24,13 @@ def float_weights(program: Program) -> dict[str, Tensor]:
     """Weights and biases by the reference's names, float32; what has fixed weights has none.
 
     Nor has a readout on the chip, which is no part of the reference. Of untied kernels all copies,
-    or the shared kernel where they are still alike.
+    or the shared kernel where they are still alike; of a pair of synapses the high ones, which
+    drive neurons.
     """
     weights = {
         s.name: torch.from_numpy(_kernels(program, s) * weight_unit(program, s.name)).float()
         for s in program.synapses
-        if s.connection not in CHANNELWISE and s.target != READOUT
+        if s.connection not in CHANNELWISE and s.target != READOUT and not s.paired
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:

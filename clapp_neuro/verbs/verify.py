@@ -30,6 +30,7 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_popu
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
 from compiler.connectivity import on_the_map
+from compiler.held import held
 from compiler.program import Program
 from compiler.terms import Connection
 from compiler.trace import Stimulus
@@ -224,13 +225,13 @@ def _averages(program: Program) -> dict[str, torch.Tensor]:
 
 
 def _real(program: Program, name: str) -> np.ndarray:
-    """A projection's weights in real numbers: integer part and tag together.
+    """A projection's weights in real numbers, with what its tags or low synapses hold.
 
     Of untied kernels the mean of the copies, which is what a shared kernel would be.
     """
     s = next(s for s in program.synapses if s.name == name)
-    tags = 0.0 if s.tags is None else s.tags / s.tag_units
-    real = np.asarray((s.weights + tags) * weight_unit(program, name), np.float64)
+    values, unit = held(program, name)
+    real = values * (weight_unit(program, name) * unit / s.unit)
     if s.connection is not Connection.UNTIED:
         return real
     height, width = program.population(s.target).map[1:]

@@ -14,6 +14,7 @@ from compiler.source import Graph
 from compiler.source.emulate import emulate
 
 STEPS = 8
+TOLERANCE = 1e-5  # relative to the largest value
 STRENGTHS = (0.3, 3.0, 30.0)  # of random samples: a network that is silent on one may answer more
 
 
@@ -39,8 +40,8 @@ def require_same(
         pairs = [(loop.result, ran.output(graph))]
         pairs += [(loop.following[s], ran.membrane[n]) for s, n in neurons.items()]
         for name, found in pairs:
-            if found.shape != wanted[name].shape or not agrees(found, wanted[name]):
-                place, has, gives = differing(found, wanted[name])
+            if found.shape != wanted[name].shape or not agrees(found, wanted[name], TOLERANCE):
+                place, has, gives = differing(found, wanted[name], TOLERANCE)
                 raise InputError(
                     f"{where}: it does something that its neurons alone do not do: '{name}' is "
                     f"{has:.6g} at {place} where they give {gives:.6g}; let states be decayed, "

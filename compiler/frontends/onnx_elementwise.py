@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -15,6 +16,7 @@ from compiler.frontends.refusals import UnsupportedError
 
 Compare = Callable[[Form, bool], Form]  # form > 0, or with False >= 0, as a form of 0 and 1
 LARGEST = 1 << 28  # numbers of a constant
+MOST = 8  # comparisons in one condition
 
 ATTRIBUTES = {"Cast": ("to", "saturate"), "Dropout": ("ratio", "seed"), "CastLike": ("saturate",)}
 COMPARING = {
@@ -37,6 +39,9 @@ def elementwise(
     if len(forms) != {"Neg": 1, "Not": 1, "Where": 3}.get(kind, 2):
         raise UnsupportedError(f"it has {len(forms)} operands", "export it again")
     one, other = forms[0], forms[-1]
+    truths = {"Where": forms[:1], "Not": forms, "And": forms, "Or": forms}.get(kind, [])
+    if not all(_is_truth(f) for f in truths):
+        raise UnsupportedError("it takes numbers for true or false", "compare them first (Greater)")
     if kind in COMPARING:
         sign, strict = COMPARING[kind]
         return compare((one - other) * float(sign), strict)
@@ -62,6 +67,19 @@ ELEMENTWISE = (
     *("Add", "And", "Cast", "CastLike", "Div", "Dropout", "Identity", "Mul", "Neg", "Not", "Or"),
     *("Sub", "Where"),
 )
+
+
+def _is_truth(value: Form) -> bool:
+    """Whether a form of comparisons is 0 or 1 for all that they can say."""
+    atoms = sorted(value.atoms, key=str)
+    if len(atoms) > MOST or any(isinstance(a, str) for a in atoms):
+        return False
+    for said in product((False, True), repeat=len(atoms)):
+        true = frozenset(a for a, yes in zip(atoms, said, strict=True) if yes)
+        total = sum((c for t, c in value.terms.items() if t <= true), np.zeros(()))
+        if ((total != 0) & (total != 1)).any():
+            return False
+    return True
 
 
 def _same(kind: str, given: list[Form | np.ndarray], attributes: dict[str, Any]) -> Form:

@@ -22,6 +22,10 @@ from compiler.source.graph import Violation
 from compiler.source.nodes import Shape, ShapeError
 
 HOST = ("Softmax", "LogSoftmax")  # last in a network they change no order: left to the host
+STEPPING = ("Gather", "GRU", "Loop", "LSTM", "RNN", "Scan", "Split")  # how files go through time
+OVER_TIME = (
+    "export one time step, its states as inputs and outputs: whoever runs it goes through time"
+)
 KNOWN = ", ".join(sorted({*OPERATORS, *ELEMENTWISE}))
 
 
@@ -180,8 +184,9 @@ class Reading:
     def _made(self, node: Any, name: str, given: list[str]) -> Form:
         """The value of a node that takes signals."""
         kind = node.op_type
-        if node.domain not in DOMAINS or not self._is_known(node):
-            raise UnsupportedError(f"the operator {kind} is not taken", f"use one of {KNOWN}")
+        if node.domain not in DOMAINS or kind not in (*OPERATORS, *ELEMENTWISE):
+            what = f"the operator {kind} is not taken"
+            raise UnsupportedError(what, OVER_TIME if kind in STEPPING else f"use one of {KNOWN}")
         if not given or any(i not in self.values and i not in self.constants for i in given):
             raise UnsupportedError("it takes what nothing makes", "export it again")
         honoured = ATTRIBUTES.get(kind, ()) if kind in ELEMENTWISE else OPERATORS[kind].attributes

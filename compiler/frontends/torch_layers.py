@@ -151,6 +151,7 @@ def _pool(
     call: Call, kernel: Any, stride: Any, padding: Any, ceil: bool
 ) -> tuple[int, tuple[Shape, Shape, Pairs]]:
     axes = len(call.shape) - 2
+    _require_channels(call)
     size = pairs_of(kernel, axes)
     step = size if stride is None or stride == () else pairs_of(stride, axes)
     around = pairs_of(padding, axes)
@@ -164,8 +165,17 @@ def _pool(
     return axes, (size, step, tuple((p, p) for p in around))
 
 
+def _require_channels(call: Call) -> None:
+    if len(call.shape) < 3:
+        raise UnsupportedError(
+            f"{call.shape} arrives, which torch takes for one map without a batch axis",
+            "give (batch, channels, positions)",
+        )
+
+
 def _adaptive_pool(module: Any, call: Call, leading: int) -> Node:
     require_batch_only(leading)
+    _require_channels(call)
     space = call.shape[2:]
     size = pairs_of(module.output_size, len(space))
     if any(n % out for n, out in zip(space, size, strict=True)):

@@ -16,6 +16,9 @@ from compiler.recurrence import drives, held_back
 from compiler.terms import COMPARTMENT_OF
 from compiler.turns import buffers_of, heard_in_turn, learners_of
 
+ADDING_UP = (*COMPARTMENT_OF.values(), Compartment.UNREAD)
+"""Compartments beside the soma that have a sum of their own."""
+
 
 def demands(program: Program) -> tuple[Demand, ...]:
     """What the populations on the chip and the comparators ask for, in the program's order."""
@@ -116,13 +119,11 @@ def outgoing_of(program: Program, population: str) -> tuple[Outgoing, ...]:
 def _state_words(program: Program, name: str) -> int:
     """32-bit words of state.
 
-    Membrane, both counts in one, one for each dendrite, post values, bias, synaptic current, both
-    averages. A mean has no membrane, and its counts fill a word each.
+    Membrane, both counts in one, one for each dendrite and what nobody reads, post values, bias,
+    synaptic current, both averages. A mean has no membrane, and its counts fill a word each.
     """
     population = program.population(name)
-    compartments = {
-        s.compartment for s in program.arriving[name] if s.compartment in COMPARTMENT_OF.values()
-    }
+    compartments = {s.compartment for s in program.arriving[name] if s.compartment in ADDING_UP}
     soma = population.soma
     biased = isinstance(soma, Soma) and bool(soma.bias)
     current = isinstance(soma, Soma) and soma.current_decay is not None

@@ -38,14 +38,16 @@ def stalls(projection: str, term: str, steps: float, granularity: int) -> list[N
 def wanders(projection: str, weights: np.ndarray, consolidation: Consolidation) -> list[Note]:
     """Where one rounding moves a weight by much of what weights are.
 
-    A tag is rounded in 1/64 of a weight unit; a weight itself in whole ones, of which a batch
-    makes one in so many fixations: a random walk, in each fixation by 1/sqrt(fixations) of it.
+    A tag, or the low synapse of a pair, is rounded in a fraction of a weight unit; a weight itself
+    in whole ones, of which a batch makes one in so many fixations: a random walk, in each fixation
+    by 1/sqrt(fixations) of it.
     """
     # row by row: the copies of a kernel are many, and their squares would take eight bytes each
     squares = sum(float(np.square(row, dtype=np.float64).sum()) for row in weights)
     rms = (squares / weights.size) ** 0.5 if weights.size else 0.0
     often = (consolidation.every or EVERY) if consolidation.kind == "transfer" else 1
-    step = 1 / consolidation.units if consolidation.kind == "carry" else 1 / math.sqrt(often)
+    keeps = consolidation.kind in ("carry", "pair")
+    step = 1 / consolidation.units if keeps else 1 / math.sqrt(often)
     if rms == 0 or step / rms <= MOST_WANDER:
         return []
     text = (

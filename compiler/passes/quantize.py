@@ -154,7 +154,7 @@ def _round_weights(
     zeroed = int(((rounded == 0) & (exact != 0)).sum())
     text = f"unit {unit:.4g}, rounding error {lost:.2%} of the norm"
     if tags is not None:
-        text += f" ({residual:.3%} with the rest in the tags)"
+        text += f" ({residual:.3%} with the rest in 1/{TAG_UNITS} of it)"
     text += f", {zeroed} of {exact.size} rounded to 0, {clipped} clipped"
     notes.append(Note("quantize", projection.name, text, lost))
     return IntegerWeights(rounded.astype(np.int8), tags, unit)

@@ -44,6 +44,7 @@ from compiler.ir import (
     Term,
 )
 from compiler.passes.consolidation import EVERY
+from compiler.passes.schedule_traces import schedule_traces, traced
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import COMPARTMENT_OF
@@ -59,26 +60,32 @@ CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
 class Plan:
     """The timetable and the slot (tau of the target) of every term of every plastic projection.
 
-    feedback: tau at which retrodictions are spread, where any are.
+    feedback: tau at which retrodictions are spread, where any are. together: of rules with traces
+    of spikes the time step of the fixation at which all synapses learn.
     """
 
     timetable: Timetable
     slots: dict[str, tuple[int, ...]]
     carry_exponent: int
     feedback: int = 0
+    together: int = 0
 
 
-def schedule(network: Network, consolidated: int | None = None) -> Plan:
+def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool = True) -> Plan:
     """The shortest plan; raises InputError where no order of messages serves all terms.
 
     consolidated: every so many fixations, a power of two, tags are carried into weights; None for
-    32, or fewer where a fixation is so long that u_k does not reach as far.
+    32, or fewer where a fixation is so long that u_k does not reach as far. Not `by_rule`, it is
+    left to the management processor, and the period need not fit an interval of 2^k steps.
     """
     steps = network.schedule.steps
     plastic = [p for p in network.projections if p.rule is not None]
     _require_layers(network)
     if any(isinstance(p.rule, SpikeTimingRule) for p in plastic):
         return _plan_spike_timing(network)
+    if any(traced(p) for p in plastic):
+        timetable, together, k = schedule_traces(network)
+        return Plan(timetable, {}, k, together=together)
     top = max(p.level for p in network.populations)
     if not plastic:
         return Plan(Timetable(steps, steps, retro=steps, predict=steps - 1), {}, 0)
@@ -95,6 +102,10 @@ def schedule(network: Network, consolidated: int | None = None) -> Plan:
                 continue
             if len(at_once) < len(plastic):
                 return _with_turns(network, order, slots)
+            if not by_rule:
+                shortest = order.predict + 1 + top
+                timetable = Timetable(steps, shortest, order.retro, order.predict)
+                return Plan(timetable, slots, 0, order.feedback)
             # a power of two >= predict + 1 + top
             period = 1 << (order.predict + top).bit_length()
             timetable = Timetable(steps, period, order.retro, order.predict)

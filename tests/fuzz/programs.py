@@ -18,9 +18,10 @@ from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map
 from compiler.ir import PRE_QUANTITIES, Network, Quantity
 from compiler.passes.consolidation import KINDS, Consolidation
-from compiler.pipeline import compile_network
+from compiler.pipeline import BEST, compile_network
 from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
+from compiler.retune import with_interval
 from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.terms import CHANNELWISE, Connection, Reset
@@ -28,7 +29,7 @@ from fuzz.drawn import SEEDS, Draw
 
 TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]
-CONSOLIDATIONS = st.sampled_from([None, None, *(Consolidation(kind) for kind in KINDS)])
+CONSOLIDATIONS = st.sampled_from([BEST, BEST, *(Consolidation(kind) for kind in KINDS)])
 
 
 @st.composite
@@ -43,7 +44,7 @@ def programs(
     try:
         averaged = draw(st.sampled_from([0, 1, 2, 3]))
         copied = any(p.rule and p.connection is Connection.CONVOLUTION for p in network.projections)
-        how = None if copied else draw(CONSOLIDATIONS)  # copies learn in tags that are carried
+        how = BEST if copied else draw(CONSOLIDATIONS)  # copies learn in tags that are carried
         program = compile_network(
             network, TARGET, draw(SEEDS), averaged=averaged, consolidation=how
         ).program
@@ -60,6 +61,8 @@ def programs(
 @st.composite
 def carrying_often(draw: Draw, program: Program) -> Program:
     """The same with whole units carried after every few fixations, so that short runs see it."""
+    if program.low:
+        return with_interval(program, draw(st.integers(1, 3)), longest=9)
     whole = (program.timetable.period - 1).bit_length()
     every = draw(st.integers(whole, max(whole, 9)))
 
@@ -117,10 +120,12 @@ def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
     if draw(st.booleans()):
         shift = draw(st.integers(0, 31))
         program = _with(program, "synapses", number, {"delivery_shift": shift})
-    if s.rule is not None and carries(s.rule) and draw(st.booleans()):
+    if s.rule is not None and (carries(s.rule) or s.paired) and draw(st.booleans()):
         exponent = draw(st.sampled_from(EXPONENTS))
-        dt = tuple(replace(p, exponent=exponent) if p.sign > 0 else p for p in s.rule.dt)
-        program = _with(program, "synapses", number, {"rule": replace(s.rule, dt=dt)})
+        learned = s.rule.dw if s.paired else s.rule.dt
+        some = tuple(replace(p, exponent=exponent) if "x1" in p.factors else p for p in learned)
+        rule = replace(s.rule, **{"dw" if s.paired else "dt": some})
+        program = _with(program, "synapses", number, {"rule": rule})
     return program
 
 

@@ -18,23 +18,23 @@ def draw_courses(drift: str, before: float, after: float, ways: Sequence[Way]) -
 
     before, after: accuracy in the old world and in the new one when the world changes.
     """
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
     new, old = figure.subplots(1, 2, sharey=True)
     last = max(fixations[-1] for _, fixations, _, _ in ways)
     for number, (title, fixations, in_new, in_old) in enumerate(ways):
         new.plot([0, *fixations], [after, *in_new], "-", **look(number), label=title)
-        old.plot([0, *fixations], [before, *in_old], "-", **look(number), label=title)
+        old.plot([0, *fixations], [before, *in_old], "-", **look(number))
     _level(new, last, before, "old world, before the change", ":")
-    _level(new, last, after, "new world, frozen chip", "--")
-    _level(old, last, before, "before the change, frozen chip", "--")
+    _level(new, last, after, "frozen chip", "--")
+    _level(old, last, before, None, "--")
     for axes, title in ((new, f"new world: {drift}"), (old, "old world")):
         axes.set_title(title)
         axes.set_xlabel("fixations since the change")
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.legend(fontsize="small")
     new.set_ylabel("accuracy, top layer, percent")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     return figure
 
 
-def _level(axes: Axes, last: int, accuracy: float, title: str, style: str) -> None:
+def _level(axes: Axes, last: int, accuracy: float, title: str | None, style: str) -> None:
     axes.plot([0, last], [accuracy] * 2, color="black", linestyle=style, label=title)

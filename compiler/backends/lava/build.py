@@ -21,6 +21,12 @@ from compiler.backends.lava.processes.comparator import (
 )
 from compiler.backends.lava.processes.epochs import Learning
 from compiler.backends.lava.processes.input import InputPopulation, InputPopulationModel
+from compiler.backends.lava.processes.pair import (
+    HighDenseModel,
+    LowDenseModel,
+    Shared,
+    high_synapses,
+)
 from compiler.backends.lava.processes.plastic import ProgramLearningDenseModel, plastic_synapses
 from compiler.backends.lava.processes.population import LifPopulation, lif_population_model
 from compiler.backends.lava.processes.spike_timing import SpikeTimingDenseModel
@@ -32,7 +38,7 @@ from compiler.backends.lava.processes.static import (
     static_synapses,
 )
 from compiler.backends.lava.processes.untied import UntiedSparseModel, untied_synapses
-from compiler.backends.lava.recording import Recording
+from compiler.backends.lava.recording import Recording, shared_zeros
 from compiler.backends.lava.wiring import (
     Clock,
     PopulationWiring,
@@ -76,6 +82,7 @@ class Network:
         self._models: dict[AbstractProcess, type] = {}
         self._links: list[tuple[AbstractProcess, AbstractProcess]] = []
         self._wirings: dict[str, PopulationWiring] = {}
+        self._pairs: dict[str, Shared] = {}
         self._populations = {p.name: self._population(p) for p in populations(program, learn)}
         for synapses in projections(program, learn):
             self._project(synapses)
@@ -158,11 +165,22 @@ class Network:
         process = self._plastic(synapses) if learns else self._static(synapses)
         source, target = self._populations[synapses.source], self._populations[synapses.target]
         self._connect(source, out_port(synapses), process, "s_in")
-        self._connect(process, "a_out", target, arrival_port(synapses))
+        if not synapses.paired:  # what a pair's low synapses send nobody reads
+            self._connect(process, "a_out", target, arrival_port(synapses))
+
+    def _shared(self, high: Synapses) -> Shared:
+        """What both halves of a pair share, the same for both."""
+        if high.name not in self._pairs:
+            memory = shared_zeros(high.weights.shape, np.int8)
+            period, record = self._program.timetable.period, self._recording.synapses[high.name]
+            self._pairs[high.name] = Shared(high, period, memory, record)
+        return self._pairs[high.name]
 
     def _static(self, synapses: Synapses) -> AbstractProcess:
         source = self._program.population(synapses.source).map
         target = self._program.population(synapses.target).map
+        if self._learn and synapses.changes:
+            return self._add(high_synapses(synapses, self._shared(synapses)), HighDenseModel)
         if synapses.connection is Connection.ALL_TO_ALL:
             return self._add(static_synapses(synapses), PyDenseModelBitAcc)
         if folded(synapses):
@@ -189,6 +207,10 @@ class Network:
         if synapses.connection is Connection.UNTIED:
             untied = untied_synapses(learning, source.map, target.map)
             process = self._add(untied, UntiedSparseModel)
+        elif synapses.paired:
+            high = self._program.synapses[self._program.synapse_row[synapses.into]]
+            low = plastic_synapses(learning, shared=self._shared(high))
+            process = self._add(low, LowDenseModel)
         else:
             model = SpikeTimingDenseModel if timed else ProgramLearningDenseModel
             process = self._add(plastic_synapses(learning), model)

@@ -1,4 +1,4 @@
-"""What the management processor does with the copies of a kernel, in plain numpy."""
+"""What the management processor does with copies of a kernel and with pairs, in plain numpy."""
 
 from __future__ import annotations
 
@@ -23,3 +23,16 @@ def averaged_copies(
     whole = np.clip((mean + TAG_UNITS // 2) // TAG_UNITS, -weight_max, weight_max)
     rest = np.clip(mean - TAG_UNITS * whole, -tag_max, tag_max)
     return whole[kernel], rest[kernel]
+
+
+def carried_pair(
+    high: np.ndarray, low: np.ndarray, fine: int, weight_max: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """High and low weights, int of one shape, once whole units are in the high ones.
+
+    A low weight counts 2^-fine of a unit of the high ones.
+    """
+    units = 1 << fine
+    exact = units * high.astype(np.int64) + low
+    whole = np.clip((exact + units // 2) // units, -weight_max, weight_max)
+    return whole, np.clip(exact - units * whole, -weight_max, weight_max)

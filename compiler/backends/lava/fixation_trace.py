@@ -26,5 +26,5 @@ def fixation_trace(recording: Recording, fixation: int) -> FixationTrace:
         scores={name: int(r.scores[i]) for name, (r, i) in gates.items()},
         gates={name: int(r.gates[i]) for name, (r, i) in gates.items()},
         weights={name: r.weights[i].copy() for name, (r, i) in synapses.items()},
-        tags={name: r.tags[i].copy() for name, (r, i) in synapses.items()},
+        tags={name: r.tags[i].copy() for name, (r, i) in synapses.items() if r.tagged},
     )

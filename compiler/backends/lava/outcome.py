@@ -66,7 +66,7 @@ def _learned(program: Program, recording: Recording) -> Program:
             else replace(
                 s,
                 weights=recording.synapses[s.name].final_weights.copy(),
-                tags=recording.synapses[s.name].final_tags.copy(),
+                tags=None if s.tags is None else recording.synapses[s.name].final_tags.copy(),
             )
             for s in program.synapses
         ),

@@ -48,11 +48,15 @@ class PopulationRecord:
 
 
 class SynapseRecord:
-    """One plastic projection: its last weights and tags, and in detail those after each step."""
+    """A projection that changes: its last weights and tags, and in detail those after each step.
+
+    Where it has no tags these stay zero.
+    """
 
     def __init__(self, synapses: Synapses, period: int, slots: int, detailed: bool) -> None:
         self.slots = slots
         self.detailed = detailed
+        self.tagged = synapses.tags is not None
         kept = slots if detailed else 0
         shape = synapses.weights.shape
         self.final_weights = shared_zeros(shape, np.int8)
@@ -87,7 +91,7 @@ class Recording:
         # When one is over at the top, the lower levels are already in the next ones.
         slots = kept + 1 + _top(program) // timetable.period
         lifs = [p for p in populations(program, learn) if p.soma is not None]
-        plastic = [s for s in program.synapses if learn and s.rule is not None]
+        plastic = [s for s in program.synapses if learn and s.changes]
         return Recording(
             {p.name: PopulationRecord(p, timetable.steps, slots, detailed) for p in lifs},
             {s.name: SynapseRecord(s, timetable.period, slots, detailed) for s in plastic},

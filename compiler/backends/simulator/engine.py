@@ -149,13 +149,13 @@ class Machine:
     def learned(self) -> Program:
         """The program with the weights, tags and averages that it has now."""
         synapses = tuple(
-            s
-            if s.rule is None
-            else replace(
+            replace(
                 s,
                 weights=self.matrix(self.working.weights, s.name),
-                tags=self.matrix(self.working.tags, s.name),
+                tags=None if s.tags is None else self.matrix(self.working.tags, s.name),
             )
+            if s.changes
+            else s
             for s in self.program.synapses
         )
         populations = tuple(

@@ -194,7 +194,8 @@ def _gates(
         steps = program.timetable.steps
         sent = 1 + population.level + gate.sent(steps)
         how = [norm, gate.classes, int(gate.points), gate.noise, gate.stream]
-        row = [Op.GATE, i, *place, *factors, *decide, *how, sent, population.map[0]]
+        how += [sent, population.map[0], gate.largest_message, gate.serial]
+        row = [Op.GATE, i, *place, *factors, *decide, *how]
         rows.append((population.level + gate.decided(steps) - 0.9, row))
     return rows
 
@@ -230,9 +231,14 @@ def _plasticity(
             rows.append((target.level + slot + 0.4, learn))
         if managed(s):
             size = [s.weights.size, s.averaged, s.tag_units, program.largest_tag(s)]
-            row = [Op.CARRY_OVER, i, starts[s.name], *size]
+            row = [Op.CARRY_OVER, i, starts[s.name], *size, -1, -1]
             rows.append((program.timetable.period - 1 + 0.95, row))
             continue
+        if s.paired:
+            high = [program.synapse_row[s.into], starts[s.into]]
+            size = [s.weights.size, s.averaged, 1 << s.fine, program.weight_max]
+            row = [Op.CARRY_OVER, *high, *size, i, starts[s.name]]
+            rows.append((program.timetable.period - 1 + 0.95, row))
         if direct(s.rule):
             continue
         tau = program.timetable.last_tau(target.level)

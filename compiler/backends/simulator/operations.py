@@ -16,7 +16,8 @@ class Op(IntEnum):
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
     #           y = +1, and where y = -1, factor of the norm, classes or 0, points (0 or 1), bits
-    #           of noise, its stream, dt of the messages, channels
+    #           of noise, its stream, dt of the messages, channels, largest message, its bits
+    #           where it is sent one by one (else 0)
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
@@ -53,7 +54,7 @@ class Op(IntEnum):
     #                      fixations from one average to the next
     LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
     CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
-    #                  the weight, largest tag
+    #                  the weight, largest tag; of a pair low synapses and their start, else -1
     SEQUENCE = 31  # population, offset, size, place among what inputs are given
     DRIVE_SEQUENCE = 32  # start, n_post, place, n_pre, delay
     CONVOLVE_SEQUENCE = 33  # synapses, start, C_out, place, C_in, height, width, kernel, delay

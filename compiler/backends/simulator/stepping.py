@@ -38,10 +38,11 @@ def _one_fixation(machine: Machine) -> FixationTrace:
     lifs = [p for p in program.populations if p.soma is not None]
     if not machine.learn:
         lifs = [p for p in lifs if not isinstance(p.soma, Tally)]
-    learning = [s for s in program.synapses if s.rule is not None] if machine.learn else []
+    learning = [s for s in program.synapses if s.changes] if machine.learn else []
     for s in learning:
         seen.weights[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int8)
-        seen.tags[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int16)
+        if s.tags is not None:
+            seen.tags[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int16)
     for p in lifs if machine.learn else ():
         seen.post[p.name] = np.zeros((len(p.post_values), p.size), np.int32)
     top = max(p.level for p in program.populations)
@@ -56,7 +57,8 @@ def _one_fixation(machine: Machine) -> FixationTrace:
             tau = time - program.population(s.source if general(s) else s.target).level
             if 0 <= tau < timetable.period:
                 seen.weights[s.name][tau] = machine.matrix(machine.working.weights, s.name)
-                seen.tags[s.name][tau] = machine.matrix(machine.working.tags, s.name)
+                if s.tags is not None:
+                    seen.tags[s.name][tau] = machine.matrix(machine.working.tags, s.name)
     if machine.learn:
         for i, gate in enumerate(program.gates):
             seen.scores[gate.name] = int(machine.working.scores[i])

@@ -1,4 +1,4 @@
-"""Operations of kernels that learn in turn: learning epochs, and what is carried; compiled.
+"""Operations of kernels that learn in turn, and of what the processor carries; compiled.
 
 Each takes one row of the operation table; `operations.Op` names the operands.
 """
@@ -55,13 +55,19 @@ def learn_in_turn(w, op, fixation, clock):
 def carry_over(w, op, fixation):
     """The management processor moves whole units into weights, after every so many fixations."""
     synapses, start, size, every, units, largest = op[1], op[2], op[3], op[4], op[5], op[6]
+    low, low_start = op[7], op[8]
     if (fixation + 1) % every != 0:
         return
     span = slice(start, start + size)
-    w_clipped, t_clipped = turns.carry_over(
-        w.weights[span], w.tags[span], w.maxima[1], largest, units
-    )
     counts = w.synapse_counts[synapses]
     counts[c.AVERAGED] += size
-    counts[c.W_CLIPPED] += w_clipped
-    counts[c.T_CLIPPED] += t_clipped
+    if low < 0:
+        clipped = turns.carry_over(w.weights[span], w.tags[span], w.maxima[1], largest, units)
+        counts[c.T_CLIPPED] += clipped[1]
+    else:
+        rest = slice(low_start, low_start + size)
+        clipped = turns.carry_over(w.weights[span], w.weights[rest], w.maxima[1], largest, units)
+        of_low = w.synapse_counts[low]
+        of_low[c.AVERAGED] += size
+        of_low[c.W_CLIPPED] += clipped[1]
+    counts[c.W_CLIPPED] += clipped[0]

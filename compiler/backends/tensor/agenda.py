@@ -14,6 +14,7 @@ from compiler.backends.tensor import adapt, feedback, stepwise
 from compiler.backends.tensor import turns as in_turn
 from compiler.backends.tensor.machine import Machine, Todo
 from compiler.backends.tensor.presentation import first_of_its_band, present
+from compiler.dendrites import adds_spikes, taken_over
 from compiler.products import direct, in_slots, managed
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
@@ -65,7 +66,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     for compartment in (Compartment.APICAL, Compartment.RETRO):
         arriving = [s for s in own if s.compartment is compartment]
         if arriving:
-            sent = max(arrival(program, s) - 1 for s in arriving)
+            sent = max(_leaves(m, s) for s in arriving)
             yield sent + 0.3, partial(feedback.deliver, m, population, compartment, arriving)
     for s in own:
         if s.compartment is Compartment.INHIBITION:
@@ -75,6 +76,13 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
         elif s.rule is not None:
             yield from stepwise.epochs(m, s, start + program.population(s.source).level)
     yield program.timetable.predict + 0.9, partial(adapt.end, m, population)
+
+
+def _leaves(m: Machine, s: Synapses) -> int:
+    """The target's own tau of what a dendrite hears: a message's, or when spikes are added up."""
+    if adds_spikes(m.program, s):
+        return taken_over(m.program, s.target)
+    return arrival(m.program, s) - 1
 
 
 def _plasticity(
@@ -88,15 +96,19 @@ def _plasticity(
         return
     for slot in s.slots:
         yield slot + 0.4, partial(adapt.learn, m, s, population, slot, began + slot)
+    timetable = m.program.timetable
+    fixation = (start - 1) // timetable.period
+    processed = s.averaged > 0 and (fixation + 1) % s.averaged == 0
+    over = timetable.period - 1 - population.level + 0.95
+    if s.paired and processed:
+        yield over, partial(in_turn.carry_pair, m, s)
     if direct(s.rule):
         return
-    timetable = m.program.timetable
     last = timetable.last_tau(population.level)
     if (began + last) % (1 << s.rule.carry_exponent) == 0:
         yield last + 0.5, partial(adapt.carry, m, s, began + last)
-    fixation = (start - 1) // timetable.period
-    if s.averaged and (fixation + 1) % s.averaged == 0:
-        yield timetable.period - 1 - population.level + 0.95, partial(adapt.average_copies, m, s)
+    if processed:
+        yield over, partial(adapt.average_copies, m, s)
 
 
 def _managed(m: Machine, s: Synapses, population: ProgramPopulation, start: int) -> Iterator[Todo]:

@@ -117,12 +117,10 @@ class Machine:
 
         changed = []
         for s in self.programs[row].synapses:
-            if s.rule is not None:
-                weights, tags = (
-                    weight_matrix(s, numpy(values[s.name], kind))
-                    for values, kind in ((self.weights, np.int8), (self.tags, np.int16))
-                )
-                s = replace(s, weights=weights, tags=tags)
+            if s.changes:
+                s = replace(s, weights=weight_matrix(s, numpy(self.weights[s.name], np.int8)))
+            if s.tags is not None:
+                s = replace(s, tags=weight_matrix(s, numpy(self.tags[s.name], np.int16)))
             changed.append(s)
         populations = []
         for p in self.programs[row].populations:

@@ -49,10 +49,11 @@ def _inference(machine: Machine, fixation: int) -> FixationTrace:
 def _learning(machine: Machine, fixation: int) -> FixationTrace:
     program, timetable = machine.program, machine.program.timetable
     seen = FixationTrace(fixation)
-    plastic = [s for s in program.synapses if s.rule is not None]
+    plastic = [s for s in program.synapses if s.changes]
     for s in plastic:
         seen.weights[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int8)
-        seen.tags[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int16)
+        if s.tags is not None:
+            seen.tags[s.name] = np.zeros((timetable.period, *s.weights.shape), np.int16)
     for p in _neurons(machine):
         seen.post[p.name] = np.zeros((len(p.post_values), p.size), np.int32)
     todo = agenda(machine, fixation)
@@ -66,7 +67,8 @@ def _learning(machine: Machine, fixation: int) -> FixationTrace:
             tau = time - program.population(s.source if general(s) else s.target).level
             if 0 <= tau < timetable.period:
                 seen.weights[s.name][tau] = weight_matrix(s, _row(machine.weights[s.name]))
-                seen.tags[s.name][tau] = weight_matrix(s, _row(machine.tags[s.name]))
+                if s.tags is not None:
+                    seen.tags[s.name][tau] = weight_matrix(s, _row(machine.tags[s.name]))
     for gate in program.gates:
         seen.scores[gate.name] = int(machine.scores[gate.name][0])
         seen.gates[gate.name] = int(machine.signals[gate.name][0])

@@ -1,8 +1,9 @@
-"""Kernels that learn in turn (`compiler.turns`): the epoch of one position, and what is carried."""
+"""Kernels that learn in turn (`compiler.turns`): the epoch of one position; what is carried."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 
 from compiler.backends.tensor import maps, synapses
@@ -47,13 +48,30 @@ def learn(
 
 def carry_over(m: Machine, s: Synapses) -> None:
     """The management processor moves whole units into the weights, `compiler.program.Synapses`."""
-    units, most = s.tag_units, m.program.weight_max
-    exact = units * m.weights[s.name].long() + m.tags[s.name]
-    wanted = (exact + units // 2) // units
-    weights = wanted.clamp(-most, most)
-    rest = exact - units * weights
-    tags = rest.clamp(-m.program.largest_tag(s), m.program.largest_tag(s))
+    largest = m.program.weight_max, m.program.largest_tag(s)
+    weights, tags, *clipped = _carried(m.weights[s.name], m.tags[s.name], s.tag_units, *largest)
     m.weigh(s, weights.to(torch.int8))
     m.tags[s.name] = tags.to(torch.int16)
-    clipped = [synapses.counted(weights != wanted), synapses.counted(tags != rest)]
     m.counters.average_copies(s, s.weights.size, *clipped)
+
+
+def carry_pair(m: Machine, low: Synapses) -> None:
+    """The management processor moves whole units from low synapses into the high ones."""
+    high, most = m.program.synapses[m.program.synapse_row[low.into]], m.program.weight_max
+    halves = m.weights[high.name], m.weights[low.name]
+    *carried, high_clipped, low_clipped = _carried(*halves, 1 << low.fine, most, most)
+    for s, weights, clipped in zip((high, low), carried, (high_clipped, low_clipped), strict=True):
+        m.weigh(s, weights.to(torch.int8))
+        m.counters.average_copies(s, s.weights.size, clipped, torch.zeros_like(clipped))
+
+
+def _carried(
+    weights: Tensor, rests: Tensor, units: int, most: int, largest: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(weights, rests, clipped weights, clipped rests) once whole units are in the weights."""
+    exact = units * weights.long() + rests
+    wanted = (exact + units // 2) // units
+    kept = wanted.clamp(-most, most)
+    left = exact - units * kept
+    rest = left.clamp(-largest, largest)
+    return kept, rest, synapses.counted(kept != wanted), synapses.counted(rest != left)

@@ -105,14 +105,17 @@ class ProgramLearning:
         """
         if not self._learning.guarded:
             return super().lrn_guard()  # type: ignore[misc]
-        rule = self._learning.synapses.rule
-        assert rule is not None
-        carries = self.time_step % (1 << rule.carry_exponent) == 0
-        if carries or self.post_values_written:
+        if self.carry_due() or self.post_values_written:
             return True
         self._reset_dependencies_and_spike_times()  # type: ignore[attr-defined]
         self.end_step()
         return False
+
+    def carry_due(self) -> bool:
+        """Whether the rule carries in this step."""
+        rule = self._learning.synapses.rule
+        assert rule is not None
+        return self.time_step % (1 << rule.carry_exponent) == 0
 
     def run_lrn(self) -> None:
         """Lava's learning epoch; afterwards weights and tags are what the step leaves behind."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.resources import CPU
@@ -14,8 +16,8 @@ from compiler.backends.lava.processes.rules import graded_spikes, learning_rule
 from compiler.rounding import synapse_bits
 
 
-def plastic_synapses(learning: Learning) -> LearningDense:
-    """The process of one plastic all-to-all projection."""
+def plastic_synapses(learning: Learning, **known: Any) -> LearningDense:
+    """The process of one plastic all-to-all projection; known: what else its model has to know."""
     synapses = learning.synapses
     assert synapses.rule is not None and synapses.tags is not None
     return LearningDense(
@@ -28,6 +30,7 @@ def plastic_synapses(learning: Learning) -> LearningDense:
         graded_spike_cfg=graded_spikes(synapses.rule),
         learning_rule=learning_rule(synapses.rule),
         learning=learning,
+        **known,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.type import LavaPyType
@@ -21,15 +23,21 @@ from compiler.program import Synapses
 from compiler.terms import CHANNELWISE, Connection, Map
 
 
-def static_synapses(synapses: Synapses) -> Dense:
-    """Lava's own static synapses; a mixed-sign weight is even there, so twice the sum is halved."""
+def static_synapses(synapses: Synapses, **known: Any) -> Dense:
+    """Lava's own static synapses; known: what else their model has to know."""
     return Dense(
-        weights=2 * synapses.weights.astype(np.int32),
+        weights=as_even(synapses.weights),
         name=synapses.name,
         weight_exp=-1,
         num_message_bits=8,
         sign_mode=SignMode.MIXED,
+        **known,
     )
+
+
+def as_even(weights: np.ndarray) -> np.ndarray:
+    """A mixed-sign weight is even in Lava, so it is doubled and twice the sum is halved."""
+    return 2 * weights.astype(np.int32)
 
 
 def score_sum(size: int, classes: int) -> Dense:

@@ -76,9 +76,11 @@ def _values(values: Integers) -> str:
 
 def _rule(s: Synapses) -> str:
     if s.rule is None:
-        return "–"
+        return f"carried into every {s.averaged} fixations" if s.averaged else "–"
     changes = (("dw", s.rule.dw), ("dt", s.rule.dt))
     rule = ", ".join(f"`{name} = {SumOfProducts.text(terms)}`" for name, terms in changes if terms)
+    if s.paired:
+        return f"{rule}, carried into {s.into} every {s.averaged} fixations"
     return f"{rule}, copies averaged every {s.averaged} fixations" if s.averaged else rule
 
 
@@ -199,7 +201,14 @@ def _to_change(program: Program) -> Iterator[str]:
             "fixed-point model does not take rules that read a synapse's tag, so "
             f"`{PACKAGE}/processes/untied.py` applies Lava's arithmetic to a vector of synapses."
         )
-    if any(s.averaged for s in program.synapses):
+    if program.low:
+        yield (
+            "Pairs of synapses: the high ones drive neurons, the low ones learn and drive nothing, "
+            "so on a chip they need a compartment that no neuron reads. Between fixations whole "
+            "units of the high weights are carried over. Here the process of the low ones does it; "
+            f"on a chip it is work of the management processor (`{PACKAGE}/copies.py`)."
+        )
+    if any(s.averaged and s.connection is Connection.UNTIED for s in program.synapses):
         yield (
             "Between fixations the copies of a kernel are averaged. Here the process does it; on a "
             f"chip it is work of the management processor (`{PACKAGE}/copies.py`)."

@@ -80,9 +80,9 @@ def show(program: Program, ended: Outcome, learn: bool) -> None:
         opened = np.count_nonzero(ended.gates[:, i])
         print(f"{gate.name}: open after {opened} of {fixations} fixations")
     for before, after in zip(program.synapses, ended.program.synapses, strict=True):
-        if learn and before.rule is not None:
+        if learn and before.changes:
             moved = np.count_nonzero(after.weights != before.weights)
-            tagged = np.count_nonzero(after.tags != (0 if before.tags is None else before.tags))
+            tagged = 0 if before.tags is None else np.count_nonzero(after.tags != before.tags)
             below, above = (program.population(name).map for name in (before.source, before.target))
             size = synapse_count(before.connection, before.weights.shape, below, above)
             print(f"{before.name}: {moved} of {size} weights and {tagged} tags changed")

@@ -53,7 +53,8 @@ def learn_in_turn(
 def carry_over(weights, tags, weight_max, tag_max, units):
     """w = floor((A + n / 2) / n) and t = A - n * w with A = n * w + t, n = units.
 
-    `compiler.program.Synapses` says for whom n is 64, and for whom 4096.
+    `compiler.program.Synapses` says for whom n is 64, and for whom 4096. Of a pair `tags` are the
+    low synapses' weights, int8.
 
     Returns the numbers of synapses whose weight or tag was clipped.
     """
