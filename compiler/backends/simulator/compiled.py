@@ -19,7 +19,7 @@ import numba
 HERE = Path(__file__).parent
 CONSTANTS = tuple(
     HERE.parents[1] / name
-    for name in ("averages.py", "connectivity.py", "products.py", "program.py")
+    for name in ("averages.py", "connectivity.py", "products.py", "program/widths.py")
 )
 """Sources outside whose constants are folded into machine code."""
 
