@@ -188,11 +188,30 @@ class Term:
 
 
 @dataclass(frozen=True)
+class PreTraces:
+    """Exponential traces by which synapses know their presynaptic neuron, in place of counts.
+
+    Each spike raises both, and each time step of the whole fixation, its rest included, leaves
+    exp(-1/tau) of them; tau in time steps, fast < slow. With X^ = X / (what a spike in every step
+    of one presentation leaves), both as the presentation ends, and a period of P steps,
+
+        count = X^_fast,   previous count = (X^_slow - X^_fast) / (exp(-P/slow) - exp(-P/fast))
+    """
+
+    fast: float
+    slow: float
+
+
+@dataclass(frozen=True)
 class LearningRule:
-    """A local rule: the weight change of one synapse is the sum of its terms."""
+    """A local rule: the weight change of one synapse is the sum of its terms.
+
+    With `traces` the presynaptic counts of its terms are what those say of them.
+    """
 
     name: str
     terms: tuple[Term, ...]
+    traces: PreTraces | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: ΔW = " + " + ".join(str(term) for term in self.terms)
@@ -300,7 +319,8 @@ class Comparator:
 class Schedule:
     """How long one fixation is shown, in time steps, and how long nothing is, before the next.
 
-    Rules that learn once a fixation find the rest that they need themselves.
+    Rules that learn once a fixation find the rest that they need themselves, unless it is part of
+    what their traces mean.
     """
 
     steps: int

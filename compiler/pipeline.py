@@ -20,6 +20,7 @@ from compiler.passes.place import place_what_fits
 from compiler.passes.placement import Placement
 from compiler.passes.quantize import MAXIMUM, Quantized, quantize
 from compiler.passes.schedule import Plan, schedule
+from compiler.passes.schedule_traces import traced
 from compiler.passes.untie import untie
 from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
@@ -84,7 +85,9 @@ def compile_network(
         for chosen in others:
             with suppress(InputError):
                 found = compiled(chosen)
-                note = Note("learning", "network", f"{best.kind} would be better, but: {error}")
+                note = Note(
+                    "consolidation", "network", f"{best.kind} would be better, but: {error}"
+                )
                 return replace(found, notes=(*found.notes, note))
         raise
 
@@ -147,6 +150,11 @@ def _lowered(
     limits = target.machine.limits
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
+    if any(traced(p) for p in quantized.network.projections) and chosen != CARRY:
+        raise InputError(
+            "rules of traces learn in the tag and carry it whenever the gate is open: leave "
+            f"consolidation out, and use a machine with tags of {TAG_UNITS.bit_length() + 1} bits"
+        )
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(untied.network, chosen.every, by_rule=chosen.kind != "pair")
     program, lowering = lower_learning(
@@ -160,9 +168,12 @@ def _lowered(
         consolidation=chosen,
     )
     notes = (*copying, *_timing(plan, chosen, program), *lowering)
-    if any(isinstance(p.rule, LearningRule) for p in untied.network.projections) and not sequential:
+    counting = any(
+        isinstance(p.rule, LearningRule) and not traced(p) for p in untied.network.projections
+    )
+    if counting and not sequential:
         costs = cost(chosen.kind or "", program.weight_max.bit_length() + 1)
-        notes = (*notes, Note("learning", "network", costs))
+        notes = (*notes, Note("consolidation", "network", costs))
     return program, notes
 
 
@@ -175,7 +186,13 @@ def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple
     timetable = plan.timetable
     text = f"{timetable.period} time steps a fixation, {timetable.steps} of them presentation"
     carried = [s.averaged for s in program.synapses if managed(s)]
-    if carried:
+    if plan.together:
+        sweeps = timetable.period >> plan.carry_exponent
+        text += (
+            f"; synapses learn in step {plan.together + 1} from traces, and carry tags into weights"
+            f" when the gate is open; the engine goes through all of them in {sweeps} steps"
+        )
+    elif carried:
         text += f"; the management processor carries tags into weights every {carried[0]} fixations"
     elif plan.slots:
         every = 2**plan.carry_exponent // timetable.period

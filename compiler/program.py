@@ -151,6 +151,11 @@ class PostValue:
     rectified: str = ""
     reward: int = 0
 
+    @property
+    def carries(self) -> bool:
+        """Whether it says that a gate is open, and nothing else: that tags are carried."""
+        return not self.factors and self.rectified == "full"
+
 
 @dataclass(frozen=True)
 class ProgramPopulation:
@@ -278,7 +283,9 @@ class Synapses:
     """Synapses with integer weights in units of `unit`; their shape is that of the connection.
 
     `listens` are the source's tau whose message drives the target compartment. What is summed is
-    divided by 2^delivery_shift exactly (the payload was lifted by as much). Spikes of the source's
+    divided by 2^delivery_shift exactly (the payload was lifted by as much). An apical compartment
+    may listen to all spikes of the presentation instead (`compiler.dendrites`): it adds them up,
+    and the sum is the prediction for the next fixation. Spikes of the source's
     tau arrive at the target's tau + `delay`: the axon holds them back for delay + climbs - 1 time
     steps, with the levels that it climbs. What would arrive after the presentation is lost.
 
@@ -381,6 +388,11 @@ class Gate:
     class that it names, those of the first of the largest sums; for all others it is 0. With
     `noise` bits a neuron adds to its score a random number, uniform in [-2^(noise-1),
     2^(noise-1)), drawn from `stream` as it sends the message, `after` steps after the presentation.
+
+    With `serial` B the neurons' messages are binary spikes: a message, clipped to B bits with its
+    sign, leaves as two's complement on an axon of its own, a bit a time step, highest first, and
+    the comparator adds u <- 2 u + (bits that arrive), the first ones with a minus. Its gate is a
+    spike on one of two axons, for +1 and for -1.
     """
 
     name: str
@@ -392,6 +404,7 @@ class Gate:
     left: int | None = None
     norm: Quantity | None = None
     classes: int = 0
+    serial: int = 0
     points: bool = False
     noise: int = 0
     stream: int = 0
@@ -412,13 +425,18 @@ class Gate:
         """How many sums it forms: one message of every neuron for each, from `sent` on."""
         return 1 if self.norm is None else 2
 
+    @property
+    def largest_message(self) -> int:
+        """The largest score message; the smallest one is at most one below its negative."""
+        return (1 << (self.serial - 1)) - 1 if self.serial else MEMBRANE_MAX
+
     def sent(self, steps: int) -> int:
         """The tau at which the neurons send their scores."""
         return steps + self.after
 
     def decided(self, steps: int) -> int:
         """The tau at which it decides; the gate arrives one step later."""
-        return self.sent(steps) + self.sums
+        return self.sent(steps) + self.sums * max(1, self.serial)
 
 
 @dataclass(frozen=True)

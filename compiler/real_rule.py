@@ -23,6 +23,7 @@ from compiler.ir import (
     Quantity,
     Term,
 )
+from compiler.real_traces import Heard
 
 Values = dict[Quantity, np.ndarray]
 Gate = float | np.ndarray
@@ -46,8 +47,16 @@ class RealNetwork:
         self.apical = {p.name: np.zeros(p.size) for p in populations}
         self.averages = {p.name: p.averages for p in populations if p.averages is not None}
 
-    def fixation(self, z: Mapping[str, np.ndarray], signals: Mapping[str, float]) -> None:
-        """One more: z (N,) of each population, inputs included, and the modulators' values."""
+    def fixation(
+        self,
+        z: Mapping[str, np.ndarray],
+        signals: Mapping[str, float],
+        heard: Mapping[str, Heard] | None = None,
+    ) -> None:
+        """One more: z (N,) of each population, inputs included, and the modulators' values.
+
+        heard: of each projection whose synapses know traces of its source in place of counts.
+        """
         for name, averages in self.averages.items():
             if signals[averages.signal] != 0:
                 self.averages[name] = averaged(averages, z[name], self.previous[name])
@@ -59,7 +68,8 @@ class RealNetwork:
                 gates[c.name] = gates[c.name] * _named(c, values[c.population])
         for p in self.network.projections:
             for term in p.rule.terms if isinstance(p.rule, LearningRule) else ():
-                pre = values[p.source][term.pre]
+                known = values[p.source] if not heard or p.name not in heard else heard[p.name]
+                pre = known[term.pre]
                 post = post_value(term, values[p.target], gates)
                 self.weights[p.name] += change(self.network, p, pre, post)
         for population in self.network.populations:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clapp_neuro.errors import InputError
 from compiler.products import decimation
-from compiler.program import MEMBRANE_MAX, Product, Program, SumOfProducts
+from compiler.program import MEMBRANE_MAX, PostValue, Product, Program, SumOfProducts
 
 SHIFT_MAX = 31  # of a post value
 
@@ -38,21 +38,28 @@ def with_margin(program: Program, factor: float) -> Program:
 def with_rate(program: Program, halvings: int) -> Program:
     """The learning rate halved so many times: post values are shifted down by as much more.
 
+    Those that tell when tags are carried stay as they are.
+
     Raises InputError for a negative number, or more than the shift of a post value holds, and for
     rules without post values.
     """
     if halvings and not any(p.post_values for p in program.populations):
         raise InputError("the program learns without post values: its rate cannot be halved here")
     room = min(
-        (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values), default=SHIFT_MAX
+        (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values if not v.carries),
+        default=SHIFT_MAX,
     )
     if not 0 <= halvings <= room:
         raise InputError(f"the learning rate halved {halvings} times: give 0 to {room}")
     populations = tuple(
-        replace(p, post_values=tuple(replace(v, shift=v.shift + halvings) for v in p.post_values))
+        replace(p, post_values=tuple(_halved(v, halvings) for v in p.post_values))
         for p in program.populations
     )
     return replace(program, populations=populations)
+
+
+def _halved(value: PostValue, halvings: int) -> PostValue:
+    return value if value.carries else replace(value, shift=value.shift + halvings)
 
 
 def with_interval(program: Program, fixations: int, longest: int) -> Program:
@@ -72,6 +79,11 @@ def with_interval(program: Program, fixations: int, longest: int) -> Program:
         )
     if not any(s.rule is not None and s.rule.dt for s in program.synapses):
         raise InputError("the program learns without tags: there is nothing to consolidate")
+    if any(v.carries for p in program.populations for v in p.post_values):
+        raise InputError(
+            "the program learns from traces of spikes, in steps that its rules say themselves: its "
+            "interval cannot be chosen anew"
+        )
     due = f"u{steps.bit_length() - 1}"
     synapses = tuple(
         s if s.rule is None else replace(s, rule=_due(s.rule, due)) for s in program.synapses

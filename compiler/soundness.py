@@ -85,6 +85,7 @@ def _ranges(program: Program) -> Iterator[Range]:
             yield f"{gate.name}: margin", margin, -MEMBRANE_MAX, MEMBRANE_MAX
         yield f"{gate.name}: the number of classes", gate.classes, 0, 127
         yield f"{gate.name}: score_shift", gate.score_shift, 0, 31
+        yield f"{gate.name}: the bits of a serial score", gate.serial, 0, 24
         yield f"{gate.name}: noise", gate.noise, 0, MEMBRANE_BITS
         yield f"{gate.name}: stream", gate.stream, 0, 2**31
         yield f"{gate.name}: after", gate.after, 0, LONGEST
@@ -163,6 +164,8 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"{gate.name} reads who has won, which only a message tells"
         if gate.norm is not None and gate.norm not in PRE_QUANTITIES:
             yield f"{gate.name} forms the norm of {gate.norm.value}, which is no count"
+        if gate.serial and (gate.norm is not None or gate.classes):
+            yield f"{gate.name} forms a norm or rewards, from messages bit by bit"
         if gate.population in sizes and program.population(gate.population).soma is None:
             yield f"{gate.name} compares the input {gate.population}"
     mapped = [p.name for p in program.populations if p.shape is not None]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 
+from compiler.dendrites import adds_spikes, taken_over
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Projection, Quantity
 from compiler.products import in_slots
-from compiler.program import Program, ProgramPopulation, Relay, Soma, Synapses, Tally
+from compiler.program import REGISTERS, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import held_back, members
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 from compiler.turns import in_turn, turns_of
@@ -191,7 +192,8 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         learned = set()
     else:
         learned = {slot + climbs for slot in s.slots}
-    spikes = source.spiking and soma
+    added = adds_spikes(program, s)
+    spikes = source.spiking and (soma or added)
     heard = set() if spikes else set(s.listens)
     needed = learned | heard
     if not needed <= sent.keys():
@@ -206,7 +208,11 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
             yield f"{s.name} needs no {sent[step].value}, which {s.source} sends at tau {step}"
     if soma and s.listens != (tuple(range(program.timetable.steps)) if spikes else (0,)):
         yield f"{s.name} listens at tau {s.listens}, not when {s.source} presents itself"
-    if not (soma or s.paired) and len(s.listens) != 1:
+    if added and not source.spiking:
+        yield f"{s.name} adds up spikes, which {s.source} does not send"
+    elif added:
+        yield from _of_added(program, s)
+    elif not (soma or s.paired) and len(s.listens) != 1:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"
     elif s.connection in DOWNWARD and s.listens[0] + 1 - climbs > program.timetable.predict:
         yield f"{s.name} arrives at tau {s.listens[0] + 1 - climbs}, after the last step"
@@ -216,6 +222,19 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
         if written != {*s.slots}:
             steps = sorted(written ^ {*s.slots})
             yield f"{s.name} learns or {s.target} writes {register} at tau {steps}, not both"
+
+
+def _of_added(program: Program, s: Synapses) -> Iterator[str]:
+    """Spikes have all arrived when the soma takes the sum over, and weights have not changed."""
+    step, timetable = taken_over(program, s.target), program.timetable
+    if not timetable.steps <= step <= timetable.predict:
+        yield (
+            f"{s.target} takes over what {s.name} has added up at tau {step}, not between the "
+            f"presentation and the last step"
+        )
+    for product in (*s.rule.dw, *s.rule.dt) if s.rule is not None else ():
+        if not any(factor in REGISTERS for factor in product.factors):
+            yield f"{s.name} learns by '{product}' while it adds up spikes"
 
 
 def _of_turns(program: Program, s: Synapses) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from math import prod
 
 from compiler.connectivity import fan_in
+from compiler.dendrites import adds_spikes
 from compiler.ir import PRE_QUANTITIES, Compartment, Quantity
 from compiler.program import (
     MEMBRANE_MAX,
@@ -123,6 +124,8 @@ def _heard(program: Program, s: Synapses) -> int:
     source = program.population(s.source)
     if s.compartment is Compartment.SOMA and source.spiking:
         return max(1, source.sequence)
+    if adds_spikes(program, s):
+        return largest_count(program, source)
     heard = [m for m in source.messages if m.step in s.listens]
     return max((largest_payload(program, source, m) for m in heard), default=0)
 

@@ -18,10 +18,11 @@ import torch
 from clapp_neuro.encoders.layers import first_to_spike
 from compiler.backends.simulator import simulate, trace
 from compiler.example import Example, change, draws, largest, size, two_fixations
-from compiler.ir import Connection, Map, Network
+from compiler.ir import Connection, LearningRule, Map, Network
 from compiler.lower_part import lower_part, network_of
 from compiler.program import Program
 from compiler.real_rule import RealNetwork
+from compiler.real_traces import RealTraces, encoded
 from compiler.spike_timing import SpikeTimingRule
 from compiler.spike_timing_example import spike_timing_example
 from compiler.trace import FixationTrace, Stimulus
@@ -99,16 +100,31 @@ def _lesson(network: Network, program: Program) -> tuple[int, Stimulus, dict[str
 
 def _expected(network: Network, program: Program, stimulus: Stimulus) -> dict[str, np.ndarray]:
     """The change of each plastic matrix in real numbers, given what the chip's neurons count."""
-    activity = [_activity(network, program, seen) for seen in trace(program, stimulus, learn=False)]
+    seen = list(trace(program, stimulus, learn=False))
+    activity = [_activity(network, program, one) for one in seen]
     for name, intensities in stimulus.intensities.items():
         for z, shown in zip(activity, intensities, strict=True):
             z[name] = shown * network.population(name).scale
-    real = RealNetwork(network)
+    real, traces = RealNetwork(network), _traces(network)
     for f in range(stimulus.fixations):
         signals = {name: float(y[f]) for name, y in stimulus.signals.items()}
-        real.fixation(activity[f], signals)
+        spikes = {name: fired.astype(np.float64) for name, fired in seen[f].spikes.items()}
+        for name, intensities in stimulus.intensities.items():
+            spikes[name] = encoded(intensities[f], network.schedule.steps)
+        source = {p.name: p.source for p in network.projections}
+        heard = {name: kept.fixation(spikes[source[name]]) for name, kept in traces.items()}
+        real.fixation(activity[f], signals, heard)
     plastic = [p for p in network.projections if p.rule is not None]
     return {p.name: real.weights[p.name] - p.weights for p in plastic}
+
+
+def _traces(network: Network) -> dict[str, RealTraces]:
+    """What synapses know in place of counts, of each projection where they do."""
+    return {
+        p.name: RealTraces(p.rule.traces, network.schedule)
+        for p in network.projections
+        if isinstance(p.rule, LearningRule) and p.rule.traces is not None
+    }
 
 
 def _activity(network: Network, program: Program, seen: FixationTrace) -> dict[str, np.ndarray]:

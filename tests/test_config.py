@@ -22,6 +22,7 @@ def test_presets():
         "fashion-dense-rate",
         "fashion-resnet50",
         "fashion-stdp",
+        "fashion-traces",
         "fashion-vgg6",
         "stl10-dense",
         "stl10-resnet50",

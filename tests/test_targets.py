@@ -291,6 +291,7 @@ def test_boards_are_machines_with_so_many_chips():
         "kapoho-point": 8,
         "hala-point": 1152,
         "generic": 16384,
+        "binary-spikes": 1152,
     }
     hala = load_machine("hala-point").limits
     assert hala.usable_cores_per_chip.value * hala.chips.value == pytest.approx(140_544)

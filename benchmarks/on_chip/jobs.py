@@ -52,5 +52,5 @@ def everything(network: Network, folder: Path, data: str | None, pool: ProcessPo
     compared = network.seeds[: network.compared]
     both = (DEFAULT, "online")
     run((what, seed, rate) for seed in compared for what in (*both, *network.lowerings))
-    run([(LAVA, network.seeds[0], rate)])
+    run([(LAVA, network.seeds[0], rate)] if network.prefix else [])
     run((what, seed, rate) for seed in network.seeds[network.compared :] for what in both)

@@ -92,7 +92,7 @@ def _compiled(
     lowering, path = LOWERINGS[name], folder / f"{name}.clapp"
     clapp_neuro.compile(
         _start(network, seed, folder, data, rate),
-        "loihi2-sim",
+        network.target,
         path,
         seed=seed,
         kernels=lowering.kernels or network.kernels,

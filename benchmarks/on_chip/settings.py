@@ -49,7 +49,7 @@ class Network:
 
     rates: of which validation chooses the reference's, on the first `choosing` seeds. lowerings:
     beside the default, on the first `compared` seeds. prefix: so many fixations of the first seed
-    are compared with Lava, learning.
+    are compared with Lava, learning; 0 for none. target: what is compiled for.
     """
 
     preset: str
@@ -62,6 +62,7 @@ class Network:
     lowerings: tuple[str, ...] = ()
     kernels: str = "untied"
     prefix: int = 60
+    target: str = "loihi2-sim"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -70,6 +71,19 @@ class Network:
 
 RATES = (2**-11, 2**-10, 2**-9, 2**-8)
 FOR_MAPS = ("tied-averaged",)
+# Synapses that know spikes by exponential traces, on a machine without graded spikes, and as long
+# and as fast a run of counts beside it: a due step goes through all synapses, which takes time.
+TRACES = Network(
+    "fashion-traces",
+    fixations=10_000,
+    labelled=5_000,
+    seeds=(0, 1, 2),
+    rates=RATES[1:2],
+    choosing=3,
+    prefix=4,
+    target="binary-spikes-sim",
+)
+COUNTS = replace(TRACES, preset="fashion-dense", target="loihi2-sim")
 FULL = {
     "dense": Network(
         "fashion-dense",
@@ -92,6 +106,8 @@ FULL = {
         lowerings=FOR_MAPS,
         prefix=4,  # Lava takes seconds for one
     ),
+    "traces": TRACES,
+    "counts-beside-traces": COUNTS,
 }
 SCALES = {
     "full": FULL,
@@ -107,6 +123,8 @@ SCALES = {
             choosing=1,
             compared=3,
         ),
+        "traces": TRACES,
+        "counts-beside-traces": COUNTS,
     },
     "trial": {  # whether everything runs, in a minute
         "dense": replace(

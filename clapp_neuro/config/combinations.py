@@ -83,17 +83,39 @@ def _check_method(method: Method, encoder: EncoderConfig, train: TrainConfig) ->
             f"{name} learns from the times of spikes, but the input is a constant current: give "
             "encoder.input 'spikes', as the preset fashion-stdp does"
         )
-    if encoder.input == "spikes" and not (method.timed or method.rule == "random"):
+    by_spikes = method.timed or method.rule == "random" or encoder.traces == "exponential"
+    if encoder.input == "spikes" and not by_spikes:
         raise InputError(
             f"encoder.input 'spikes' is for methods that learn from spike times; {name} learns "
-            "from what a fixation amounts to: use input 'current'"
+            "from what a fixation amounts to: use input 'current', or encoder.traces 'exponential'"
         )
+    if encoder.traces == "exponential" and method.rule != "random":
+        _check_traces(name, encoder, train)
     if encoder.input == "spikes" and encoder.neurons != "spiking":
         raise InputError("encoder.input 'spikes' drives spiking neurons, but neurons is 'rate'")
     if method.rate_only and encoder.neurons != "rate":
         raise InputError(
             f"{name} relaxes real-valued activity, which spike counts are not: use neurons 'rate'"
         )
+
+
+def _check_traces(name: str, encoder: EncoderConfig, train: TrainConfig) -> None:
+    if name != "clapp":
+        raise InputError(
+            f"encoder.traces 'exponential' is for method clapp, not {name}: use traces 'counts'"
+        )
+    if train.mode != "online" or encoder.architecture != "dense" or encoder.neurons != "spiking":
+        raise InputError(
+            "encoder.traces 'exponential' are traces of one gaze at single synapses of spiking "
+            "neurons: use mode 'online', a dense encoder and neurons 'spiking'"
+        )
+    if encoder.input != "spikes":
+        raise InputError(
+            "encoder.traces 'exponential' are traces of spikes, but the input is a constant "
+            "current: give encoder.input 'spikes', as the preset fashion-traces does"
+        )
+    if train.gate == "split":
+        raise InputError("encoder.traces 'exponential' need one gate a layer: use gate 'shared'")
 
 
 def _check_online(method: Method, deep: bool, encoder: EncoderConfig, train: TrainConfig) -> None:

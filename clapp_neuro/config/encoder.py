@@ -27,6 +27,10 @@ class EncoderConfig(Part):
     inputs drive the first layer by a constant `current`, or by `spikes` that are spread evenly,
     as many in 256 steps as the 8-bit intensity says. `rest`: time steps without input between
     fixations, for rules that learn from spike times; nothing but their traces notices.
+
+    `traces`: what a synapse knows of its presynaptic neuron, the spike `counts` of a fixation or
+    two `exponential` traces of its spikes, with time constants of `tau_fast` and `tau_slow` time
+    steps (`clapp_neuro.training.traces`), as on a chip without graded spikes.
     """
 
     architecture: Literal["dense", "conv", "resnet50"] = "dense"
@@ -40,6 +44,9 @@ class EncoderConfig(Part):
     threshold: Rate = 1.0
     input: Literal["current", "spikes"] = "current"
     rest: Annotated[int, Field(ge=0, le=1024)] = 8
+    traces: Literal["counts", "exponential"] = "counts"
+    tau_fast: Rate = 12.0
+    tau_slow: Rate = 24.0
     reset: Literal["subtract", "zero"] = "subtract"
 
     @model_validator(mode="after")
@@ -59,6 +66,11 @@ class EncoderConfig(Part):
                     "resnet50 adds real numbers across its skips, which spikes are not: "
                     "give neurons 'rate', or a conv encoder"
                 )
+        if self.tau_slow <= self.tau_fast:
+            raise InputError(
+                f"tau_slow {self.tau_slow:g} is not above tau_fast {self.tau_fast:g}: the slow "
+                "trace has to remember what the fast one has forgotten"
+            )
         if self.library == "norse" and not 0 < self.decay < 1:
             raise InputError(
                 f"Norse's neuron divides by its decay and its leak, which decay {self.decay:g} "

@@ -99,23 +99,32 @@ def modulate(
 
 
 def plasticity(
-    z: Tensor, c: Tensor, weights: Dendrites, broadcast: Modulation, *, retro: Retro = "own"
+    z: Tensor,
+    c: Tensor,
+    weights: Dendrites,
+    broadcast: Modulation,
+    *,
+    retro: Retro = "own",
+    heard: tuple[Tensor, Tensor] | None = None,
 ) -> Updates:
     """Eq. 6 to 8, all from the weights of before the update, ΔW summed over the rows.
 
     retro: the retrodiction comes from W_retro ("own"), from W_predᵀ ("transposed": exactly the
-    gradient of the loss), or Eq. 7 is left out ("none").
+    gradient of the loss), or Eq. 7 is left out ("none"). heard: what the synapses know of z and c
+    as presynaptic activity, of the same shapes; None: z and c themselves.
     """
+    pre_z, pre_c = heard or (z, c)
     target = broadcast.target[..., None] * broadcast.prediction[:, None]
     surprise = (broadcast.target[..., None] * z).sum(1)
-    prediction = surprise.T @ c
+    prediction = surprise.T @ pre_c
     if retro == "none":
         return Updates(target, None, prediction, None)
     if retro == "transposed":
         return Updates(target, surprise @ weights.prediction, prediction, prediction.T)
     if broadcast.source is not broadcast.target:
         surprise = (broadcast.source[..., None] * z).sum(1)
-    return Updates(target, surprise @ weights.retrodiction.T, prediction, c.T @ surprise)
+    learned = surprise if pre_z is z else (broadcast.source[..., None] * pre_z).sum(1)
+    return Updates(target, surprise @ weights.retrodiction.T, prediction, c.T @ learned)
 
 
 def role(name: str, step: int) -> str:
@@ -153,6 +162,7 @@ def learn(
     train = seen.train
     retro = train.retrodiction
     z, c = seen.z.flatten(0, 1), seen.context.flatten(0, 1)
+    traces = None if seen.traces is None else seen.traces.flatten(0, 1)
     dendrite, source = torch.zeros_like(z), torch.zeros_like(c)
     losses, gates, changes = [], [], {}
     for number, (compared, modulator) in enumerate(steps, 1):
@@ -164,7 +174,8 @@ def learn(
         gates.append(active(broadcast.target))
         if len(before) == 1 and not broadcast.open:
             continue  # online, where nothing is to be computed as soon as a gate is closed
-        updates = plasticity(now, before, weights, broadcast, retro=retro)
+        heard = None if traces is None else (traces[compared.target], traces[compared.source])
+        updates = plasticity(now, before, weights, broadcast, retro=retro, heard=heard)
         dendrite.index_add_(0, compared.target.flatten(), updates.target.flatten(0, 1))
         if updates.source is not None:
             source.index_add_(0, compared.source, updates.source)

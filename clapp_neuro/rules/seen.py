@@ -48,7 +48,8 @@ class Seen:
     level, levels: which of how many layers, from 1. z (B, P, N): activity of each patch.
     context (B, P, N_c): activity that predicts, z itself unless `train.context` says otherwise.
     weights, top: the rule's own matrices of this layer and of the topmost one, by role.
-    labels (B,): classes, where given.
+    labels (B,): classes, where given. traces (B, P, N): what the synapses that begin at these
+    neurons know of z, where that is not z itself.
     """
 
     level: int
@@ -60,6 +61,7 @@ class Seen:
     draw: Draw
     labels: Tensor | None
     train: TrainConfig
+    traces: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from clapp_neuro.training.compiled_online import CompiledOnlineTrainer, is_compi
 from clapp_neuro.training.online import BLOCK, OnlineTrainer
 from clapp_neuro.training.state import check_finite
 from clapp_neuro.training.tally import Tally
+from clapp_neuro.training.traces import TraceTrainer
 
 
 def online_trainer(
@@ -30,10 +31,13 @@ def online_trainer(
     weights: dict[str, Tensor],
     resume: Mapping[str, Tensor] | None,
 ) -> OnlineTrainer:
-    """What trains an experiment online: step by step where its rule has moments."""
+    """What trains an experiment online: step by step where its rule has moments,
+    with traces in place of counts where the encoder has them."""
     trainer: type[OnlineTrainer] = OnlineTrainer
     if find_rule(experiment.train.method).moment is not None:
         trainer = MomentTrainer
+    elif experiment.encoder.traces == "exponential":
+        trainer = TraceTrainer
     elif is_compiled(experiment):
         trainer = CompiledOnlineTrainer
     return trainer(experiment, images, weights, resume)

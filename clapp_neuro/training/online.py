@@ -15,7 +15,7 @@ from clapp_neuro.data.images import ImageSet
 from clapp_neuro.data.patches import fixated_inputs
 from clapp_neuro.encoders.activity import as_maps
 from clapp_neuro.encoders.layers import Answer, answer, changes, current
-from clapp_neuro.encoders.neurons import lif_one_fixation, spike_surrogate
+from clapp_neuro.encoders.neurons import input_spikes, lif_one_fixation, spike_surrogate
 from clapp_neuro.encoders.shapes import modules_of
 from clapp_neuro.randomness import Purpose, keyed_generator
 from clapp_neuro.rules.registry import find_rule
@@ -62,7 +62,9 @@ class OnlineTrainer:
     def advance(self, step: int, tally: Tally) -> None:
         """See fixation number `step` and learn from it."""
         inputs, label = self._fixation(step)
-        for number, (layer, now) in enumerate(self._see(inputs)):
+        answers = self._see(inputs)
+        self._remember(inputs, answers)
+        for number, (layer, now) in enumerate(answers):
             before, self.before[layer] = self.before.get(layer), now
             rate = now.z.mean().item()
             if label == 0 or before is None:
@@ -116,7 +118,8 @@ class OnlineTrainer:
     def _see(self, inputs: Tensor) -> list[tuple[int, Answer]]:
         """The answers of all layers, each before the one below it has changed."""
         encoder = self.experiment.encoder
-        x, spikes = inputs, None
+        spiking = encoder.input == "spikes"
+        x, spikes = inputs, input_spikes(inputs, encoder.steps) if spiking else None
         seen = []
         for layer in self.layers:
             if encoder.architecture == "dense" and encoder.neurons == "spiking":
@@ -136,6 +139,13 @@ class OnlineTrainer:
         z = lif_one_fixation(driven, encoder, fired)[None]
         return Answer(x, z, z, spike_surrogate(z), spikes=fired[:, None])
 
+    def _remember(self, inputs: Tensor, answers: list[tuple[int, Answer]]) -> None:
+        """What synapses remember of a fixation besides its counts: nothing."""
+
+    def _traces(self, layer: int) -> Tensor | None:
+        """What synapses that begin at a layer (0: the input) know of it, (1, 2, N): last, now."""
+        return None
+
     def _signal(self, layer: int, before: Answer, now: Answer, label: int) -> Signal:
         assert self.rule.signal is not None, "what learns online has a signal"
         z = torch.stack([before.z, now.z], 1)
@@ -150,18 +160,21 @@ class OnlineTrainer:
                 draw=self.draws[label],
                 labels=None,
                 train=self.experiment.train,
+                traces=self._traces(layer),
             )
         )
 
     def _change(self, layer: int, before: Answer, now: Answer, said: Signal) -> None:
         """Plain gradient steps; the same synapses learn with the trace of both fixations."""
         rate, own = self.experiment.train.sgd_rate, self.own[layer]
+        traces = self._traces(layer - 1)
         if self.decay:
             own["forward"].mul_(1 - rate * self.decay)
         dendrite = said.dendrite if said.source is None else said.dendrite + said.source
         if own["forward"].dim() == 2:  # one product, and ΔW is never formed
             post = dendrite[0] * torch.cat([before.surrogate, now.surrogate])
-            own["forward"].addmm_(post.T, torch.cat([before.x, now.x]), alpha=rate)
+            pre = torch.cat([before.x, now.x]) if traces is None else traces[0]
+            own["forward"].addmm_(post.T, pre, alpha=rate)
         else:
             for seen, signal in ((before, dendrite[:, 0]), (now, dendrite[:, 1])):
                 for role, change in changes(seen, signal, own["forward"]).items():

@@ -43,6 +43,8 @@ def check_capabilities(program: Program, machine: NeuromorphicMachine) -> list[V
             needs.append((p.name, "graded spikes (values given step by step)", "graded_spikes"))
     for g in program.gates:
         needs.append((g.name, "a soma that compares its sum", "programmable_soma"))
+        if not g.serial:
+            needs.append((g.name, "graded spikes (scores as payload)", "graded_spikes"))
         if g.norm is not None:
             needs.append((g.name, "a soma that takes a root and divides", "programmable_soma"))
     needs += [
@@ -77,7 +79,7 @@ def _needs(network: Network, p: Population) -> Iterator[tuple[str, str]]:
     rewarded = any(isinstance(q.rule, SpikeTimingRule) and q.rule.eligibility for q in plastic)
     if plastic:
         yield "plastic synapses", "learning"
-    if counting:
+    if any(rule.traces is None for rule in counting):
         yield "graded spikes (counts or intensities as payload)", "graded_spikes"
     if counting or rewarded:
         yield "a soma that writes post values", "programmable_soma"

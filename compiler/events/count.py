@@ -86,7 +86,7 @@ def _gate(run: Run, gate: Gate, sent: Sent, counters: np.ndarray) -> GateEvents:
     reached = listeners(run.program, gate)
     size = sum(run.program.population(name).size for name in reached)
     broadcasts = counts[GateCount.POSITIVE] + counts[GateCount.NEGATIVE]
-    busy = (gate.sums + 1) * run.fixations  # sums the scores, decides
+    busy = (gate.decided(0) - gate.sent(0) + 1) * run.fixations  # sums the scores, decides
     return GateEvents(
         name=gate.name,
         population=gate.population,
@@ -98,7 +98,7 @@ def _gate(run: Run, gate: Gate, sent: Sent, counters: np.ndarray) -> GateEvents:
         broadcasts=broadcasts,
         broadcast_operations=broadcasts * size,
         score_operations=sent.scores,
-        ignored_operations=sent.everything - sent.scores,
+        ignored_operations=0 if sent.apart else sent.everything - sent.scores,
         active_updates=busy,
         idle_updates=run.fixations * run.program.timetable.period - busy,
         score_clipped=counts[GateCount.SCORE_CLIPPED],

@@ -32,7 +32,8 @@ class Run:
 class Sent:
     """Messages of one population: binary spikes, graded ones by step, scores, and post values.
 
-    Of post values those that learners are told in turn.
+    Of post values those that learners are told in turn. apart: whether scores leave bit by bit, on
+    an axon of their own.
     """
 
     neurons: int
@@ -40,11 +41,13 @@ class Sent:
     graded: dict[int, int]
     scores: int
     told: int
+    apart: bool
 
     @property
     def everything(self) -> int:
-        """All of them: each travels along all axons."""
-        return self.spikes + sum(self.graded.values()) + self.scores + self.told
+        """All that travel along the axons to other neurons."""
+        scores = 0 if self.apart else self.scores
+        return self.spikes + sum(self.graded.values()) + scores + self.told
 
     def total(self, steps: set[int]) -> int:
         """Graded messages sent at one of the steps."""
@@ -57,6 +60,7 @@ def sent_messages(
     """What each population sent, by name, from the counters of `count_events`."""
     whole = _whole_messages(run.program, synapse_counters) if run.learn else {}
     told = {s.target for s in run.program.synapses if s.in_turn and run.learn}
+    serial = {g.population for g in run.program.gates if g.serial}
     found = {}
     for row, population in zip(population_counters, run.program.populations, strict=False):
         counts = {c: int(row[c]) for c in PopulationCount}
@@ -75,6 +79,7 @@ def sent_messages(
             graded={m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed},
             scores=counts[PopulationCount.SCORE_MESSAGES] if run.learn else 0,
             told=counts[PopulationCount.POST_WRITES] if population.name in told else 0,
+            apart=population.name in serial,
         )
     return found
 

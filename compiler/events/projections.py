@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.connectivity import fan_in, kernel_of, largest_fan_out
+from compiler.dendrites import adds_spikes
 from compiler.events.columns import SynapseCount
 from compiler.events.messages import Run, Sent
 from compiler.events.records import Form, ProjectionEvents
-from compiler.products import in_slots
+from compiler.products import decimation, in_slots
 from compiler.program import Synapses, Tally
 from compiler.terms import Compartment, Connection
 
@@ -37,7 +38,8 @@ def projection_events(
     forward = soma and not isinstance(target.soma, Tally)
     listens = set(synapses.listens)
     graded = sent.total(listens)
-    spikes = sent.spikes if soma and listens == set(range(run.steps)) else 0
+    added = adds_spikes(run.program, synapses)
+    spikes = sent.spikes if added or (soma and listens == set(range(run.steps))) else 0
     heard = graded + spikes if forward or run.learn else 0
     form = form_of(synapses)
     stored = np.count_nonzero(synapses.weights) if form == "sparse" else fan_out * sent.neurons
@@ -50,7 +52,8 @@ def projection_events(
         everything = heard  # costed without the axons that only learning needs
     visits = everything * fan_out if plastic else 0
     if synapses.rule is not None and not in_slots(synapses):
-        visits = counts["VISITED"]  # spikes of both sides bring the engine to a synapse
+        # spikes of both sides bring the engine to a synapse, or u_k brings it to all of them
+        visits = max(counts["VISITED"], _swept(run, synapses))
     untied = synapses.connection is Connection.UNTIED
     row = synapses.weights.shape[1] if untied else fan_out  # a row for each position
     return ProjectionEvents(
@@ -80,3 +83,18 @@ def projection_events(
         tag_clipped=counts["TAG_CLIPPED"],
         weight_clipped=counts["WEIGHT_CLIPPED"],
     )
+
+
+def _swept(run: Run, synapses: Synapses) -> int:
+    """Visits of an engine that goes through all synapses in each due step, whatever they learn.
+
+    Of rules that do nothing but in due steps. An engine here skips the steps in which nothing is
+    learned, as all products are zero; a chip knows that only when it has looked.
+    """
+    rule = synapses.rule
+    assert rule is not None
+    due = {decimation(p.factors[0]) for p in (*rule.dw, *rule.dt)}
+    (k,) = due if len(due) == 1 else (None,)
+    if k is None or not run.learn:
+        return 0
+    return run.fixations * run.program.timetable.period * synapses.weights.size >> k

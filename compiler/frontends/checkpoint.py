@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clapp_neuro.checkpoint import Checkpoint
 from clapp_neuro.config import TrainConfig
@@ -18,6 +19,7 @@ from compiler.ir import (
     Network,
     Neuron,
     Population,
+    PreTraces,
     Projection,
     Schedule,
 )
@@ -88,7 +90,8 @@ def network_from_checkpoint(checkpoint: Checkpoint, *, plastic: bool = True) -> 
                 projections.append(Projection(title, source, name, compartment, weights, rule))
         comparators += learning.comparators
     signals = (SACCADE,) if learns else ()
-    return _network(checkpoint, populations, projections, comparators, signals=signals)
+    rest = encoder.rest if learns and encoder.traces == "exponential" else 0
+    return _network(checkpoint, populations, projections, comparators, signals=signals, rest=rest)
 
 
 def _learning(checkpoint: Checkpoint, name: str) -> Learning:
@@ -98,8 +101,13 @@ def _learning(checkpoint: Checkpoint, name: str) -> Learning:
         for key, tensor in checkpoint.weights.items()
         if key.startswith(f"{name}.")
     }
-    train = checkpoint.experiment.train
-    return RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
+    encoder, train = checkpoint.experiment.encoder, checkpoint.experiment.train
+    learning = RULES[train.method].learning(Layer(name, SACCADE, train, tensors))
+    if encoder.traces == "counts":
+        return learning
+    traces = PreTraces(encoder.tau_fast, encoder.tau_slow)
+    rules = {role: replace(rule, traces=traces) for role, rule in learning.rules.items()}
+    return replace(learning, rules=rules)
 
 
 def _network(

@@ -14,12 +14,20 @@ from compiler.report import Note
 from compiler.rounding import NOISE_STREAMS
 
 SHIFT_MAX = 23  # a score message has 24 bits
+LARGEST_SHARE = 1 / 4  # of the margin, that one of many neurons says at most in few bits
 
 
 def lower_gate(
-    quantized: Quantized, comparator: Comparator, timetable: Timetable, notes: list[Note]
+    quantized: Quantized,
+    comparator: Comparator,
+    timetable: Timetable,
+    notes: list[Note],
+    serial: int = 0,
 ) -> Gate:
     """The hinge margin as an integer threshold on the summed score.
+
+    serial: bits of a neuron's score message where it leaves as binary spikes. What one neuron may
+    say is then limited to a share of the margin, so that bits are not spent on what never comes.
 
     InputError where the score would have to be cut to nothing for it, or where a norm is not one
     of counts.
@@ -42,6 +50,9 @@ def lower_gate(
     # sums that fit 32 bits, and margins that fit a score's 24
     largest = max(abs(margin) for margin in comparator.margins) / unit
     excess = max(peak / 2**31, (largest + 1) / MEMBRANE_MAX, 1.0)
+    if serial:
+        share = min(1.0, max(LARGEST_SHARE, 8 / population.size))
+        excess = max(excess, largest * share / 2 ** (serial - 1))
     score_shift = math.ceil(math.log2(excess))
     if score_shift > SHIFT_MAX:
         raise InputError(
@@ -60,6 +71,11 @@ def lower_gate(
     text += f", score >> {score_shift}"
     if comparator.norm is not None:
         text += f"; score and gate divided by the norm of the layer's {comparator.norm.value}"
+    if serial:
+        most = (2 ** (serial - 1) - 1) / max(1, max(abs(m) for m in margins))
+        text += (
+            f"; a neuron says it in {serial} bits, one a time step, and at most {most:.2g} margins"
+        )
     notes.append(Note("learning", comparator.name, text, max(errors)))
     return Gate(
         comparator.name,
@@ -70,6 +86,7 @@ def lower_gate(
         comparator.score,
         margins[1] if split else None,
         comparator.norm,
+        serial=serial,
     )
 
 

@@ -36,8 +36,10 @@ from compiler.passes.lower_averages import lower_averages
 from compiler.passes.lower_gate import lower_gate
 from compiler.passes.lower_pair import pair_of
 from compiler.passes.lower_spike_timing import lower_spike_timing
+from compiler.passes.lower_traces import lower_traces
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan, spread_at
+from compiler.passes.schedule_traces import SERIAL_BITS, traced
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
@@ -107,6 +109,10 @@ def lower_learning(
         if isinstance(projection.rule, SpikeTimingRule):
             rule, values = lower_spike_timing(quantized, plan, projection, notes)
             post_values[projection.target] += _streamed(values, post_values)
+        elif traced(projection):
+            taken = post_values[projection.target]
+            rule, values = lower_traces(quantized, plan, projection, taken, notes)
+            taken += _streamed(values, post_values)
         elif projection.rule is not None:
             slots = plan.slots[projection.name]
             register = _free_register(projection, post_values[projection.target])
@@ -138,7 +144,10 @@ def lower_learning(
         )
         for p in sorted(network.populations, key=lambda p: (p.neuron is not None, p.level))
     )
-    gates = tuple(lower_gate(quantized, c, plan.timetable, notes) for c in network.comparators)
+    serial = SERIAL_BITS if plan.together else 0
+    gates = tuple(
+        lower_gate(quantized, c, plan.timetable, notes, serial) for c in network.comparators
+    )
     program = Program(
         target=target,
         seed=seed,
@@ -321,7 +330,7 @@ def _synapses(
     integers = quantized.integers[projection.name]
     tags = integers.tags
     carried = rule is not None and (
-        accumulates(rule) or any(p.factors[1:] in (("sgn(t)",), ("t",)) for p in rule.dw)
+        accumulates(rule) or any("sgn(t)" in p.factors or p.factors[1:] == ("t",) for p in rule.dw)
     )
     if rule is not None and not carried:
         tags = np.zeros(integers.weights.shape, np.int16)  # unused, or an eligibility
@@ -359,6 +368,8 @@ def _listens(
     if projection.carries not in PRE_QUANTITIES:
         return (spread_at(timetable.steps, plan.feedback)[projection.carries],), 0
     apical = projection.compartment is Compartment.APICAL
+    if apical and plan.together:
+        return tuple(range(timetable.steps)), 0
     _, lift = trace_lift(quantized.network, projection.source)
     return (timetable.predict if apical else timetable.retro,), lift + 1  # 2 * (count << lift)
 
@@ -382,7 +393,7 @@ def _messages(quantized: Quantized, plan: Plan, population: str) -> tuple[Messag
         elif plan.slots:
             (step,), _ = _listens(quantized, plan, p)
             sent[step] = Message(step, Quantity.COUNT, drop, lift + 1)
-        terms = p.rule.terms if isinstance(p.rule, LearningRule) else ()
+        terms = p.rule.terms if isinstance(p.rule, LearningRule) and p.rule.traces is None else ()
         turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
         for term, tau in zip(terms, plan.slots.get(p.name, ()), strict=True):
             step = turns.sent(tau, climbs) if in_turn(p) else tau + climbs

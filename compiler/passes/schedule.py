@@ -44,6 +44,7 @@ from compiler.ir import (
     Term,
 )
 from compiler.passes.consolidation import EVERY
+from compiler.passes.schedule_traces import schedule_traces, traced
 from compiler.program import Timetable
 from compiler.spike_timing import SpikeTimingRule
 from compiler.terms import COMPARTMENT_OF
@@ -59,13 +60,15 @@ CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
 class Plan:
     """The timetable and the slot (tau of the target) of every term of every plastic projection.
 
-    feedback: tau at which retrodictions are spread, where any are.
+    feedback: tau at which retrodictions are spread, where any are. together: of rules with traces
+    of spikes the time step of the fixation at which all synapses learn.
     """
 
     timetable: Timetable
     slots: dict[str, tuple[int, ...]]
     carry_exponent: int
     feedback: int = 0
+    together: int = 0
 
 
 def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool = True) -> Plan:
@@ -80,6 +83,9 @@ def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool
     _require_layers(network)
     if any(isinstance(p.rule, SpikeTimingRule) for p in plastic):
         return _plan_spike_timing(network)
+    if any(traced(p) for p in plastic):
+        timetable, together, k = schedule_traces(network)
+        return Plan(timetable, {}, k, together=together)
     top = max(p.level for p in network.populations)
     if not plastic:
         return Plan(Timetable(steps, steps, retro=steps, predict=steps - 1), {}, 0)

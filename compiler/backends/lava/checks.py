@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from clapp_neuro.errors import InputError
 from compiler.backends.lava.wiring import folded, projections, signal_phase
 from compiler.connectivity import fan_in
+from compiler.dendrites import adds_spikes
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Quantity
 from compiler.products import decimations, general, managed
 from compiler.program import (
@@ -90,7 +91,7 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
     if synapses.paired:
         return
     if synapses.compartment is not Compartment.SOMA:
-        yield from _collected(synapses, source)
+        yield from _collected(program, synapses, source)
     elif not source.spiking and not target.latched:
         yield f"{synapses.name} drives {target.name} by spikes, which {source.name} does not send"
     if synapses.connection in CHANNELWISE or synapses.connection is Connection.ALL_TO_ALL:
@@ -103,8 +104,10 @@ def _delivery(program: Program, synapses: Synapses) -> Iterator[str]:
         yield f"the sums of {synapses.name} may need more than the 32 bits of Lava's Sparse"
 
 
-def _collected(synapses: Synapses, source: ProgramPopulation) -> Iterator[str]:
+def _collected(program: Program, synapses: Synapses, source: ProgramPopulation) -> Iterator[str]:
     """What a compartment other than the soma hears: one message a fixation, from any level."""
+    if adds_spikes(program, synapses):
+        return
     if len(synapses.listens) != 1:
         yield f"{synapses.name} listens {len(synapses.listens)} times, a compartment once"
     for tau in synapses.listens:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compiler.dendrites import adds_spikes, taken_over
 from compiler.products import TRACES, post_registers
 from compiler.program import (
     REGISTERS,
@@ -45,7 +46,8 @@ class Arrival:
 
     `folded` where it comes as a map. `winner` is, of an inhibition, the bit of whoever has won.
     `held_back` are the time steps for which the axon delays it. `graded` is a message that a soma
-    holds.
+    holds. `taken_over`: of a dendrite that adds up spikes, the tau after which the soma has the sum
+    (`compiler.dendrites`).
     """
 
     port: str
@@ -56,6 +58,7 @@ class Arrival:
     winner: int = 0
     held_back: int = 0
     graded: bool = False
+    taken_over: int | None = None
 
 
 @dataclass(frozen=True)
@@ -211,4 +214,5 @@ def _arrival(program: Program, synapses: Synapses) -> Arrival:
         winner=1 << source.soma.neighbours - 1 if isinstance(source.soma, Relay) else 0,
         held_back=held,
         graded=not source.spiking,
+        taken_over=taken_over(program, synapses.target) if adds_spikes(program, synapses) else None,
     )

@@ -56,6 +56,16 @@ def clipped(w, gate, u):
     return min(max(u, -MEMBRANE_MAX), MEMBRANE_MAX)
 
 
+@compiled
+def count_bits(messages, bits):
+    """Ones in the two's complement of all messages: the spikes that bring them."""
+    ones = np.int64(0)
+    for message in messages:
+        for b in range(bits):
+            ones += (message >> b) & 1
+    return ones
+
+
 @compiled(inline="always")
 def add_noise(w, op, messages, fixation, clock):
     """Random numbers of so many bits, with a mean of -1/2, in the messages of neurons."""
@@ -70,7 +80,7 @@ def add_noise(w, op, messages, fixation, clock):
 @compiled(inline="always")
 def send_scores(w, op, first, second, shift, fixation, clock):
     """What the comparator hears of each neuron, one message: the product of two factors."""
-    start, size, population = op[2], op[3], op[8]
+    start, size, population, most, serial = op[2], op[3], op[8], op[18], op[19]
     messages = w.products[:size]
     messages[:] = 1
     multiply(messages, w.state, first, start, clock.steps)
@@ -81,9 +91,13 @@ def send_scores(w, op, first, second, shift, fixation, clock):
     for j in range(size):
         whole = messages[j]
         message = min(max(whole, -MEMBRANE_MAX), MEMBRANE_MAX)
-        kept += np.int64(message == whole)
-        messages[j] = message >> shift
-        sent += np.int64(messages[j] != 0)
+        shifted = message >> shift
+        said = min(max(shifted, -most - 1), most)
+        kept += np.int64((message == whole) & (said == shifted))
+        messages[j] = said
+        sent += np.int64(said != 0)
+    if serial > 0:
+        sent = count_bits(messages, serial)
     w.population_counts[population, c.A_CLIPPED] += size - kept
     w.population_counts[population, c.SCORE_SENT] += sent
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from compiler.backends.simulator.operations import COMPARTMENT_FIELD, FIELD_OF, Op
 from compiler.connectivity import kernel_of, windows
+from compiler.dendrites import adds_spikes, taken_over
 from compiler.program import Message, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import members
-from compiler.terms import CENTRED, Compartment, Connection, Reset
+from compiler.terms import CENTRED, Compartment, Connection, Quantity, Reset
 
 Rows = list[tuple[float, list[int]]]
 
@@ -166,6 +167,9 @@ def compartments(
         arriving = _into(program, population.name, compartment)
         if not arriving:
             continue
+        if all(adds_spikes(program, s) for s in arriving):
+            rows += _added(program, population, int(target), arriving, offsets, starts)
+            continue
         sent = [program.population(s.source).level + s.listens[0] + 0.3 for s in arriving]
         rows.append((min(sent) - 0.01, [Op.CLEAR, int(target), *place]))
         for s, time in zip(arriving, sent, strict=True):
@@ -183,6 +187,27 @@ def compartments(
     for s in _into(program, population.name, Compartment.INHIBITION):
         rows.append(_inhibition(program, population, s, offsets, starts))
     return rows
+
+
+def _added(
+    program: Program,
+    population: ProgramPopulation,
+    field: int,
+    arriving: list[Synapses],
+    offsets: dict[str, int],
+    starts: dict[str, int],
+) -> Rows:
+    """The sum of a presentation's spikes, when the soma takes it over: weights times counts."""
+    place = [offsets[population.name], population.size]
+    time = population.level + taken_over(program, population.name) + 0.3
+    rows: Rows = [(time - 0.01, [Op.CLEAR, field, *place])]
+    for s in arriving:
+        source = program.population(s.source)
+        sent = [offsets[s.source], source.size, int(FIELD_OF[Quantity.COUNT]), 0, 0]
+        where = [starts[s.name], population.size]
+        rows.append((time, [Op.DELIVER, *where, *sent, s.delivery_shift, field, place[0]]))
+    index = program.population_row[population.name]
+    return [*rows, (time + 0.01, [Op.SATURATE, field, *place, index])]
 
 
 def inhibited(program: Program, population: ProgramPopulation) -> int | None:

@@ -194,7 +194,8 @@ def _gates(
         steps = program.timetable.steps
         sent = 1 + population.level + gate.sent(steps)
         how = [norm, gate.classes, int(gate.points), gate.noise, gate.stream]
-        row = [Op.GATE, i, *place, *factors, *decide, *how, sent, population.map[0]]
+        how += [sent, population.map[0], gate.largest_message, gate.serial]
+        row = [Op.GATE, i, *place, *factors, *decide, *how]
         rows.append((population.level + gate.decided(steps) - 0.9, row))
     return rows
 

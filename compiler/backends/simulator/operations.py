@@ -16,7 +16,8 @@ class Op(IntEnum):
     INTEGRATE = 3  # population, offset, size, decay, threshold, scale of currents, zero reset
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
     #           y = +1, and where y = -1, factor of the norm, classes or 0, points (0 or 1), bits
-    #           of noise, its stream, dt of the messages, channels
+    #           of noise, its stream, dt of the messages, channels, largest message, its bits
+    #           where it is sent one by one (else 0)
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population

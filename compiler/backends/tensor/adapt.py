@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from compiler.backends.tensor import maps, rounding, somata, synapses
@@ -31,14 +32,14 @@ def decide(m: Machine, gate: Gate, population: ProgramPopulation, sent: int) -> 
     noise: Tensor | int = 0
     if gate.noise:
         noise = somata.noise(gate, rounding.words(m.key(gate.stream, sent), population.size))
-    messages = _messages(m, population, gate.score, gate.score_shift, noise)
+    messages = _messages(m, population, gate, gate.score, gate.score_shift, noise)
     if gate.classes:
         score, opened, beyond, named = somata.reward(gate, label, messages)
         m.named[gate.name] = named
     else:
         sums = [messages.sum(1)]
         if gate.norm is not None:
-            sums.append(_messages(m, population, (gate.norm, gate.norm), 0).sum(1))
+            sums.append(_messages(m, population, gate, (gate.norm, gate.norm), 0).sum(1))
         score, opened, beyond = somata.decide(gate, label, sums)
     m.scores[gate.name], m.signals[gate.name] = score, opened
     m.counters.decide(gate, opened, beyond)
@@ -47,15 +48,21 @@ def decide(m: Machine, gate: Gate, population: ProgramPopulation, sent: int) -> 
 def _messages(
     m: Machine,
     population: ProgramPopulation,
+    gate: Gate,
     factors: tuple[Quantity, ...],
     shift: int,
     noise: Tensor | int = 0,
 ) -> Tensor:
     """What each neuron tells the comparator, int64 (R, N)."""
-    state = m.state[population.name]
-    messages, clipped = somata.coincidences(state, factors, shift, m.steps, noise)
-    m.counters.add(population, "ACCUMULATOR_CLIPPED", clipped.sum(1))
-    m.counters.add(population, "SCORE_MESSAGES", (messages != 0).sum(1))
+    state, most = m.state[population.name], gate.largest_message
+    whole, clipped = somata.coincidences(state, factors, shift, m.steps, noise)
+    messages = whole.clip(-most - 1, most)
+    m.counters.add(population, "ACCUMULATOR_CLIPPED", (clipped | (messages != whole)).sum(1))
+    sent = (messages != 0).sum(1)
+    if gate.serial:
+        bits = torch.arange(gate.serial, device=m.device)
+        sent = ((messages[..., None] >> bits) & 1).sum((1, 2))
+    m.counters.add(population, "SCORE_MESSAGES", sent)
     return messages
 
 

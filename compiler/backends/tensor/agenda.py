@@ -14,6 +14,7 @@ from compiler.backends.tensor import adapt, feedback, stepwise
 from compiler.backends.tensor import turns as in_turn
 from compiler.backends.tensor.machine import Machine, Todo
 from compiler.backends.tensor.presentation import first_of_its_band, present
+from compiler.dendrites import adds_spikes, taken_over
 from compiler.products import direct, in_slots, managed
 from compiler.program import ProgramPopulation, Synapses
 from compiler.terms import Compartment
@@ -65,7 +66,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
     for compartment in (Compartment.APICAL, Compartment.RETRO):
         arriving = [s for s in own if s.compartment is compartment]
         if arriving:
-            sent = max(arrival(program, s) - 1 for s in arriving)
+            sent = max(_leaves(m, s) for s in arriving)
             yield sent + 0.3, partial(feedback.deliver, m, population, compartment, arriving)
     for s in own:
         if s.compartment is Compartment.INHIBITION:
@@ -75,6 +76,13 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
         elif s.rule is not None:
             yield from stepwise.epochs(m, s, start + program.population(s.source).level)
     yield program.timetable.predict + 0.9, partial(adapt.end, m, population)
+
+
+def _leaves(m: Machine, s: Synapses) -> int:
+    """The target's own tau of what a dendrite hears: a message's, or when spikes are added up."""
+    if adds_spikes(m.program, s):
+        return taken_over(m.program, s.target)
+    return arrival(m.program, s) - 1
 
 
 def _plasticity(

@@ -8,6 +8,7 @@ from compiler.backends.tensor import maps, somata
 from compiler.backends.tensor.exact import summed
 from compiler.backends.tensor.machine import Machine
 from compiler.connectivity import NEIGHBOURS
+from compiler.dendrites import adds_spikes
 from compiler.program import ProgramPopulation, Relay, Synapses
 from compiler.terms import Compartment, Connection
 
@@ -18,7 +19,10 @@ def deliver(
     """All that arrives at a dendritic compartment, each part shifted down once it is summed up."""
     total = m.zeros(population.size)
     for s in arriving:
-        sent = m.sent(s.source, m.program.population(s.source).message(s.listens[0]))
+        if adds_spikes(m.program, s):
+            sent = m.state[s.source]["count"]
+        else:
+            sent = m.sent(s.source, m.program.population(s.source).message(s.listens[0]))
         total = total + (_brought(m, s, sent) >> s.delivery_shift)
     kept, clipped = somata.clip_24_bits(total)
     m.state[population.name][compartment.value] = kept

@@ -111,7 +111,9 @@ class ComparatorModel(PyLoihiProcessModel):
         if (self.time_step - 1) % period == 0:
             self._label = label
         gate, steps = self._gate, self._clock.timetable.steps
-        if fixation >= 0 and tau == gate.sent(steps) + 1:
+        if gate.serial:
+            self._add_bits(score, tau - gate.sent(steps))
+        elif fixation >= 0 and tau == gate.sent(steps) + 1:
             self._score = clip_24_bits(score)
         if fixation >= 0 and tau == gate.decided(steps):
             if gate.classes:
@@ -122,6 +124,13 @@ class ComparatorModel(PyLoihiProcessModel):
                 u, self._decided = decide(gate, self._label, int(self._score[0]), last)
             self._record.scores[fixation % self._record.slots] = u
             self._record.gates[fixation % self._record.slots] = self._decided
+
+    def _add_bits(self, ones: np.ndarray, since: int) -> None:
+        """Scores of all neurons bit by bit in two's complement, the highest one first."""
+        if since == 1:
+            self._score = -ones.astype(np.int64)
+        elif 1 < since <= self._gate.serial:
+            self._score = 2 * self._score + ones
 
 
 def decide(gate: Gate, label: int, score: int, square: int) -> tuple[int, int]:

@@ -110,6 +110,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
             for t in self._wiring.traces
         }
         self._silence = np.zeros(self._population.size, np.int32)
+        self._awaited = np.zeros(self._population.size, np.int64)
         self._on_the_way = {
             a.port: deque([self._silence] * a.held_back) for a in self._wiring.arrivals
         }
@@ -142,6 +143,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._average(fixation, tau)
         self._write_post_values(fixation, tau)
         self._remember(fixation, tau)
+        self._add_up(received, tau)
         if tau == self._clock.timetable.predict:
             state.end_fixation()
         for name in STATES:
@@ -158,7 +160,7 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self, compartment: Compartment, target: np.ndarray, received: dict[str, Any], tau: int
     ) -> None:
         """A compartment holds the sum of its messages until the first of the next ones."""
-        arrivals = self._compartments[compartment]
+        arrivals = [a for a in self._compartments[compartment] if a.taken_over is None]
         due = [a for a in arrivals if tau in a.steps]
         if not due:
             return
@@ -169,6 +171,16 @@ class LifPopulationModel(LearningNeuronModelFixed):
             target += received[arrival.port].astype(np.int64) >> arrival.shift
         if tau == last:
             target[:] = clip_24_bits(target)
+
+    def _add_up(self, received: dict[str, Any], tau: int) -> None:
+        """A dendrite adds up spikes for the next fixation, until the soma takes the sum over."""
+        arrivals = [a for a in self._compartments[Compartment.APICAL] if a.taken_over is not None]
+        for arrival in arrivals:
+            if tau in arrival.steps:
+                self._awaited += received[arrival.port].astype(np.int64) >> arrival.shift
+        if any(tau == a.taken_over for a in arrivals):
+            self._state.apical = clip_24_bits(self._awaited)
+            self._awaited = np.zeros_like(self._awaited)
 
     def _span(self, arrivals: list[Arrival]) -> tuple[int, int]:
         """First and last tau at which messages arrive, counted from when the sending begins."""
@@ -208,7 +220,11 @@ class LifPopulationModel(LearningNeuronModelFixed):
         for score in self._wiring.scores:
             gate, message = score.gate, self._silence
             first = gate.sent(timetable.steps)
-            if fixation >= 0 and tau == first:
+            if fixation >= 0 and 0 <= tau - first < gate.serial:
+                said = state.score(gate, self._seed, self.time_step)
+                said = np.clip(said, -gate.largest_message - 1, gate.largest_message)
+                message = said >> (gate.serial - 1 - (tau - first)) & 1
+            elif fixation >= 0 and tau == first and not gate.serial:
                 message = state.score(gate, self._seed, self.time_step)
             elif fixation >= 0 and tau == first + 1 and gate.norm is not None:
                 message = state.square(gate)
