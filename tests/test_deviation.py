@@ -15,7 +15,16 @@ from test_neurons import layer, shown
 
 from clapp_neuro.errors import InputError
 from compiler.backends import tensor
-from compiler.ir import Network, Neuron, Reset
+from compiler.ir import (
+    Compartment,
+    Connection,
+    Network,
+    Neuron,
+    Population,
+    Projection,
+    Reset,
+    Schedule,
+)
 from compiler.passes.deviation import deviation
 from compiler.passes.quantize import Quantized
 from compiler.pipeline import Compiled, compile_network
@@ -23,6 +32,7 @@ from compiler.precision import measure
 from compiler.program import Soma
 from compiler.real_network import RealNetwork
 from compiler.targets import load_target
+from compiler.terms import Geometry
 from compiler.trace import FixationTrace, Stimulus
 
 TARGET = load_target("loihi2-sim")
@@ -123,3 +133,41 @@ def test_rounding_that_changes_nothing_leaves_no_doubt() -> None:
     spikes = spikes_of(tensor.trace(compiled.program, ones, learn=False))
     measured = measure(compiled.quantized, ones.intensities, spikes)
     assert measured.layers["layer"].differing == 0
+
+
+def test_strides_dilations_and_groups_are_certain_up_to_where_they_differ() -> None:
+    random = np.random.default_rng(0)
+    first = Geometry(stride=(2, 2), padding=(1, 1))
+    second = Geometry(padding=(2, 2), dilation=(2, 2), groups=2)
+    maps = ((2, 9, 9), (4, 5, 5), (4, 5, 7))
+    neurons = (None, Neuron(0.9, 0.5, Reset.SUBTRACT), Neuron(0.8, 0.3, Reset.ZERO))
+    populations = tuple(
+        Population(f"map{n}", int(np.prod(shape)), n, neurons[n], shape=shape, sequence=int(n == 0))
+        for n, shape in enumerate(maps)
+    )
+    kernels = random.normal(0.05, 0.3, (4, 2, 3, 3)), random.normal(0.05, 0.3, (4, 2, 3, 2))
+    network = Network(
+        populations,
+        tuple(
+            Projection(
+                *(f"onto{n}", f"map{n - 1}", f"map{n}", Compartment.SOMA, kernels[n - 1]),
+                connection=Connection.CONVOLUTION,
+                geometry=geometry,
+            )
+            for n, geometry in ((1, first), (2, second))
+        ),
+        Schedule(12),
+    )
+    compiled = compile_network(network, TARGET)
+    sent = (random.random((20, 12, 2 * 9 * 9)) < 0.4).astype(np.int16)
+    stimulus = Stimulus({"map0": sent}, {})
+    assert nothing_is_cut(compiled, stimulus)
+    executed = spikes_of(tensor.trace(compiled.program, stimulus, learn=False))
+    measured = measure(compiled.quantized, stimulus.intensities, executed)
+    real = RealNetwork(compiled.quantized.network, stimulus.intensities)
+    for step in real.steps():
+        certain = measured.certain_steps > step
+        for name, cells in real.cells.items():
+            assert np.array_equal(cells.spikes[certain], executed[name][certain, step])
+    assert measured.certain_steps.max() > 3
+    assert all(layer.differing < 0.02 * layer.asked for layer in measured.layers.values())
