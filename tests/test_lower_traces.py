@@ -134,7 +134,7 @@ def test_whole_runs_and_their_events_agree():
     assert ours.events.projections[1].ignored_operations == 0
     for s, seen in zip(program.synapses, ours.events.projections, strict=True):
         assert seen.learning_visits == 30 * 4 * s.weights.size  # due in four steps a fixation
-        assert 0 < seen.plastic_updates < 30 * s.weights.size
+        assert 0 < seen.plastic_updates <= 30 * s.weights.size
 
 
 def test_dendrites_scores_and_gates_are_what_plain_integers_say():
