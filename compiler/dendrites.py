@@ -16,7 +16,8 @@ from compiler.terms import Compartment
 def adds_spikes(program: Program, s: Synapses) -> bool:
     """Whether a projection brings an apical compartment the spikes of the presentation."""
     shown = tuple(range(program.timetable.steps))
-    return s.compartment is Compartment.APICAL and s.listens == shown
+    spikes = program.population(s.source).spiking
+    return spikes and s.compartment is Compartment.APICAL and s.listens == shown
 
 
 def taken_over(program: Program, target: str) -> int:

@@ -208,9 +208,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
             yield f"{s.name} needs no {sent[step].value}, which {s.source} sends at tau {step}"
     if soma and s.listens != (tuple(range(program.timetable.steps)) if spikes else (0,)):
         yield f"{s.name} listens at tau {s.listens}, not when {s.source} presents itself"
-    if added and not source.spiking:
-        yield f"{s.name} adds up spikes, which {s.source} does not send"
-    elif added:
+    if added:
         yield from _of_added(program, s)
     elif not (soma or s.paired) and len(s.listens) != 1:
         yield f"{s.name} listens {len(s.listens)} times, a compartment once a fixation"

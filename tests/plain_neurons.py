@@ -10,8 +10,8 @@ from itertools import product
 
 import numpy as np
 
-from compiler.program import Program, ProgramPopulation, Reset, Soma, Synapses
-from compiler.terms import Compartment, Connection, per_neuron
+from compiler.program import Program, ProgramPopulation, Soma, Synapses
+from compiler.terms import Compartment, Connection, Reset, per_neuron
 from compiler.trace import Stimulus
 
 HIGHEST = 2**23 - 1

@@ -152,7 +152,7 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("synapses that look off the map", lambda: off_the_map("tags")),
     ("averaged is -1", lambda: synapses("layer1.forward", averaged=-1)),
     ("averages copies of kernels", lambda: synapses("layer1.prediction", averaged=1)),
-    ("averages copies of kernels", lambda: synapses("layer1.forward", **UNTAGGED)),
+    ("processor changes, and no low synapses", lambda: synapses("layer1.forward", **UNTAGGED)),
     (
         "but the synapses of a spread do not learn",
         lambda: synapses("layer1.dendrite", rule=RULE, tags=np.zeros((6, 6), np.int16)),

@@ -9,7 +9,8 @@ import numpy as np
 
 from compiler.backends.lava.compat import load_lava
 from compiler.backends.lava.soma import Neurons, NeuronState
-from compiler.program import Reset, Soma
+from compiler.program import Soma
+from compiler.terms import Reset
 
 HALF, BIAS, THRESHOLD = 2**23, 77, 2_000 << 6
 DECAYS = ((409, 128), (0, 0), (4095, 4096), (1, 4095))  # du, dv

@@ -133,11 +133,14 @@ def _verdict(default: Found) -> str:
         if known:
             goals.append(ratio >= GOALS["gain"])
     met = {True: "met", False: "missed"}
+    of_gain = met[all(goals)] if goals else "can neither be met nor missed"
+    if goals and len(goals) < len(kept):
+        of_gain += " in the layers where float gains enough to tell"
     return (
         f"Kept of the gain, by layer: {', '.join(kept)}; a ratio to less than {LEAST_GAIN:g} "
         f"points would be noise. Kept of the loss gain: "
         f"{', '.join(_columns(default['loss_gain'], 3))}. Goals: "
-        f"{GOALS['gain']:.0%} of the gain {met[all(goals) and len(goals) == len(kept)]}, "
+        f"{GOALS['gain']:.0%} of the gain {of_gain}, "
         f"{GOALS['loss']:.0%} of the loss gain {met[all(v >= GOALS['loss'] for v in loss)]}, in "
         "the means over the seeds."
     )

@@ -35,7 +35,7 @@ LOWERINGS = {
     "direct": Lowering("no tag: each update rounded into the weight", "direct"),
     "pair-32": Lowering("no tag: pair of 8-bit synapses, high and low", "pair", every=32),
     "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
-    "carry-8": Lowering("the same every 8 fixations", every=8),
+    "carry-8": Lowering("default, carried every 8 fixations", every=8),
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
     "stock-direct": Lowering("no tag, one random number an epoch", "direct", shared=True),
     "batch-8": Lowering("batch of 8", "transfer", every=8),

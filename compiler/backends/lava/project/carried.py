@@ -34,8 +34,10 @@ def carried_sources() -> dict[str, str]:
             waiting += _imported(found[name])
     names = {name: _new_name(name) for name in found}
     assert len(set(names.values())) == len(names), "two modules of one name"
-    files = {_path(names[name]): _renamed(text, names) for name, text in found.items()}
+    files = {_path(name, names[name]): _renamed(text, names) for name, text in found.items()}
     for folder in {path.rpartition("/")[0] for path in files} - {"", PACKAGE}:
+        if f"{folder}/__init__.py" in files:
+            continue
         own = "compiler.backends.lava." + folder.removeprefix(f"{PACKAGE}/").replace("/", ".")
         files[f"{folder}/__init__.py"] = _renamed(_source(own), names)
     return dict(sorted(files.items()))
@@ -67,8 +69,10 @@ def _new_name(name: str) -> str:
     return f"{PACKAGE}.{name.removeprefix(prefix)}"
 
 
-def _path(name: str) -> str:
-    return name.replace(".", "/") + ".py"
+def _path(name: str, new: str) -> str:
+    path = new.replace(".", "/")
+    is_folder = _spec(name).submodule_search_locations is not None
+    return f"{path}/__init__.py" if is_folder else f"{path}.py"
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

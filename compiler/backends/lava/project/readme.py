@@ -30,7 +30,7 @@ def _what(program: Program) -> Iterator[str]:
             "Written by clapp-neuro, which compiled the network to integers, and is not needed to "
             f"run it. An input is shown for {steps} time steps (a *fixation*), a new one every "
             f"{period}. Each level of populations runs one step behind the one below. The "
-            f"docstring of `{PACKAGE}/program.py` has the timetable.",
+            f"docstring of `{PACKAGE}/program/__init__.py` has the timetable.",
             WIDTH,
         ),
         "",
@@ -112,7 +112,7 @@ def _run(program: Program, fixations: int) -> Iterator[str]:
 def _files(program: Program) -> Iterator[str]:
     rows = (
         ("run.py", "reads, runs, shows, compares"),
-        ("program.json", "everything but the arrays, as the dataclasses of `program.py` have it"),
+        ("program.json", "everything but the arrays, as the dataclasses of `program/` have it"),
         ("weights.npz", "int8 weights (and int16 tags) of each projection, in the shape above"),
         ("stimulus.npz", "`NAME.intensities` of each input, `NAME.signal` int8 (F,)"),
         ("expected.npz", "`NAME.counts` (F, N) of each population, as the simulator has them"),
