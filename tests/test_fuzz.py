@@ -122,7 +122,7 @@ def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
     module, name, wrong, words, sources, few, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
-    monkeypatch.setattr("fuzz.hunt.SHRINKS", 250)  # enough for few neurons, and some seconds
+    monkeypatch.setattr("fuzz.hunt.SHRINKS", 600)  # enough for few neurons, and some seconds
     with pytest.raises(EnginesDisagreeError) as caught:
         hunt("tensor", 2000, folder=tmp_path, most=2, sources=sources)
     told = str(caught.value)
