@@ -13,6 +13,7 @@ from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import copies
 from compiler.backends.simulator.kernels.maps import list_positions
 from compiler.backends.simulator.kernels.random import draw_once, key
+from compiler.backends.simulator.kernels.synapses import list_messages
 
 
 @compiled(inline="always")
@@ -25,10 +26,8 @@ def learn_copies(w, op, fixation, clock):
     y = w.registers[register, target : target + positions * n_post]
     if not np.any(y):
         return
-    x1, begins, n = traces(w, op), w.begins[0], 0
-    for i in range(x1.shape[0]):
-        w.rows[n] = i
-        n += x1[i] != 0
+    x1, begins = traces(w, op), w.begins[0]
+    n = list_messages(w.rows, x1)
     list_positions(w.rows, n, channels, begins, positions)
     k = key(clock.seed, stream, fixation * clock.period + delay)
     noise = w.noise[: (n_post + 3) // 4]

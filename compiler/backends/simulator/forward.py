@@ -16,8 +16,13 @@ from compiler.backends.simulator.kernels.synapses import add_graded, add_rows, c
 
 @compiled(inline="always")
 def payloads(w, op):
-    """The graded messages of a population, (value >> drop) << lift, in scratch."""
-    source, size, field, drop, lift = op[3], op[4], op[5], op[6], op[7]
+    """The graded messages of a population, in scratch."""
+    return lifted(w, op[3], op[4], op[5], op[6], op[7])
+
+
+@compiled(inline="always")
+def lifted(w, source, size, field, drop, lift):
+    """(value >> drop) << lift of the neurons from `source` on, in scratch."""
     sent = w.payload[:size]
     values = w.state[field, source : source + size]
     for i in range(size):

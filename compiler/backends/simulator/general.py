@@ -18,7 +18,7 @@ from compiler.backends.simulator.kernels.maps import (
     list_positions,
 )
 from compiler.backends.simulator.kernels.somata import soma_step
-from compiler.backends.simulator.kernels.synapses import add_graded
+from compiler.backends.simulator.kernels.synapses import add_graded, list_messages
 
 
 @compiled(inline="always")
@@ -27,10 +27,7 @@ def list_sequence(w, op, steps):
     population, size, place = op[1], op[3], op[4]
     for tau in range(steps):
         given = w.sequence[tau, place : place + size]
-        n = 0
-        for i in range(size):
-            w.rows_fired[population, tau, n] = i
-            n += given[i] != 0
+        n = list_messages(w.rows_fired[population, tau], given)
         w.n_fired[population, tau] = n
         w.population_counts[population, c.SPIKES] += n
 
@@ -53,10 +50,7 @@ def convolve_sequence(w, op, first, stop):
     begins = w.begins[0]
     for t in range(max(first, delay), stop):
         given = w.sequence[t - delay, place : place + size]
-        n = 0
-        for i in range(size):
-            w.rows[n] = i
-            n += given[i] != 0
+        n = list_messages(w.rows, given)
         list_positions(w.rows, n, channels, begins, height * width)
         out, rows = w.current[t], w.rows
         add_graded_map(

@@ -9,7 +9,7 @@ import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.forward import count_population, fire
+from compiler.backends.simulator.forward import count_population, fire, lifted
 from compiler.backends.simulator.kernels.maps import (
     add_channels,
     add_graded_map,
@@ -19,6 +19,7 @@ from compiler.backends.simulator.kernels.maps import (
     list_positions,
 )
 from compiler.backends.simulator.kernels.neurons import count_equal, relay_step
+from compiler.backends.simulator.kernels.synapses import list_messages
 from compiler.connectivity import NEIGHBOURS
 
 
@@ -29,11 +30,8 @@ def convolve_graded(w, op, steps):
     field, drop, lift, height, width, kernel = op[6], op[7], op[8], op[9], op[10], op[11]
     own = op[12]
     size = channels * height * width
-    sent, begins, n = w.payload[:size], w.begins[0], 0
-    for i in range(size):
-        sent[i] = (w.state[field, source + i] >> drop) << lift
-        w.rows[n] = i
-        n += sent[i] != 0
+    sent, begins = lifted(w, source, size, field, drop, lift), w.begins[0]
+    n = list_messages(w.rows, sent)
     list_positions(w.rows, n, channels, begins, height * width)
     held = w.current[steps]
     add_graded_map(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
+from compiler.backends.simulator.forward import lifted
 from compiler.backends.simulator.kernels.scatter import scatter
+from compiler.backends.simulator.kernels.synapses import list_messages
 
 WINDOW = 15  # operands that say where kernels lie
 
@@ -30,10 +32,7 @@ def scatter_sequence(w, op, first, stop):
     size = window[0] * window[1] * window[2]
     for t in range(max(first, delay), stop):
         given = w.sequence[t - delay, place : place + size]
-        n = 0
-        for i in range(size):
-            w.rows[n] = i
-            n += given[i] != 0
+        n = list_messages(w.rows, given)
         reached = scatter(w.current[t], w.weights, start, w.rows, n, given, True, window)
         w.synapse_counts[synapses, c.OPERATIONS] += reached
 
@@ -43,11 +42,7 @@ def scatter_graded(w, op, steps):
     """A graded message's current, which holds for the whole fixation."""
     synapses, start, source, window = op[1], op[2], op[3], op[5 : 5 + WINDOW]
     field, drop, lift = op[20], op[21], op[22]
-    size = window[0] * window[1] * window[2]
-    sent, n = w.payload[:size], 0
-    for i in range(size):
-        sent[i] = (w.state[field, source + i] >> drop) << lift
-        w.rows[n] = i
-        n += sent[i] != 0
+    sent = lifted(w, source, window[0] * window[1] * window[2], field, drop, lift)
+    n = list_messages(w.rows, sent)
     reached = scatter(w.current[steps], w.weights, start, w.rows, n, sent, True, window)
     w.synapse_counts[synapses, c.OPERATIONS] += reached

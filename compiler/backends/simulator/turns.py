@@ -12,6 +12,7 @@ from compiler.backends.simulator.adapt import count_epoch, traces
 from compiler.backends.simulator.compiled import compiled
 from compiler.backends.simulator.kernels import turns
 from compiler.backends.simulator.kernels.maps import list_positions
+from compiler.backends.simulator.kernels.synapses import list_messages
 from compiler.program import TAG_UNITS
 
 
@@ -24,10 +25,8 @@ def learn_in_turn(w, op, fixation, clock):
     y = w.registers[register, target : target + height * width * n_post]
     if not np.any(y[first * n_post : stop * n_post]):
         return
-    x1, begins, n = traces(w, op), w.begins[0], 0
-    for i in range(x1.shape[0]):
-        w.rows[n] = i
-        n += x1[i] != 0
+    x1, begins = traces(w, op), w.begins[0]
+    n = list_messages(w.rows, x1)
     list_positions(w.rows, n, channels, begins, height * width)
     when = (clock.seed, stream, fixation * clock.period + delay, clock.shared)
     noise = w.noise[: (n_post + 3) // 4]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.kernels.maps import run_of
-from compiler.backends.simulator.kernels.plasticity import learn_row
+from compiler.backends.simulator.kernels.window import learn_window
 from compiler.program import TAG_UNITS
 
 
@@ -39,22 +38,16 @@ def learn_copies(
     touched, clipped tags).
     """
     learned, clipped = 0, 0
-    own = kernel * kernel * channels
+    own, window = kernel * kernel * channels, (channels, height, width, kernel)
     for p in range(height * width):
         post = y[p * n_post : (p + 1) * n_post]
         if not np.any(post):
             continue
-        for dy in range(kernel):
-            first, n, shift = run_of(
-                begins, p // width, p % width, dy, height, width, kernel, channels
-            )
-            learned += n
-            for s in range(first, first + n):
-                i = rows[s]
-                row = i + shift + p * own
-                clipped += learn_row(
-                    tags, start, row, n_post, x1[i], post, exponent, k, tag_max, noise, shared
-                )
+        found = learn_window(
+            tags, start, p * own, n_post, rows, begins, x1, post, exponent, k, tag_max, noise,
+            shared, p, window,
+        )  # fmt: skip
+        learned, clipped = learned + found[0], clipped + found[1]
     return learned, clipped
 
 

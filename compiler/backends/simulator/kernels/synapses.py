@@ -80,16 +80,23 @@ def add_block(out, weights, start, n_post, rows, reached):
                     out[t, j] = np.int32(out[t, j] + np.int32(weights[place + j]))
 
 
+@compiled(inline="always")
+def list_messages(rows, payload):
+    """rows[:n] are the neurons that sent one, ascending; n. Silence is a payload of 0."""
+    n = 0
+    for i in range(payload.shape[0]):
+        rows[n] = i
+        n += payload[i] != 0
+    return n
+
+
 @compiled
 def add_graded(out, weights, start, n_post, payload, rows):
     """out[j] += sum_i payload[i] * weights[i, j]; silent rows cost nothing.
 
     `rows` is scratch for the indices of the messages.
     """
-    n = 0
-    for i in range(payload.shape[0]):
-        rows[n] = i
-        n += payload[i] != 0
+    n = list_messages(rows, payload)
     whole = n_post - n_post % TILE
     for j in range(0, whole, TILE):
         add_graded_tile(out, j, weights, start + j, n_post, rows, payload, n)

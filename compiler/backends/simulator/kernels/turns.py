@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.kernels.maps import run_of
-from compiler.backends.simulator.kernels.plasticity import learn_row
 from compiler.backends.simulator.kernels.random import draw_once, key
+from compiler.backends.simulator.kernels.window import learn_window
 
 
 @compiled
@@ -25,7 +24,7 @@ def learn_in_turn(
     `compiler.turns` says when the others learn. window: (C_in, h, w, k). Returns (rows touched,
     clipped tags).
     """
-    channels, height, width, kernel = window
+    _, _, width, kernel = window
     seed, stream, began, shared = when
     stride = width + kernel // 2
     learned, clipped = 0, 0
@@ -36,16 +35,11 @@ def learn_in_turn(
         k = key(seed, stream, began + p // width * stride + p % width)
         if shared:
             draw_once(noise, k)
-        for dy in range(kernel):
-            begin, n, shift = run_of(
-                begins, p // width, p % width, dy, height, width, kernel, channels
-            )
-            learned += n
-            for s in range(begin, begin + n):
-                i = rows[s]
-                clipped += learn_row(
-                    tags, start, i + shift, n_post, x1[i], post, exponent, k, tag_max, noise, shared
-                )
+        found = learn_window(
+            tags, start, 0, n_post, rows, begins, x1, post, exponent, k, tag_max, noise, shared,
+            p, window,
+        )  # fmt: skip
+        learned, clipped = learned + found[0], clipped + found[1]
     return learned, clipped
 
 
