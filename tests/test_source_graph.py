@@ -175,6 +175,14 @@ def test_all_that_is_unsound_is_said_at_once() -> None:
         Graph({k: nodes[k] for k in ("input", "dense", "output")}, edges[:2])
 
 
+def test_a_loop_that_no_input_enters_is_refused() -> None:
+    nodes = {"input": Input((1,)), "a": Reshape((1,)), "b": Reshape((1,)), "output": Output()}
+    edges = (Edge("input", "output"), Edge("a", "b"), Edge("b", "a", delayed=True))
+    with pytest.raises(InputError, match="a: nothing leads to it but a loop") as refused:
+        Graph(nodes, edges)
+    assert "b: nothing leads to it but a loop" in str(refused.value)
+
+
 def test_a_loop_without_a_delay_is_refused() -> None:
     nodes = {"input": Input((1,)), "a": Reshape((1,)), "b": Reshape((1,)), "output": Output()}
     edges = (Edge("input", "a"), Edge("a", "b"), Edge("b", "a"), Edge("b", "output"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from compiler.source import Edge, Input, Neuron, Node
+from compiler.source.graph import reached
 
 
 def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
@@ -22,7 +23,8 @@ def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
             if e.source == name and e.target not in distance:
                 distance[e.target] = distance[name] + 1
                 waiting.append(e.target)
-    reach = {n: _reached_from(n, edges) for n in nodes}
+    ahead = [(e.source, e.target) for e in edges]
+    reach = {n: reached(n, ahead) for n in nodes}
     back = set()
     for e in edges:
         loops = e.source in reach[e.target] or e.source == e.target
@@ -30,18 +32,6 @@ def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:
             back.add(_up_to_a_neuron(e, nodes, edges))
     for e in edges:
         yield replace(e, delayed=e in back)
-
-
-def _reached_from(start: str, edges: tuple[Edge, ...]) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        for e in edges:
-            if e.source == name and e.target not in found:
-                found.add(e.target)
-                waiting.append(e.target)
-    return found
 
 
 def _up_to_a_neuron(edge: Edge, nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Edge:

@@ -16,7 +16,7 @@ from compiler.frontends.refusals import UnsupportedError
 from compiler.frontends.time_step import Rolled, Source, StepCall
 from compiler.source import Edge, Graph, Input, Neuron, Node, Output, Reset
 from compiler.source.fold import fold_scales
-from compiler.source.graph import Violation, refuse
+from compiler.source.graph import Violation, reached, refuse
 
 INPUT, OUTPUT = "input", "output"
 
@@ -45,7 +45,7 @@ class Translation:
         refuse(where, tuple(self.violations))
         self.nodes[OUTPUT] = Output()
         self.edges.append(Edge(leaving, OUTPUT))
-        nodes, edges = _reached(self.nodes, self.edges, OUTPUT)
+        nodes, edges = _leading_to(self.nodes, self.edges, OUTPUT)
         return fold_scales(
             Graph(
                 nodes,
@@ -197,17 +197,11 @@ class Translation:
         return name
 
 
-def _reached(
+def _leading_to(
     nodes: dict[str, Node], edges: list[Edge], end: str
 ) -> tuple[dict[str, Node], tuple[Edge, ...]]:
     """What leads to the result; the rest is computed for nobody."""
-    found, waiting = {end}, [end]
-    while waiting:
-        name = waiting.pop()
-        for e in edges:
-            if e.target == name and e.source not in found:
-                found.add(e.source)
-                waiting.append(e.source)
+    found = {end} | reached(end, ((e.target, e.source) for e in edges))
     kept = tuple(e for e in edges if e.source in found and e.target in found)
     return {n: node for n, node in nodes.items() if n in found}, kept
 

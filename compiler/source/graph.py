@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -148,6 +148,13 @@ class Graph:
                 "mark the edge that closes it as delayed",
             )
             return
+        ahead = [(e.source, e.target) for e in self.edges]
+        begun = [n for n in self.nodes if not self.arriving[n]]
+        led_to = set(begun).union(*(reached(n, ahead) for n in begun))
+        for name in self.nodes:
+            if name not in led_to:
+                what = "nothing leads to it but a loop, which no input ever enters"
+                yield Violation(name, what, "connect the node, or leave it out")
         yield from infer_shapes(self.nodes, self.edges, frozenset(v.node for v in parameters))[1]
 
 
@@ -199,6 +206,21 @@ def ordered(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> tuple[list[st
         if before in walk:
             return found, [*walk[walk.index(before) :], before][::-1]
         walk.append(before)
+
+
+def reached(start: str, steps: Iterable[tuple[str, str]]) -> set[str]:
+    """Where steps, each from one node to another, lead; `start` itself only by a loop."""
+    onward: dict[str, list[str]] = {}
+    for here, there in steps:
+        onward.setdefault(here, []).append(there)
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name in onward.get(waiting.pop(), ()):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found
 
 
 def infer_shapes(
