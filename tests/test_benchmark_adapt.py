@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clapp_neuro.reproduce.intervals import interval
 from clapp_neuro.verbs.adapt import Setting
 
 ROOT = Path(__file__).parent.parent
@@ -60,8 +61,8 @@ def test_next_to_no_cost_is_not_shared_out(parts):
 
 
 def test_intervals_are_students(parts):
-    assert parts["shares"].half_width(np.array([1.0, 2.0, 3.0])) == pytest.approx(2.4841, abs=1e-3)
-    assert parts["shares"].half_width(np.array([1.0])) == 0
+    assert interval(np.array([1.0, 2.0, 3.0])) == pytest.approx(2.4841, abs=1e-3)
+    assert interval(np.array([1.0])) == 0
 
 
 def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):

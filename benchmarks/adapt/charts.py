@@ -7,10 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from shares import half_width, ledger, top, ways_of
+from shares import ledger, top, ways_of
 
 from clapp_neuro.data.drift import NEW_CLASSES
 from clapp_neuro.reproduce.figures import COLOURS, look
+from clapp_neuro.reproduce.intervals import interval
 
 Found = dict[str, Any]
 KINDS = {
@@ -31,7 +32,7 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
             if found["frozen"]["test"][kind] is None:
                 continue
             values = [top(found["frozen"], kind), *(top(some, kind) for some in looks)]
-            means, widths = [v.mean() for v in values], [half_width(v) for v in values]
+            means, widths = [v.mean() for v in values], [interval(v) for v in values]
             axes.errorbar(x, means, widths, label=title, capsize=2, **look(number))
         levels = []
         if drift != NEW_CLASSES:  # another task: its accuracy says nothing of this one
@@ -60,8 +61,8 @@ def draw_trade(drifts: dict[str, Found], default: str) -> Figure:
             axes.errorbar(
                 points.unlearned.mean(),
                 points.won.mean(),
-                half_width(points.won),
-                half_width(points.unlearned),
+                interval(points.won),
+                interval(points.unlearned),
                 linestyle="none",
                 label=name,
                 **look(number),

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from charts import draw_drifts, draw_trade
-from rows import cell, table
 from shares import ledger, top, ways_of
 from sound import long_section
 
 from clapp_neuro.data.drift import NEW_CLASSES
 from clapp_neuro.files import write_whole
 from clapp_neuro.reproduce.figures import save
+from clapp_neuro.reproduce.intervals import with_interval
+from clapp_neuro.reproduce.tables import markdown
 from clapp_neuro.verbs.adapt import LEAST_COST
 
 Found = dict[str, Any]
@@ -94,11 +95,11 @@ def _cost(found: Found) -> str:
         rows.append(
             [
                 f"`{drift}`",
-                cell(top(frozen, "old")),
-                cell(top(frozen, "new")),
-                *(cell(top(look, "new")) for look in looks),
-                "–" if points.cost is None else cell(points.cost),
-                cell(points.won),
+                with_interval(top(frozen, "old")),
+                with_interval(top(frozen, "new")),
+                *(with_interval(top(look, "new")) for look in looks),
+                "–" if points.cost is None else with_interval(points.cost),
+                with_interval(points.won),
                 _share(points.share),
             ]
         )
@@ -111,7 +112,7 @@ def _cost(found: Found) -> str:
             "their cost: there it is what a chip reaches that began alike and has learned from as "
             "many fixations of the new classes only, less that right after. The share is that of "
             f"the means; of less than {100 * LEAST_COST:g} points it would be noise.",
-            table(header, rows),
+            markdown(header, rows),
             _verdict(found),
             _layers(found),
         ]
@@ -149,10 +150,14 @@ def _layers(found: Found) -> str:
         for layer in range(depth - 1):
             values = (frozen["old"], frozen["new"], last["new"])
             rows.append(
-                [f"`{drift}`", str(layer + 1), *(cell(np.array(v)[:, layer]) for v in values)]
+                [
+                    f"`{drift}`",
+                    str(layer + 1),
+                    *(with_interval(np.array(v)[:, layer]) for v in values),
+                ]
             )
     header = ["", "layer", "before", "right after", "learned on"]
-    return "The layers below:\n\n" + table(header, rows)
+    return "The layers below:\n\n" + markdown(header, rows)
 
 
 def _float(found: Found) -> str:
@@ -173,7 +178,7 @@ def _float(found: Found) -> str:
             shown.append(top(last, "new") - top(network, "new"))
         else:
             shown.append(None)
-        rows.append([f"`{drift}`", *("–" if v is None else cell(v) for v in shown)])
+        rows.append([f"`{drift}`", *("–" if v is None else with_interval(v) for v in shown)])
     if not rows:
         return ""
     header = ["", "float before", "float after", "its cost", "frozen chip", "chip that learned on"]
@@ -184,7 +189,7 @@ def _float(found: Found) -> str:
             f"{found['scale']['batches']:,} minibatches of 64 images of the old world, then it "
             "learns nothing more. Readouts fitted anew, in the new world where nothing else is "
             "said.",
-            table(header, rows),
+            markdown(header, rows),
         ]
     )
 
@@ -201,7 +206,7 @@ def _unlabelled(found: Found) -> str:
         rows.append(
             [
                 f"`{drift}`",
-                *(cell(v) for v in (before, stale, kept, by_old, top(last, "new"))),
+                *(with_interval(v) for v in (before, stale, kept, by_old, top(last, "new"))),
                 *(f"{(v - stale).mean() / lost:.0%}" for v in (kept, by_old)),
             ]
         )
@@ -214,7 +219,7 @@ def _unlabelled(found: Found) -> str:
             "The readout of before is not touched; or it is refitted, through the chip that has "
             "learned on, on the labelled images of the old world. Both are tested in the new one. "
             "No readout knows new classes without labels of them.",
-            table(header, rows),
+            markdown(header, rows),
         ]
     )
 
@@ -227,10 +232,10 @@ def _forgotten(found: Found) -> str:
         rows.append(
             [
                 f"`{drift}`",
-                *(cell(top(some, "old")) for some in (all_of_it["frozen"], last)),
-                cell(points.forgotten),
-                cell(top(last, "old_kept")),
-                cell(points.unlearned),
+                *(with_interval(top(some, "old")) for some in (all_of_it["frozen"], last)),
+                with_interval(points.forgotten),
+                with_interval(top(last, "old_kept")),
+                with_interval(points.unlearned),
                 _numbers(all_of_it["frozen"]["dead"]),
                 _numbers(last["dead"]),
             ]
@@ -244,7 +249,7 @@ def _forgotten(found: Found) -> str:
             "has not forgotten; the readout of before also suffers from all that has moved. Dead "
             "neurons, layer by layer in the mean of the seeds, are silent for the first 1,000 "
             "test images of the new world.",
-            table(header, rows),
+            markdown(header, rows),
         ]
     )
 
@@ -264,10 +269,10 @@ def _trade(found: Found) -> str:
                     f"`{drift}`",
                     f"**{name}**" if name == best else name,
                     str(len(look["seeds"])),
-                    cell(points.won),
+                    with_interval(points.won),
                     _share(points.share),
-                    cell(points.forgotten),
-                    cell(points.unlearned),
+                    with_interval(points.forgotten),
+                    with_interval(points.unlearned),
                     ", ".join(f"{g:.0%}" for g in np.mean(look["gate"], axis=0)),
                 ]
             )
@@ -283,7 +288,7 @@ def _trade(found: Found) -> str:
             "fixations where nothing else is said. Bold: what the validation images would choose "
             "for the new world alone.",
             "![won back against forgotten](adapt_trade.png)",
-            table(header, rows),
+            markdown(header, rows),
         ]
     )
 
@@ -298,7 +303,9 @@ def _control(found: Found) -> str:
         seeds = last["seeds"]
         gain = top(last, "old") - top(frozen, "old", seeds=seeds)
         kept = top(last, "old_kept") - top(frozen, "old_kept", seeds=seeds)
-        rows.append([name, str(len(seeds)), *(cell(v) for v in (top(last, "old"), gain, kept))])
+        rows.append(
+            [name, str(len(seeds)), *(with_interval(v) for v in (top(last, "old"), gain, kept))]
+        )
     if not rows:
         return ""
     header = [
@@ -314,7 +321,7 @@ def _control(found: Found) -> str:
             "The same chips learn on from as many fixations of the old world. What they gain comes "
             "from learning longer, not from the change; what the readout of before loses, from "
             "features that move although nothing has changed.",
-            table(header, rows),
+            markdown(header, rows),
         ]
     )
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from clapp_neuro.data.drift import NEW_CLASSES
 from clapp_neuro.verbs.adapt import LEAST_COST
 
 Found = dict[str, Any]
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -71,11 +69,3 @@ def ways_of(found: Found, default: str) -> dict[str, Found]:
     ends = {look["fixations"] for look in others.values()}
     first = next(look for look in found["course"]["looks"] if look["fixations"] in ends)
     return {default: first, **others}
-
-
-def half_width(values: np.ndarray) -> float:
-    """Of the 95 % interval of the mean; 0 for a single value."""
-    if len(values) < 2:
-        return 0.0
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
-    return quantile * float(np.std(values, ddof=1)) / float(len(values)) ** 0.5

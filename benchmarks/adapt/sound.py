@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rows import table
+
+from clapp_neuro.reproduce.tables import markdown
 
 Found = dict[str, Any]
 
@@ -42,7 +43,7 @@ def long_section(runs: list[Found]) -> str:
             "over the seeds, dead and always-on neurons the most of any seed. A neuron is dead "
             "that never spikes for 1,000 test images, always on where it spikes in each of their "
             "fixations.",
-            table(header, rows),
+            markdown(header, rows),
             f"Clipped in all: {clipped['tags_clipped']:,} tags, {clipped['weights_clipped']:,} "
             f"weights, {clipped['post_clipped']:,} of {clipped['post_writes']:,} post values.",
         ]

@@ -11,10 +11,6 @@ beside it what `compile` says of each way to learn (`compiler/kept.json`).
 
 from __future__ import annotations
 
-import argparse
-import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from jobs import everything
@@ -22,23 +18,18 @@ from page import write_page
 from settings import SCALES
 from summary import kept, summarise, write_json
 
+from clapp_neuro.reproduce.measuring import command_line, processes
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", choices=SCALES, default="short")
+    parser = command_line(__doc__, SCALES, "short", "measured/on_chip")
     parser.add_argument("--networks", nargs="+")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=Path("measured/on_chip"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--kept", type=Path, default=Path("compiler/kept.json"))
-    parser.add_argument("--data")
-    parser.add_argument("--summary", action="store_true", help="nothing is measured")
     arguments = parser.parse_args()
     networks = SCALES[arguments.scale]
     folder = arguments.folder / arguments.scale
     if not arguments.summary:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
+        with processes(arguments.workers) as pool:
             for name in arguments.networks or networks:
                 everything(networks[name], folder / name, arguments.data, pool)
     found = summarise(networks, folder, arguments.scale)

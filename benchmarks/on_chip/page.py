@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from spread import interval, interval_of_kept, kept_of_means
+from spread import interval_of_kept, kept_of_means
 
 from clapp_neuro.files import write_whole
 from clapp_neuro.reproduce.figures import COLOURS, save
+from clapp_neuro.reproduce.intervals import with_interval
+from clapp_neuro.reproduce.tables import markdown
 
 Found = dict[str, Any]
 GOALS = {"gain": 0.95, "loss": 0.98}
@@ -60,7 +61,7 @@ def _network(name: str, network: Found) -> str:
         f"accuracy in validation) {tried}.\nIt all took {network['seconds'] / 3600:.1f} hours of "
         "processes that shared two cores with other work.",
         *_missing(network),
-        _table(
+        markdown(
             [
                 "",
                 *(f"layer {k + 1}" for k in range(depth)),
@@ -184,7 +185,7 @@ def _lowerings(ways: dict[str, Found], depth: int) -> str:
         "Updates, visits and energy are those of one fixation, on Loihi 2, whose coefficients are "
         "not published (read the bands). Energy of learning is the dynamic energy that it adds in "
         "the cores. The management processor's is that of its consolidation visits: what it reads "
-        "and writes of pairs and copies.\n\n" + _table(header, rows)
+        "and writes of pairs and copies.\n\n" + markdown(header, rows)
     )
 
 
@@ -210,13 +211,7 @@ def _difference(way: Found, chip: str = "accuracy", known: str = "online") -> li
 
 def _columns(rows: list[list[float]], digits: int) -> list[str]:
     """Mean ± interval of each layer, of seeds x layers."""
-    cells = []
-    for layer in zip(*rows, strict=True):
-        text = f"{statistics.mean(layer):.{digits}f}"
-        if len(layer) > 1:
-            text += f" ± {interval(list(layer)):.{digits}f}"
-        cells.append(text)
-    return cells
+    return [with_interval(layer, digits) for layer in zip(*rows, strict=True)]
 
 
 def _means(rows: list[list[float]]) -> list[float]:
@@ -225,12 +220,6 @@ def _means(rows: list[list[float]]) -> list[float]:
 
 def _numbers(rows: Any) -> np.ndarray:
     return np.array(rows, np.float64)  # None becomes NaN
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def _curves(network: Found) -> Figure:

@@ -10,12 +10,9 @@ measured on the second half. `--summary` writes the page from what there is.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +22,18 @@ from readout_settings import SCALES, WAYS, Setting
 from runs import once
 from summary import write_json
 
+from clapp_neuro.reproduce.measuring import command_line, processes
+
 Found = dict[str, Any]
 Job = tuple[str, int, float]  # which way, seed, rate of the readout
 LINEAR = "linear"  # what is fitted off the chip, beside a way
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", choices=SCALES, default="full")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--folder", type=Path, default=Path("measured/readout"))
-    parser.add_argument("--out", type=Path, default=Path("docs/results"))
-    parser.add_argument("--data")
-    parser.add_argument("--summary", action="store_true", help="nothing is measured")
-    arguments = parser.parse_args()
+    arguments = command_line(__doc__, SCALES, "full", "measured/readout").parse_args()
     setting, folder = SCALES[arguments.scale], arguments.folder / arguments.scale
     if not arguments.summary:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
+        with processes(arguments.workers) as pool:
             measure(setting, folder, arguments.data, pool)
     found = summarise(setting, folder, arguments.scale)
     arguments.out.mkdir(parents=True, exist_ok=True)

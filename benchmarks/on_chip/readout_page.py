@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from readout_settings import SCALES
-from spread import interval
 
 from clapp_neuro.files import write_whole
 from clapp_neuro.reproduce.figures import COLOURS, save
+from clapp_neuro.reproduce.intervals import with_interval
+from clapp_neuro.reproduce.tables import markdown
 
 Found = dict[str, Any]
 FITTED = "linear readout, fitted off the chip on {:,} labelled images"
@@ -90,7 +91,7 @@ def _table(found: Found) -> str:
             title = f"{FITTED.format(labelled)}, the same {layers} layers"
             rows.append((title, _mean(way["linear"]), "", ""))
     header = ("readout", "images", "single patches", "rewarded in the last stretch, with noise")
-    return _lines(header, rows)
+    return markdown(header, rows)
 
 
 def _over_time(found: Found) -> str:
@@ -99,7 +100,7 @@ def _over_time(found: Found) -> str:
         (way["title"], *(_mean([run[i] for run in way["test"]]) for i in range(len(looks))))
         for way in found["ways"].values()
     ]
-    return "## Over time\n\n" + _lines(("after fixations", *(f"{n:,}" for n in looks)), rows)
+    return "## Over time\n\n" + markdown(("after fixations", *(f"{n:,}" for n in looks)), rows)
 
 
 def _costs(found: Found) -> str:
@@ -122,15 +123,7 @@ def _number(values: list[float]) -> str:
 
 
 def _mean(values: list[float]) -> str:
-    if not values:
-        return ""
-    text = f"{statistics.mean(values):.2f}"
-    return text if len(values) < 2 else f"{text} ± {interval(values):.2f}"
-
-
-def _lines(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    return with_interval(values) if values else ""
 
 
 def _curves(found: Found) -> Figure:

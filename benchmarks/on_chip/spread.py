@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
-CONFIDENCE = 0.95
+from clapp_neuro.reproduce.intervals import interval
 
 
 def kept_of_means(way: dict[str, Any]) -> list[float]:
@@ -35,12 +33,3 @@ def interval_of_kept(way: dict[str, Any]) -> list[float]:
 def _gains(way: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     before, known, chip = (np.array(way[k]) for k in ("untrained", "online", "accuracy"))
     return chip - before, known - before
-
-
-def interval(values: list[float]) -> float:
-    """Half width of the 95 % interval of the mean; 0 for a single value."""
-    n = len(values)
-    if n < 2:
-        return 0.0
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, n - 1))
-    return quantile * statistics.stdev(values) / float(n) ** 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Results = Sequence[Mapping[str, Any]]
@@ -67,6 +67,11 @@ def page(title: str, parts: Sequence[tuple[str, Sequence[Sequence[str]]]]) -> st
     """A page of Markdown: for each part a paragraph and a table, header first."""
     lines = [f"# {title}"]
     for text, (header, *body) in parts:
-        lines += ["", text, "", f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
-        lines += [f"| {' | '.join(row)} |" for row in body]
+        lines += ["", text, "", markdown(header, body)]
     return "\n".join(lines) + "\n"
+
+
+def markdown(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in body)])
