@@ -24,7 +24,6 @@ class Kept:
         return " / ".join(f"{share:.2f}" for share in self.loss_gain)
 
 
-@cache
 def measured() -> dict[str, Kept]:
     """By the kind of consolidation; kinds that have not been measured are not there."""
     return {
@@ -32,6 +31,7 @@ def measured() -> dict[str, Kept]:
     }
 
 
+@cache
 def _stored() -> dict:
     return json.loads((Path(__file__).parent / "kept.json").read_text("utf-8"))
 

@@ -43,11 +43,11 @@ from compiler.passes.schedule_traces import SERIAL_BITS, traced
 from compiler.passes.units import (
     MULTIPLIER_BITS,
     assumed_peaks,
+    expected_steps,
     post_scale,
     pre_unit,
     reward_worth,
     term_bound,
-    term_expected,
     term_peak,
     term_seen,
     term_unit,
@@ -241,15 +241,15 @@ def _lower_rule(
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
         smallest = granularity * 2.0 ** (exponent - PRODUCT_SHIFT + lift)
         smallest /= consolidation.units << fine
+        steps = expected_steps(quantized, projection.target, term, exact)
         trace = f"pre.{term.pre.value}" if drop == 0 else f"(pre.{term.pre.value} >> {drop})"
         text = (
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
             f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
             f"smallest step {smallest:.2g} of a weight unit, largest expected y "
-            f"{_expected(quantized, projection, term, exact) * granularity:.2g} of {TRACE_MAX}"
+            f"{steps * granularity:.2g} of {TRACE_MAX}"
         )
         notes.append(Note("learning", projection.name, text, error))
-        steps = _expected(quantized, projection, term, exact)
         notes += stalls(projection.name, str(term), steps, granularity)
     notes += wanders(projection.name, quantized.integers[projection.name].weights, consolidation)
     if any(in_turn(p) for p in quantized.network.projections):
@@ -280,11 +280,6 @@ def _finest(gains: list[float], peaks: list[float]) -> int:
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     room = TRACE_MAX * 2.0 ** (PAIR_EXPONENTS[-1] - PRODUCT_SHIFT)
     return next((f for f in range(FINEST, 0, -1) if largest * 2**f <= room), 0)
-
-
-def _expected(quantized: Quantized, projection: Projection, term: Term, exact: float) -> float:
-    """The largest expected post value of a term, in steps of its granularity."""
-    return abs(exact) * term_expected(quantized, projection.target, term)
 
 
 def _require_known(term: Term, projection: Projection) -> None:

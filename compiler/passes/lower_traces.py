@@ -34,7 +34,7 @@ from compiler.passes.consolidation import CARRY
 from compiler.passes.learning_warnings import stalls, wanders
 from compiler.passes.quantize import Quantized
 from compiler.passes.schedule import Plan
-from compiler.passes.units import post_scale, term_expected, term_peak, term_seen, term_unit
+from compiler.passes.units import expected_steps, post_scale, term_peak, term_seen, term_unit
 from compiler.products import ACCUMULATOR, DECAY_ONE, EXPONENT_RANGE, IMPULSE_ONE, MANTISSA_MAX
 from compiler.program import (
     ACCUMULATOR_BITS,
@@ -116,7 +116,7 @@ def lower_traces(
             for p in products
         ]
         error = abs(multiplier / 2**shift / exact - 1) if exact else 0.0
-        steps = abs(exact) * term_expected(quantized, projection.target, term)
+        steps = expected_steps(quantized, projection.target, term, exact)
         text = (
             f"at tau {step}: {' '.join(str(p) for p in learned[-len(products) :])}, y = "
             f"{GRANULARITY}·round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "

@@ -127,9 +127,12 @@ def term_seen(quantized: Quantized, population: str, term: Term) -> float:
     return _whole_term(quantized, population, term, _post_seen)
 
 
-def term_expected(quantized: Quantized, population: str, term: Term) -> float:
-    """What calibration saw of it, a 99.9th percentile where it is not exact: without headroom."""
-    return _whole_term(quantized, population, term, _post_expected)
+def expected_steps(quantized: Quantized, population: str, term: Term, scale: float) -> float:
+    """What calibration saw of it, in steps of its granularity, of which 1 has `scale`.
+
+    A 99.9th percentile where it is not exact: without headroom.
+    """
+    return abs(scale) * _whole_term(quantized, population, term, _post_expected)
 
 
 def term_bound(quantized: Quantized, population: str, term: Term) -> float:
