@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from clapp_neuro.errors import InputError
 
 CASES = 300
+Read = TypeVar("Read")
 
 
 def damaged(whole: bytes, head: int | None = None) -> Iterator[bytes]:
@@ -21,3 +26,25 @@ def damaged(whole: bytes, head: int | None = None) -> Iterator[bytes]:
             for _ in range(draw.choice([1, 1, 8])):
                 content[draw.randrange(last)] ^= 1 << draw.randrange(8)
         yield bytes(content)
+
+
+def refusals(
+    path: Path,
+    read: Callable[[Path], Read],
+    use: Callable[[Read], object] = lambda _: None,
+    head: int | None = None,
+) -> int:
+    """How many damaged copies of the file at `path` are refused as they are read.
+
+    What is read of the others has to be of use.
+    """
+    refused, copy = 0, path.with_name(f"damaged{path.suffix}")
+    for content in damaged(path.read_bytes(), head):
+        copy.write_bytes(content)
+        try:
+            found = read(copy)
+        except InputError:
+            refused += 1
+        else:
+            use(found)
+    return refused
