@@ -106,7 +106,7 @@ def compile(
     if not 50 <= percentile <= MAXIMUM:
         raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
-    path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
+    path = program_path(model, out)
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
@@ -143,6 +143,13 @@ def compile(
     write_bundle(path, compiled.program, compiled.notes)
     examples = worked_example(network, compiled.program)
     return CompileResult(path, target, compiled, examples, precision)
+
+
+def program_path(model: str | os.PathLike[str], out: str | os.PathLike[str] | None) -> Path:
+    """Where the program is written: `out`, or beside the model; InputError where that is none."""
+    if Path(model).is_dir():
+        raise InputError(f"'{model}' is a folder: give a checkpoint, or a NIR or ONNX file")
+    return Path(out) if out is not None else Path(model).with_suffix(".clapp")
 
 
 def _samples(

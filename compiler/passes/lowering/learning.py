@@ -247,7 +247,7 @@ def _lower_rule(
             f"at tau {tau}: x1 = {trace} << {lift}, y = {granularity}·"
             f"round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
             f"smallest step {smallest:.2g} of a weight unit, largest expected y "
-            f"{steps * granularity:.2g} of {TRACE_MAX}"
+            f"{steps * granularity:.3g} of {TRACE_MAX}"
         )
         notes.append(Note("learning", projection.name, text, error))
         notes += stalls(projection.name, str(term), steps, granularity)
