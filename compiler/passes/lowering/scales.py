@@ -11,14 +11,8 @@ from compiler.passes.lowering.units import CALIBRATED
 from compiler.program import PRODUCT_SHIFT, TRACE_MAX
 
 MULTIPLIER_BITS = 8
-
-
 SHIFTS = range(32)
-
-
 SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of the multiplier
-
-
 LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 
