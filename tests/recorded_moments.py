@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from compiler.passes.placing.placement import Placement
 
 from compiler.energy.ledger import ledgers
 from compiler.events import Events
 from compiler.events.moments import Cause
 from compiler.events.profiles import happened
-from compiler.passes.placement import Placement
 from compiler.targets import NeuromorphicMachine
 from compiler.terms import Connection
 
@@ -20,7 +20,7 @@ def steps_of(events: Events, what: str, name: str = "") -> np.ndarray:
 
 
 def require_sums(events: Events) -> None:
-    """All steps together are what the engine counted in all, and in no step is less than nothing."""
+    """All steps together are what the engine counted in all, and none has less than nothing."""
 
     def number(what: str, name: str) -> float:
         steps = steps_of(events, what, name)

@@ -12,6 +12,8 @@ import readout_program
 import spike_timing_program as stdp
 import test_lower_traces as traces
 from compiled_program import compiled, stimulus
+from compiler.passes.placing.place import place
+from compiler.passes.placing.placement import Placement
 from fuzz.cases import Case, cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,8 +26,6 @@ from compiler.energy import Band, Coefficients, estimate
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, ledgers
 from compiler.events import CORE_KINDS
-from compiler.passes.place import place
-from compiler.passes.placement import Placement
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus

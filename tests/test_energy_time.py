@@ -20,7 +20,7 @@ from compiler.events import CORE_KINDS, steps
 from compiler.events.moments import Cause
 from compiler.events.profiles import moments_of, profiles
 from compiler.events.steps import StepRecord, StepRecorder
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.targets import load_machine, load_target
 
 MACHINE = load_target("loihi2-sim").machine

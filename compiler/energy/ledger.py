@@ -18,8 +18,8 @@ from compiler.events import (
 )
 from compiler.events.moments import Moments
 from compiler.events.profiles import moments_of, profiles
-from compiler.machine_costs import Routing
-from compiler.passes.placement import Placement
+from compiler.passes.placing.placement import Placement
+from compiler.targets.costs import Routing
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from compiler.events.mesh import Traffic, cause_of
 from compiler.events.moments import Cause
 from compiler.events.records import Events, ProjectionEvents
-from compiler.passes.placement import Placement
+from compiler.passes.placing.placement import Placement
 
 CORE_KINDS = (
     "synaptic_operation_dense",
