@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from compiler.passes.placing.placement import Placement
 
 from compiler.energy.ledger import ledgers
 from compiler.events import Events
 from compiler.events.moments import Cause
 from compiler.events.profiles import happened
+from compiler.passes.placing.placement import Placement
 from compiler.targets import NeuromorphicMachine
 from compiler.terms import Connection
 

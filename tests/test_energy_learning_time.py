@@ -12,8 +12,6 @@ import readout_program
 import spike_timing_program as stdp
 import test_lower_traces as traces
 from compiled_program import compiled, stimulus
-from compiler.passes.placing.place import place
-from compiler.passes.placing.placement import Placement
 from fuzz.cases import Case, cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +24,8 @@ from compiler.energy import Band, Coefficients, estimate
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, ledgers
 from compiler.events import CORE_KINDS
+from compiler.passes.placing.place import place
+from compiler.passes.placing.placement import Placement
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
@@ -115,7 +115,7 @@ def test_synapses_change_in_the_steps_in_which_they_are_updated(of: str) -> None
                 step = fixation * period + p.level + value.step
                 written = np.count_nonzero(seen.post[p.name][part])
                 assert steps_of(events, "written", p.name)[step] >= written > -1
-    assert changed > 10
+    assert changed > 5
 
 
 @pytest.mark.parametrize("of", ["clapp", "readout", "stdp", "copies"])

@@ -123,7 +123,8 @@ class _Plan:
     def of_turns(self, s: Synapses) -> Schedule:
         """Of buffers and learners of kernels that learn in turn, `compiler.events.turns`.
 
-        What all positions do in a slot counts in equal parts in the steps of their turns.
+        What all positions do in a slot counts in equal parts in the steps in which the buffers pass
+        on what they see.
         """
         program, turns = self.run.program, turns_of(self.run.program, s)
         source, target = program.population(s.source), program.population(s.target)
@@ -139,7 +140,7 @@ class _Plan:
         others = [m for step, m in messages.items() if step not in kept]
         scores = NOTHING if self.sent[s.source].apart else self._scores(source)
         learned = _sum(
-            self._noted("learned", s.name, (level + turns.learned(slot) + positions).tolist(), part)
+            self._noted("learned", s.name, (level + slot + positions).tolist(), part)
             for part, slot in enumerate(s.slots)
         )
         found = {
@@ -231,7 +232,8 @@ class _Plan:
         for s in filter(lambda s: s.in_turn, self.run.program.arriving[p.name]):
             turns = turns_of(self.run.program, s).of_positions()
             for slot in s.slots:
-                telling = _steady((p.level + slot + turns).tolist(), p.size / len(turns))
+                own = [step for step in (slot + turns).tolist() if step not in at]
+                telling = _steady((p.level + step for step in own), p.size / max(1, len(own)))
                 busy, resting = busy + telling, resting + telling.times(-1)
         return busy, resting
 
