@@ -100,13 +100,13 @@ def first_to_spike(fired: Tensor) -> Tensor:
     fired: spikes (T, B, N, H, W). The first one to spike wins the fixation; of several in the same
     time step, and where nobody spikes, the first in reading order.
     """
-    # time steps before the first spike; T without one
-    waited = (fired.detach().cumsum(0) == 0).sum(0)
+    steps = torch.arange(len(fired), 0, -1, device=fired.device).to(fired.dtype)
+    # time steps that were left at the first spike; 0 without one
+    left = (fired.detach() * steps.view(-1, 1, 1, 1, 1)).amax(0).to(torch.float32)
     rows, columns = (torch.arange(n, device=fired.device) % POOL for n in fired.shape[3:])
     place = POOL * rows[:, None] + columns
     # no two neighbours are equal, so no pooling kernel's own choice among equals matters
-    order = -(waited * POOL**2 + place).to(torch.float32)
-    return _pool(order)[1]
+    return _pool(left * POOL**2 - place)[1]
 
 
 def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

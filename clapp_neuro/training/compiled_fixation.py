@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, cast
 import numba
 import numpy as np
 
+from clapp_neuro.encoders.layers import POOL
+
 
 class Matrices(NamedTuple):
     """A row for each presynaptic neuron: forward (C, k, k, N), prediction and retrodiction (N, N).
@@ -129,7 +131,7 @@ def hear(spikes: Spikes, seen: Seen) -> None:
     """
     steps, height, width, neurons = spikes.heard.shape
     columns = spikes.fired.shape[2]
-    side = spikes.fired.shape[1] // height
+    side = POOL if columns > width else 1  # a row or column that is left over is not heard
     seen.z[:] = 0
     for row in range(height):
         for column in range(width):
