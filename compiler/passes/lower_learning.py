@@ -203,7 +203,7 @@ def _lower_rule(
         post = term_unit(quantized, projection.target, term)
         gains.append(term.coefficient * pre * post * consolidation.units / unit)
         peaks.append(term_peak(quantized, projection.target, term))
-        seen.append(expected_steps(quantized, projection.target, term, 1.0))
+        seen.append(term_seen(quantized, projection.target, term))
         _require_room(term_bound(quantized, projection.target, term), projection)
     fine = 0
     if in_turn(projection):
