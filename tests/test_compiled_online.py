@@ -14,7 +14,6 @@ from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 
-
 DENSE = {"layers": [48, 32, 16]}
 # layer 1 not pooled; 2 and 3 pooled with a row and a column left over, to one position at last
 MAPS = {"architecture": "conv", "layers": [6, 8, 5], "pool": [2, 3], "bias": False}
