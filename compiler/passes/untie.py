@@ -28,6 +28,14 @@ ALONE = 3 / 4  # power of the number of positions: how much faster a copy learns
 AVERAGED_EVERY = 32  # fixations; as often as tags are carried into weights
 
 
+def faster(positions: int, averaged: int) -> float:
+    """How many times as fast as a shared kernel each of its copies learns.
+
+    averaged: after how many fixations they are averaged, 0 for never.
+    """
+    return positions if averaged else positions**ALONE
+
+
 def untie(quantized: Quantized, averaged: int) -> tuple[Quantized, tuple[Note, ...]]:
     """The network with a copy of each plastic kernel at each position.
 
@@ -44,7 +52,7 @@ def untie(quantized: Quantized, averaged: int) -> tuple[Quantized, tuple[Note, .
             projections.append(p)
             continue
         height, width = network.population(p.target).map[1:]
-        projections.append(_copied(p, height * width, 1 if averaged else ALONE))
+        projections.append(_copied(p, height * width, faster(height * width, averaged)))
         integers[p.name] = _copies(integers[p.name], (height, width))
         how = f"averaged every {averaged} fixations" if averaged else "which part as they learn"
         text = f"{height * width} copies of each kernel, one a position, {how}"
@@ -53,10 +61,9 @@ def untie(quantized: Quantized, averaged: int) -> tuple[Quantized, tuple[Note, .
     return replace(quantized, network=untied, integers=integers), tuple(notes)
 
 
-def _copied(p: Projection, positions: int, power: float) -> Projection:
+def _copied(p: Projection, positions: int, times: float) -> Projection:
     assert isinstance(p.rule, LearningRule), "rules of spike times do not learn kernels"
-    faster = positions**power
-    terms = tuple(replace(t, coefficient=t.coefficient * faster) for t in p.rule.terms)
+    terms = tuple(replace(t, coefficient=t.coefficient * times) for t in p.rule.terms)
     return replace(
         p,
         weights=np.broadcast_to(p.weights, (positions, *p.weights.shape)),
