@@ -187,7 +187,7 @@ def _from_file(path: Path) -> NeuromorphicMachine | ConventionalMachine:
         raise InputError(f"cannot read the machine file {path}: {reason}") from None
     data = read_object(text, str(path))
     if "extends" in data:
-        data = {"name": path.stem, **data}
+        data = {"name": path.stem, "title": path.stem, **data}
     return parse_machine(data, str(path))
 
 

@@ -91,7 +91,8 @@ def energy(
 ) -> EnergyResult:
     """Estimate the energy of a compiled program while it looks at (and learns from) images.
 
-    compare: "all", or names of machines or machine files with commas between. images, seed: of the
+    compare: "all", or names of machines or machine files with commas between; the program's own
+    machine is among them whether it is named or not. images, seed: of the
     gaze (default: 200, 0). readout_images: how many labelled images the accuracy beside the energy
     is fitted on, and how many it is tested on (default: 500); 0 leaves it out. reach: an accuracy
     in 0..1; the program goes on learning until its readout has it, and what that takes is
@@ -110,7 +111,8 @@ def energy(
         seen = images_of(program, data)
         looked = look_at_images(program, seen, count, seed or 0, readout)
         if reach is not None:
-            reached = partial(learn_until, program, seen, reach, seed or 0, names, readout, report)
+            judged = program, seen, reach, seed or 0
+            reached = partial(learn_until, *judged, names, machine, readout, report)
     else:
         given = (images, data, seed, readout_images, reach)
         looked = _samples(program, path, samples, labels, given)
@@ -120,9 +122,7 @@ def energy(
     each = looked.fixations_per_image
     comparison = None
     if compare is not None:
-        comparison = costs.compare(
-            events, program, names, fixations_per_image=each, reference=machine.name
-        )
+        comparison = costs.compare(events, program, names, fixations_per_image=each, own=machine)
     return EnergyResult(
         source=looked.source,
         images=looked.images,
