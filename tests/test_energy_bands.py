@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiler.energy import Band
 from compiler.energy.band import total
-from compiler.figures import Figure
+from compiler.targets.figures import Figure
 
 POSITIVE = st.floats(1e-14, 1e-3)
 SPREAD = st.floats(1.0, 100.0)
