@@ -16,8 +16,8 @@ from compiler.passes.admit import admit
 from compiler.passes.fold import fold
 from compiler.passes.lowering.consolidation import CARRY, EVERY, Consolidation, candidates
 from compiler.passes.lowering.learning import lower_learning
-from compiler.passes.lowering.schedule import DECIMATION_MAX, Plan, schedule
-from compiler.passes.lowering.schedule_traces import traced
+from compiler.passes.lowering.schedule import Plan, schedule
+from compiler.passes.lowering.schedule_traces import DECIMATION_MAX, traced
 from compiler.passes.placing.place import place_what_fits
 from compiler.passes.placing.placement import Placement
 from compiler.passes.quantizing.quantize import MAXIMUM, Quantized, quantize

@@ -272,6 +272,7 @@ def test_what_a_gpu_learns_is_what_the_simulator_learns(bundle, monkeypatch):
         (("--reach", 1.5), "an accuracy of 1.5 cannot be reached"),
         (("--reach", 0.5, "--readout-images", 0), "seen by a readout"),
         (("--readout-images", -1), "give 0 or more"),
+        (("--readout-images", 10**9), "give at most that"),
         (("--compare", "loihi3"), "did you mean"),
         (("--compare", "none.json"), "cannot read the machine file"),
         (("--compare", ""), "unknown machine ''"),

@@ -93,7 +93,8 @@ def energy(
 
         draw(result, plot)
     estimate = result.estimate
-    lines(f"{estimate.label}, {result.images} images from {result.source}; {result.accuracy}")
+    looked = f"{result.images} {'image' if result.images == 1 else 'images'}"
+    lines(f"{estimate.label}, {looked} from {result.source}; {result.accuracy}")
     show(estimate.rows())
     lines(estimate.timing)
     if events:

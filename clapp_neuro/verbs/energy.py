@@ -109,6 +109,11 @@ def energy(
         count = IMAGES if images is None else images
         _require_numbers(program, count, readout, reach)
         seen = images_of(program, data)
+        if readout_images is not None and readout_images > len(seen.train_images):
+            raise InputError(
+                f"{readout_images} images for the readout were asked for, there are "
+                f"{len(seen.train_images)}: give at most that"
+            )
         looked = look_at_images(program, seen, count, seed or 0, readout)
         if reach is not None:
             judged = program, seen, reach, seed or 0
