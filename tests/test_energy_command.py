@@ -130,6 +130,9 @@ def test_a_machine_is_added_by_one_file(bundle, tmp_path):
     }
     for name, data in (("mine", chip), ("bench", processor)):
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    everything = f"all,{tmp_path}/mine.json"
+    beside = clapp_neuro.energy(bundle, compare=everything, images=1, readout_images=0).comparison
+    assert {"mine", "loihi2", "truenorth", "gpu-dense"} < {e.name for e in beside.estimates}
     names = f"loihi1,{tmp_path}/mine.json,{tmp_path}/bench.json"
     found = clapp_neuro.energy(bundle, compare=names, images=2, readout_images=0)
     by_name = {e.name: e for e in found.comparison.estimates}

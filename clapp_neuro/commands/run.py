@@ -33,8 +33,8 @@ def run(
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
-    apart({"--out": out, "--json": json, "--input": samples})
-    apart({"BUNDLE": bundle, "--json": json})  # but --out may take its place
+    apart({"--out": out, "--json": json}, {"--input": samples})
+    apart({"--json": json}, {"BUNDLE": bundle})  # but --out may take its place
     with track("run") as report:
         result = clapp_neuro.run(
             bundle,
