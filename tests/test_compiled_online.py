@@ -10,26 +10,34 @@ from clapp_neuro.config import read_experiment
 from clapp_neuro.data.images import load_images
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.training.compiled_online import CompiledOnlineTrainer, is_compiled
+from clapp_neuro.training.compiled_traces import CompiledTraceTrainer
 from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
+from clapp_neuro.training.traces import TraceTrainer
+
+TRACES = {"input": "spikes", "rest": 24, "traces": "exponential", "tau_fast": 12, "tau_slow": 24}
 
 
-def experiment(reset="subtract", **train):
+def experiment(encoder=None, **train):
     values = {
         "data": {"dataset": "fashion-mnist", "images": 200},
-        "encoder": {"layers": [48, 32, 16], "reset": reset},
+        "encoder": {"layers": [48, 32, 16], **(encoder or {})},
         "train": {"mode": "online", "sgd_rate": 0.01, "seed": 3, **train},
     }
     return read_experiment(values, "test")
 
 
-@pytest.mark.parametrize("reset", ["subtract", "zero"])
-def test_both_trainers_learn_the_same_in_double_precision(reset):
-    chosen = experiment(reset)
+@pytest.mark.parametrize("retro", ["own", "none"])
+@pytest.mark.parametrize("encoder", [{}, {"reset": "zero"}, TRACES])
+def test_both_trainers_learn_the_same_in_double_precision(encoder, retro):
+    chosen = experiment(encoder, retro=retro)
     images = load_images(chosen.data)
+    kinds = (OnlineTrainer, CompiledOnlineTrainer)
+    if encoder is TRACES:
+        kinds = (TraceTrainer, CompiledTraceTrainer)
     trained = []
-    for kind in (OnlineTrainer, CompiledOnlineTrainer):
+    for kind in kinds:
         weights = {name: w.double() for name, w in initial_weights(chosen).items()}
         trainer, tally = kind(chosen, images, weights, None), Tally(3, 0)
         with torch.no_grad():
@@ -39,7 +47,8 @@ def test_both_trainers_learn_the_same_in_double_precision(reset):
     (state, weights, sums), (other_state, other_weights, other_sums) = trained
     start = initial_weights(chosen)
     for name, weight in weights.items():
-        assert not torch.allclose(weight, start[name].double())
+        learns = retro == "own" or "retrodiction" not in name
+        assert learns != torch.allclose(weight, start[name].double())
         torch.testing.assert_close(weight, other_weights[name], rtol=1e-9, atol=1e-12)
     assert state.keys() == other_state.keys()
     for name, value in state.items():
@@ -49,10 +58,13 @@ def test_both_trainers_learn_the_same_in_double_precision(reset):
 
 
 def test_only_what_it_computes_is_compiled():
-    assert is_compiled(experiment())
+    for encoder, kind in (({}, CompiledOnlineTrainer), (TRACES, CompiledTraceTrainer)):
+        chosen = experiment(encoder)
+        assert is_compiled(chosen)
+        trainer = online_trainer(chosen, load_images(chosen.data), initial_weights(chosen), None)
+        assert type(trainer) is kind
     for other in (
         {"retro": "transposed"},
-        {"retro": "none"},
         {"gate": "split"},
         {"method": "espp"},
         {"weight_decay": 0.1},
@@ -63,8 +75,9 @@ def test_only_what_it_computes_is_compiled():
         assert not isinstance(trainer, CompiledOnlineTrainer)
 
 
-def test_a_resumed_run_equals_a_whole_one(tmp_path):
-    whole = clapp_neuro.with_training(experiment(), steps=120)
+@pytest.mark.parametrize("encoder", [{}, TRACES])
+def test_a_resumed_run_equals_a_whole_one(tmp_path, encoder):
+    whole = clapp_neuro.with_training(experiment(encoder), steps=120)
     clapp_neuro.train(whole, tmp_path / "whole.pt")
     clapp_neuro.train(clapp_neuro.with_training(whole, steps=50), tmp_path / "part.pt")
     clapp_neuro.train(whole, tmp_path / "part.pt", resume=tmp_path / "part.pt")
