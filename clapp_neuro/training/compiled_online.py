@@ -124,7 +124,7 @@ class CompiledOnlineTrainer(OnlineTrainer):
         return self.now[level], self.then[level]
 
     def _memory(self, layer: int) -> Layer:
-        matrices = {}
+        matrices: dict[str, np.ndarray] = {}
         for role in MATRICES:
             if role == "retrodiction" and self.experiment.train.retrodiction == "none":
                 matrices[role] = np.zeros((0, 0), matrices["forward"].dtype)
