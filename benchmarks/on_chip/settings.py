@@ -122,11 +122,10 @@ SCALES = {
         "dense-3": FULL["dense-3"],
         "conv": replace(
             FULL["conv"],
-            fixations=180_000,
+            fixations=60_000,
             labelled=5_000,
-            rates=RATES[1:],
+            rates=RATES[2:],
             choosing=1,
-            compared=3,
         ),
         "traces": TRACES,
         "counts-beside-traces": COUNTS,
