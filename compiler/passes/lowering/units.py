@@ -119,16 +119,16 @@ def term_peak(quantized: Quantized, population: str, term: Term) -> float:
 
 
 def term_seen(quantized: Quantized, population: str, term: Term) -> float:
-    """The same, of what calibration saw: a scale that does not hold it is refused."""
-    return _whole_term(quantized, population, term, _post_seen)
-
-
-def expected_steps(quantized: Quantized, population: str, term: Term, scale: float) -> float:
-    """What calibration saw of it, in steps of its granularity, of which 1 has `scale`.
+    """The same, of what calibration saw: a scale that does not hold it is refused.
 
     A 99.9th percentile where it is not exact: without headroom.
     """
-    return abs(scale) * _whole_term(quantized, population, term, _post_expected)
+    return _whole_term(quantized, population, term, _post_expected)
+
+
+def expected_steps(quantized: Quantized, population: str, term: Term, scale: float) -> float:
+    """The same, in steps of its granularity, of which 1 has `scale`."""
+    return abs(scale) * term_seen(quantized, population, term)
 
 
 def term_bound(quantized: Quantized, population: str, term: Term) -> float:
