@@ -224,7 +224,7 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
 
 def _of_added(program: Program, s: Synapses) -> Iterator[str]:
     """Spikes have all arrived when the soma takes the sum over, and weights have not changed."""
-    step, timetable = taken_over(program, s.target), program.timetable
+    step, timetable = taken_over(program, s), program.timetable
     if not timetable.steps <= step <= timetable.predict:
         yield (
             f"{s.target} takes over what {s.name} has added up at tau {step}, not between the "

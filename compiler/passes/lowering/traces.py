@@ -20,6 +20,18 @@ Whole units are carried when the gate is open, as the rule must have one u_k: th
     dw = u_k y3 sgn(t)        dt = ... - 2^6 u_k y3 sgn(t)
 
 and where the gate is closed nothing of the rule is due.
+
+With Eq. 7 a neuron has four post values for its synapses, which see three. They learn in two due
+steps then: counts in the first, previous counts in the second. A synapse reads the same registers
+in both, so y3 also tells them apart: it is 32 in the first and -32 in the second, and each product
+has a factor that is 0 in the other,
+
+    count            dt = 2^e u_k x1 y (y3 + 32)
+    previous count   dt = m1 2^e u_k x1 y (y3 - 32) - m2 2^e u_k x2 y (y3 - 32)
+    carry            dw = 4 u_k y3 y3 sgn(t)        dt = ... - 4*2^6 u_k y3 y3 sgn(t)
+
+The engine shifts these by ten and twelve bits, so the first two drop one bit more than without the
+factor of 64, y is a multiple of 16, and the third is 1, in both steps.
 """
 
 from __future__ import annotations
@@ -57,28 +69,70 @@ from compiler.report import Note
 
 CARRY_REGISTER = REGISTERS[-1]
 CARRIES = 32  # what the soma writes where whole units are due: 1 after the engine's right shift
-GRANULARITY = 1 << PRODUCT_SHIFT
-LARGEST_VALUE = TRACE_MAX // GRANULARITY * GRANULARITY
+SQUARED = 4  # times 32 * 32: the same after the shift of a product that has it twice
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """A due step in which synapses learn, `gap` steps after the source's last possible spike.
+
+    told: what y3 is in it. others: what it is in the other one; None where there is no other.
+    """
+
+    step: int
+    gap: int
+    told: int
+    others: int | None
+
+    @property
+    def granularity(self) -> int:
+        """What post values are multiples of, so that nothing of a product is dropped."""
+        return 1 << PRODUCT_SHIFT if self.others is None else 2 << PRODUCT_SHIFT
+
+    @property
+    def largest(self) -> int:
+        """The largest post value."""
+        return TRACE_MAX // self.granularity * self.granularity
+
+    def product(self, trace: str, register: str, sign: int = 1, mantissa: int = 1) -> Product:
+        """A product that is 0 in the other epoch; without exponent and u_k."""
+        if self.others is None:
+            return Product(0, (trace, register), sign, mantissa)
+        factors = (trace, register, f"({CARRY_REGISTER}{-self.others:+d})")
+        return Product(0, factors, sign if self.told > 0 else -sign, mantissa)
+
+    def fits(self, mantissa: int, peak: int, exponent: int) -> bool:
+        """Whether the accumulator holds a product of the largest trace and post value."""
+        largest = mantissa * peak * self.largest // self.granularity
+        return largest << (exponent + ACCUMULATOR_BITS) < 1 << ACCUMULATOR
 
 
 @dataclass(frozen=True)
 class _Traces:
-    """The traces of a projection: what they are in the due step for an activity of 1.
+    """The traces of a projection.
 
-    peaks: the largest values by name. full: F1 and F2. left: what is left of each after a period.
-    ratio: mantissas m1 and m2.
+    powers: what is left of each after a time step; left: after a period. once: what the spikes of
+    a whole presentation amount to for an impulse of 1. ratio: mantissas m1 and m2.
     """
 
     traces: tuple[Trace, Trace]
-    peaks: dict[str, int]
-    full: tuple[float, float]
+    powers: tuple[float, float]
     left: tuple[float, float]
+    once: tuple[float, float]
     ratio: tuple[int, int]
 
-    @property
-    def remembered(self) -> float:
+    def full(self, trace: int, gap: int) -> float:
+        """F1 or F2."""
+        impulse = self.traces[trace].impulse / IMPULSE_ONE
+        return impulse * self.once[trace] * self.powers[trace] ** gap
+
+    def peak(self, name: str, gap: int) -> int:
+        """The largest that a trace can be in an epoch."""
+        return math.ceil(TRACE_MAX * self.powers[("x1", "x2").index(name)] ** gap)
+
+    def remembered(self, gap: int) -> float:
         """m2 x2 - m1 x1 for an activity of 1 in the fixation before, and none in this one."""
-        return self.ratio[1] * self.full[1] * (self.left[1] - self.left[0])
+        return self.ratio[1] * self.full(1, gap) * (self.left[1] - self.left[0])
 
 
 def lower_traces(
@@ -97,23 +151,24 @@ def lower_traces(
     assert isinstance(rule, LearningRule) and rule.traces is not None
     network = quantized.network
     level = network.population(projection.target).level
-    gap = plan.together - network.population(projection.source).level - plan.timetable.steps + 1
-    known = _traces(rule.traces, plan, gap)
+    epochs = _epochs(plan, network.population(projection.source).level)
+    known = _traces(rule.traces, plan, epochs[-1])
     unit = quantized.integers[projection.name].unit
     values: list[PostValue] = []
     learned: list[Product] = []
     for term in rule.terms:
-        register = _free_register(projection, [*taken, *values])
-        products, whole = _products(known, term.pre, register)
+        epoch = epochs[0] if term.pre is Quantity.COUNT else epochs[-1]
+        step = epoch.step - level
+        register = _free_register(projection, [*taken, *values], step)
+        products, whole = _products(known, epoch, term.pre, register)
         gain = term.coefficient * term_unit(quantized, projection.target, term)
         gain *= TAG_UNITS / unit / whole
-        exponent = _exponent(quantized, projection, term, gain, products, known.peaks)
-        exact = gain * 2.0 ** (PRODUCT_SHIFT - exponent) / GRANULARITY
+        exponent = _exponent(quantized, projection, term, gain, products, known, epoch)
+        exact = gain * 2.0**-exponent
         multiplier, shift = post_scale(exact, term, projection)
-        step = plan.together - level
         values.append(
             PostValue(
-                step, register, term.post, term.gate, multiplier, shift, GRANULARITY, 0,
+                step, register, term.post, term.gate, multiplier, shift, epoch.granularity, 0,
                 term.rectified,
             )
         )  # fmt: skip
@@ -125,23 +180,37 @@ def lower_traces(
         steps = expected_steps(quantized, projection.target, term, exact)
         text = (
             f"at tau {step}: {' '.join(str(p) for p in learned[-len(products) :])}, y = "
-            f"{GRANULARITY}·round(post·{multiplier}/2^{shift}); learning rate within {error:.2%}, "
-            f"an activity of 1 is {whole:.3g} of the trace, largest expected y "
-            f"{steps * GRANULARITY:.2g} of {TRACE_MAX}"
+            f"{epoch.granularity}·round(post·{multiplier}/2^{shift}); learning rate within "
+            f"{error:.2%}, an activity of 1 is {whole:.3g} of the trace, largest expected y "
+            f"{steps * epoch.granularity:.2g} of {TRACE_MAX}"
         )
         notes.append(Note("learning", projection.name, text, error))
-        notes += stalls(projection.name, str(term), steps, GRANULARITY)
+        notes += stalls(projection.name, str(term), steps, epoch.granularity)
     notes += wanders(projection.name, quantized.integers[projection.name].weights, CARRY)
     if all(v.register != CARRY_REGISTER for v in taken):
-        values.append(_carry(rule, projection, plan.together - level))
-    due = (f"u{plan.carry_exponent}", CARRY_REGISTER, "sgn(t)")
-    back = Product(TAG_UNITS.bit_length() - 1, due, sign=-1)
+        values += [_carry(rule, projection, epoch.step - level, epoch.told) for epoch in epochs]
+    twice = len(epochs) > 1
+    told = (CARRY_REGISTER,) * (1 + twice)
+    due = (f"u{plan.carry_exponent}", *told, "sgn(t)")
+    mantissa = SQUARED if twice else 1
+    back = Product(TAG_UNITS.bit_length() - 1, due, -1, mantissa)
     read = {f for p in learned for f in p.factors}
     traces = tuple(trace for trace in known.traces if trace.name in read)
-    return SumOfProducts((Product(0, due),), (*learned, back), traces), values
+    return SumOfProducts((Product(0, due, 1, mantissa),), (*learned, back), traces), values
 
 
-def _carry(rule: LearningRule, projection: Projection, step: int) -> PostValue:
+def _epochs(plan: Plan, level: int) -> tuple[_Epoch, ...]:
+    """The steps in which synapses of a source at a level learn."""
+    last_spike = level + plan.timetable.steps - 1
+    told = (CARRIES, -CARRIES)
+    alone = len(plan.together) == 1
+    return tuple(
+        _Epoch(step, step - last_spike, told[i], None if alone else told[1 - i])
+        for i, step in enumerate(plan.together)
+    )
+
+
+def _carry(rule: LearningRule, projection: Projection, step: int, told: int) -> PostValue:
     gates = {term.gate for term in rule.terms}
     (gate,) = gates if len(gates) == 1 else (None,)
     if gate is None:
@@ -149,11 +218,11 @@ def _carry(rule: LearningRule, projection: Projection, step: int) -> PostValue:
             f"projection {projection.name}: with traces of spikes tags are carried when the gate "
             f"is open, but the terms of {rule.name} have no gate in common"
         )
-    return PostValue(step, CARRY_REGISTER, (), gate, CARRIES, 0, 1, 0, "full")
+    return PostValue(step, CARRY_REGISTER, (), gate, told, 0, 1, 0, "full")
 
 
-def _free_register(projection: Projection, values: list[PostValue]) -> str:
-    used = {v.register for v in values}
+def _free_register(projection: Projection, values: list[PostValue], step: int) -> str:
+    used = {v.register for v in values if v.step == step}
     free = [r for r in REGISTERS if r not in used and r != CARRY_REGISTER]
     if not free:
         raise InputError(
@@ -164,19 +233,21 @@ def _free_register(projection: Projection, values: list[PostValue]) -> str:
     return free[0]
 
 
-def _products(known: _Traces, pre: Quantity, register: str) -> tuple[list[Product], float]:
+def _products(
+    known: _Traces, epoch: _Epoch, pre: Quantity, register: str
+) -> tuple[list[Product], float]:
     """What stands for a presynaptic count, without exponents, and its value for an activity of 1.
 
     Exponents are the same for all, so they are left at 0; a product's factors come without u_k.
     """
     if pre is Quantity.COUNT:
-        return [Product(0, ("x1", register))], known.full[0]
+        return [epoch.product("x1", register)], known.full(0, epoch.gap)
     fast, slow = known.ratio
     products = [
-        Product(0, ("x2", register), mantissa=slow),
-        Product(0, ("x1", register), sign=-1, mantissa=fast),
+        epoch.product("x2", register, 1, slow),
+        epoch.product("x1", register, -1, fast),
     ]
-    return products, known.remembered
+    return products, known.remembered(epoch.gap)
 
 
 def _exponent(
@@ -185,27 +256,24 @@ def _exponent(
     term: Term,
     gain: float,
     products: list[Product],
-    peaks: dict[str, int],
+    known: _Traces,
+    epoch: _Epoch,
 ) -> int:
     """The finest scale at which post values of the term fit their seven bits.
 
     InputError where what calibration saw does not fit the coarsest that the accumulator holds.
     """
     target = projection.target
-    exponents = [e for e in EXPONENT_RANGE if all(_fits(p, e, peaks) for p in products)]
-    largest = abs(gain) * term_peak(quantized, target, term)
-    seen = abs(gain) * term_seen(quantized, target, term)
+    peaks = [(p.mantissa, known.peak(p.factors[0], epoch.gap)) for p in products]
+    exponents = [e for e in EXPONENT_RANGE if all(epoch.fits(*peak, e) for peak in peaks)]
+    scale = abs(gain) * epoch.granularity / (1 << PRODUCT_SHIFT)
+    largest = scale * term_peak(quantized, target, term)
+    seen = scale * term_seen(quantized, target, term)
     return product_exponent(exponents, largest, seen, projection)
 
 
-def _fits(product: Product, exponent: int, peaks: dict[str, int]) -> bool:
-    """Whether the accumulator holds a product of the largest trace and the largest post value."""
-    largest = product.mantissa * peaks[product.factors[0]] * LARGEST_VALUE
-    return largest >> PRODUCT_SHIFT << (exponent + ACCUMULATOR_BITS) < 1 << ACCUMULATOR
-
-
-def _traces(rule: PreTraces, plan: Plan, gap: int) -> _Traces:
-    """Both traces, as they are `gap` time steps after the last step of a presentation."""
+def _traces(rule: PreTraces, plan: Plan, epoch: _Epoch) -> _Traces:
+    """Both traces, whose difference is to be told in an epoch."""
     steps, period = plan.timetable.steps, plan.timetable.period
     decays = [round(math.exp(-1 / tau) * DECAY_ONE) for tau in (rule.fast, rule.slow)]
     powers = [decay / DECAY_ONE for decay in decays]
@@ -215,16 +283,17 @@ def _traces(rule: PreTraces, plan: Plan, gap: int) -> _Traces:
     most = [
         math.floor(TRACE_MAX * (1 - a) / b * IMPULSE_ONE) for a, b in zip(left, once, strict=True)
     ]
-    shown = [b * p**gap / IMPULSE_ONE for b, p in zip(once, powers, strict=True)]
-    peaks = [math.ceil(TRACE_MAX * p**gap) for p in powers]
-    impulses, ratio = _impulses((most[0], most[1]), (shown[0], shown[1]), (peaks[0], peaks[1]))
-    full = impulses[0] * shown[0], impulses[1] * shown[1]
+    shown = [b * p**epoch.gap / IMPULSE_ONE for b, p in zip(once, powers, strict=True)]
+    peaks = [math.ceil(TRACE_MAX * p**epoch.gap) for p in powers]
+    impulses, ratio = _impulses(
+        (most[0], most[1]), (shown[0], shown[1]), (peaks[0], peaks[1]), epoch
+    )
     traces = Trace("x1", decays[0], impulses[0]), Trace("x2", decays[1], impulses[1])
-    return _Traces(traces, {"x1": peaks[0], "x2": peaks[1]}, full, (left[0], left[1]), ratio)
+    return _Traces(traces, (powers[0], powers[1]), (left[0], left[1]), (once[0], once[1]), ratio)
 
 
 def _impulses(
-    most: tuple[int, int], shown: tuple[float, float], peaks: tuple[int, int]
+    most: tuple[int, int], shown: tuple[float, float], peaks: tuple[int, int], epoch: _Epoch
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Impulses, in 1/256, and mantissas with m1 / m2 = F2 / F1.
 
@@ -237,9 +306,8 @@ def _impulses(
         per_fast = fast * shown[0] / (slow * shown[1])
         first = min(most[0], math.floor(most[1] / per_fast))
         second = round(first * per_fast)
-        terms = Product(0, ("x1",), mantissa=fast), Product(0, ("x2",), mantissa=slow)
-        largest = dict(zip(("x1", "x2"), peaks, strict=True))
-        scale = max(e for e in EXPONENT_RANGE if all(_fits(p, e, largest) for p in terms))
+        largest = (fast, peaks[0]), (slow, peaks[1])
+        scale = max(e for e in EXPONENT_RANGE if all(epoch.fits(*peak, e) for peak in largest))
         learned = slow * second * 2.0**scale
         kept = first / most[0] * second / most[1]
         if min(first, second) > 0 and (learned, kept) > best:
