@@ -4,8 +4,8 @@ A neuron's spikes travel along all its axons anyway. Where an apical or retro co
 all of them, it adds up its weights over the presentation, without a leak. The soma takes over the
 retrodiction when the last spikes have arrived. The prediction that it has it still needs: it takes
 over the next one when it has written its last post value, and the compartment begins anew. Weights
-do not change before that, as nothing learns where no post value is set, or they are not used any
-more, so the sums are W_retro and W_pred times the counts of the fixation.
+must not change before that (`timing` sees to it), so the sums are W_retro and W_pred times the
+counts of the fixation.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from compiler.ir import (
 from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.products import decimations
+from compiler.program import Product
 from compiler.retune import with_interval, with_rate
 from compiler.soundness import fault
 from compiler.targets import load_target
@@ -258,6 +259,17 @@ def test_a_program_whose_dendrite_is_taken_over_too_late_is_unsound():
     late = replace(layer, post_values=tuple(replace(v, step=24) for v in layer.post_values))
     others = tuple(late if p.name == "layer1" else p for p in program.populations)
     assert "takes over" in str(fault(replace(program, populations=others)))
+
+
+def test_a_program_that_changes_what_a_dendrite_adds_up_is_unsound():
+    program = compiled(retro=True)
+    assert fault(program) is None
+    carry = Product(0, ("u2", "y3", "sgn(t)"))  # in both of the steps in which synapses learn
+    synapses = tuple(
+        replace(s, rule=replace(s.rule, dw=(carry,))) if s.name == "layer1.prediction" else s
+        for s in program.synapses
+    )
+    assert "while it adds up" in str(fault(replace(program, synapses=synapses)))
 
 
 def test_from_preset_to_learned_program_as_a_user_does_it(tmp_path):

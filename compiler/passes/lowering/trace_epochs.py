@@ -43,6 +43,12 @@ class Epoch:
         return 1 << PRODUCT_SHIFT if self.others is None else 2 << PRODUCT_SHIFT
 
     @property
+    def selector(self) -> str:
+        """A factor that is 0 in the other epoch."""
+        assert self.others is not None
+        return f"({CARRY_REGISTER}{-self.others:+d})"
+
+    @property
     def largest(self) -> int:
         """The largest post value."""
         return TRACE_MAX // self.granularity * self.granularity
@@ -51,7 +57,7 @@ class Epoch:
         """A product that is 0 in the other epoch; without exponent and u_k."""
         if self.others is None:
             return Product(0, (trace, register), sign, mantissa)
-        factors = (trace, register, f"({CARRY_REGISTER}{-self.others:+d})")
+        factors = (trace, register, self.selector)
         return Product(0, factors, sign if self.told > 0 else -sign, mantissa)
 
     def fits(self, mantissa: int, peak: int, exponent: int) -> bool:

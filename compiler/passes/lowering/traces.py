@@ -28,10 +28,11 @@ has a factor that is 0 in the other,
 
     count            dt = 2^e u_k x1 y (y3 + 32)
     previous count   dt = m1 2^e u_k x1 y (y3 - 32) - m2 2^e u_k x2 y (y3 - 32)
-    carry            dw = 4 u_k y3 y3 sgn(t)        dt = ... - 4*2^6 u_k y3 y3 sgn(t)
+    carry            dw = 2 u_k y3 (y3 - 32) sgn(t)        dt = ... - 2*2^6 u_k y3 (y3 - 32) sgn(t)
 
 The engine shifts these by ten and twelve bits, so the first two drop one bit more than without the
-factor of 64, y is a multiple of 16, and the third is 1, in both steps.
+factor of 64, y is a multiple of 16, and the third is 1 in the second step, 0 in the first: until
+then a dendrite adds up W_pred, which must not change.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ from compiler.program import (
 )
 from compiler.report import Note
 
-SQUARED = 4  # times 32 * 32: the same after the shift of a product that has it twice
+LATER = 2  # times -32 * -64: the same after the shift of a product with both
 
 
 def lower_traces(
@@ -125,10 +126,10 @@ def lower_traces(
     notes += wanders(projection.name, quantized.integers[projection.name].weights, CARRY)
     if all(v.register != CARRY_REGISTER for v in taken):
         values += [_carry(rule, projection, epoch.step - level, epoch.told) for epoch in epochs]
-    twice = len(epochs) > 1
-    told = (CARRY_REGISTER,) * (1 + twice)
+    told, mantissa = (CARRY_REGISTER,), 1
+    if len(epochs) > 1:
+        told, mantissa = (CARRY_REGISTER, epochs[-1].selector), LATER
     due = (f"u{plan.carry_exponent}", *told, "sgn(t)")
-    mantissa = SQUARED if twice else 1
     back = Product(TAG_UNITS.bit_length() - 1, due, -1, mantissa)
     read = {f for p in learned for f in p.factors}
     traces = tuple(trace for trace in known.traces if trace.name in read)
