@@ -126,7 +126,8 @@ def lower_traces(
     notes += wanders(projection.name, quantized.integers[projection.name].weights, CARRY)
     if all(v.register != CARRY_REGISTER for v in taken):
         values += [_carry(rule, projection, epoch.step - level, epoch.told) for epoch in epochs]
-    told, mantissa = (CARRY_REGISTER,), 1
+    told: tuple[str, ...] = (CARRY_REGISTER,)
+    mantissa = 1
     if len(epochs) > 1:
         told, mantissa = (CARRY_REGISTER, epochs[-1].selector), LATER
     due = (f"u{plan.carry_exponent}", *told, "sgn(t)")
