@@ -151,8 +151,9 @@ def lif_step(
 def input_spikes(x: Tensor, steps: int) -> Tensor:
     """The spikes (T, ...) of inputs x in 0..1: spread evenly, round(255·x) of them in 256 steps."""
     intensity = torch.round(x.double() * 255).long()
-    reached = [torch.div(intensity * t + 128, 256, rounding_mode="floor") for t in range(steps + 1)]
-    return torch.stack(reached).diff(dim=0).to(x.dtype)
+    levels, ends = (torch.arange(n, device=x.device) for n in (256, steps + 1))
+    reached = torch.div(levels[:, None] * ends + 128, 256, rounding_mode="floor")
+    return reached.diff(dim=1).to(x.dtype)[intensity].movedim(-1, 0)
 
 
 def spike_surrogate(z: Tensor) -> Tensor:
@@ -163,22 +164,3 @@ def spike_surrogate(z: Tensor) -> Tensor:
 def rate_surrogate(a: Tensor) -> Tensor:
     """ρ' = [a > 0], the derivative of ReLU, as booleans: its maps are as large as the activity."""
     return a > 0
-
-
-class StraightThrough(torch.autograd.Function):
-    """z = ρ(a) for automatic differentiation: forward the activity, backward ρ'.
-
-    Learning never uses it. Tests do, to compare the explicit rule with autograd's gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, z: Tensor, surrogate: Tensor) -> Tensor:
-        """The activity z as it was counted."""
-        ctx.save_for_backward(surrogate)
-        return z.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """∂z/∂a = ρ'."""
-        (surrogate,) = ctx.saved_tensors
-        return gradients[0] * surrogate, None, None
