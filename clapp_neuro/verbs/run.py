@@ -20,14 +20,13 @@ from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.own_readout import answers, has_readout
 from clapp_neuro.verbs.samples import Samples, samples_of
-from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
+from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, readouts, scan
 from compiler.backends import tensor
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.frontends.checkpoint import RULES
 from compiler.frontends.checkpoint.convolution import MEAN
-from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -221,7 +220,8 @@ def _learn(
 
 def _rates(program: Program, events: Events) -> dict[str, float]:
     """Spikes per neuron and time step of each population that can send any."""
-    spiking = {p.name for p in program.populations if p.spiking and p.name != READOUT}
+    named = readouts(program)
+    spiking = {p.name for p in program.populations if p.spiking and p.name not in named}
     return {
         p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
         for p in events.populations
@@ -233,9 +233,9 @@ def _rewarded(program: Program, result: Result | None) -> float | None:
     """How often the readout on the chip was right in the last fifth of the run."""
     if result is None or not has_readout(program):
         return None
-    number = next(i for i, gate in enumerate(program.gates) if gate.population == READOUT)
+    critics = [i for i, gate in enumerate(program.gates) if gate.points]
     last = max(1, result.state.fixation // 5)
-    return float((result.gates[-last:, number] > 0).mean())
+    return float((result.gates[-last:, critics] > 0).any(axis=1).mean())
 
 
 def _own_accuracy(program: Program, images: ImageSet) -> float | None:
@@ -290,7 +290,7 @@ def _learning_curve(
     last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
-        if gate.population == READOUT:  # no layer
+        if gate.points:  # of a readout, which is no layer
             continue
         decided, layer = result.gates[-last:, i], gate.population.removesuffix(MEAN)
         opened[layer] = float((decided != 0).mean())
