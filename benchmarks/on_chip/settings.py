@@ -82,7 +82,7 @@ TRACES = Network(
     "fashion-traces",
     fixations=60_000,
     labelled=5_000,
-    seeds=(0, 1, 2, 3, 4),
+    seeds=(0, 1, 2),
     rates=RATES[:2],
     choosing=1,
     prefix=4,
