@@ -69,7 +69,7 @@ format: $(INSTALLED)
 	@$(RUN) -m ruff format .
 
 # Processor time. short: 35 s a dense network, 41 of them; a convolution takes 85 on the chip and 130 in
-# float, of which 100 are its readout, so that five seeds take half an hour. full: 95 s a dense network,
+# float, of which 100 are its readout, so that five seeds take 35 minutes. full: 95 s a dense network,
 # and nine times as many fixations for the convolutions (it was not run).
 SCALE := short
 on-chip: setup
