@@ -19,7 +19,7 @@ from clapp_neuro.errors import InputError
 from compiler.backends import tensor
 from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Compartment, Network, Projection
-from compiler.passes.consolidation import Consolidation
+from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.soundness import fault

@@ -12,8 +12,8 @@ from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.config import read_experiment
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
-from compiler.passes.consolidation import CARRY, DIRECT, Consolidation
-from compiler.passes.learning_warnings import stalls, wanders
+from compiler.passes.lowering.consolidation import CARRY, DIRECT, Consolidation
+from compiler.passes.lowering.learning_warnings import stalls, wanders
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from clapp_neuro.verbs.own_readout import scores
 from clapp_neuro.verbs.sight import chip_features, gaze
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle, write_bundle
-from compiler.frontends.readout import READOUT
+from compiler.frontends.checkpoint.readout import READOUT
 
 Found = dict[str, Any]
 

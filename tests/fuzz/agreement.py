@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
+from plain_engine import PlainEngine, restated
 
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator, tensor
@@ -15,7 +16,6 @@ from compiler.soundness import fault
 from compiler.trace import FixationTrace
 from compiler.verify import compare
 from fuzz.cases import Case
-from plain_engine import PlainEngine, restated
 
 TIMEOUT = 60.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from compiler.frontends.readout import with_readout
+from compiler.frontends.checkpoint.readout import with_readout
 from compiler.ir import Network
 from compiler.program import REGISTERS
 from fuzz.drawn import Draw

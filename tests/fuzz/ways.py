@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from narrow_target import loihi2_with
 
 from compiler.ir import LearningRule, Network
-from compiler.passes.consolidation import KINDS, Consolidation, candidates
-from compiler.passes.quantize import MAXIMUM
-from compiler.passes.schedule_traces import traced
+from compiler.passes.lowering.consolidation import KINDS, Consolidation, candidates
+from compiler.passes.lowering.schedule_traces import traced
+from compiler.passes.quantizing.quantize import MAXIMUM
 from compiler.pipeline import BEST, Compiled, compile_network
 from compiler.program import LARGEST_WEIGHT, TAG_UNITS
 from compiler.targets import Target, load_target
