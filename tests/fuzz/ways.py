@@ -24,12 +24,10 @@ ORDINARY: Limits = ()
 TAGGED: tuple[Limits, ...] = (
     (("tag_bits", 8),),
     (("weight_bits", 6),),
-    (("weight_bits", 2),),
-    (("trace_bits", 6), ("tag_bits", 12)),
-    (("decimation_exponent", 8),),
+    (("weight_bits", 5), ("tag_bits", 8)),
 )
-UNTAGGED: tuple[Limits, ...] = ((("tag_bits", 0),), (("weight_bits", 4), ("tag_bits", 0)))
-OF_KERNELS = st.sampled_from([*[ORDINARY] * len(TAGGED), *TAGGED])
+UNTAGGED: tuple[Limits, ...] = ((("tag_bits", 0),), (("weight_bits", 4), ("tag_bits", 5)))
+OF_MAPS = st.sampled_from([*[ORDINARY] * len(TAGGED), *TAGGED])
 OF_LAYERS = st.sampled_from([*[ORDINARY] * len(TAGGED), *TAGGED, *UNTAGGED])
 EVERY = {
     "carry": st.sampled_from([None, 1, 2, 8]),
@@ -99,9 +97,10 @@ def ways(draw: Draw, network: Network) -> Way:
     if any(in_turn(p) for p in network.projections):  # such learn in tags that are carried
         sequential = draw(st.booleans())
         averaged = draw(st.integers(int(sequential), 3))
-        target = machine(draw(OF_KERNELS))
+        target = machine(draw(OF_MAPS))
         return Way(target, seed, averaged, sequential, percentile=percentile)
-    target, consolidation = machine(draw(OF_LAYERS)), BEST
+    mapped = any(p.shape is not None for p in network.populations)
+    target, consolidation = machine(draw(OF_MAPS if mapped else OF_LAYERS)), BEST
     if any(isinstance(p.rule, LearningRule) for p in network.projections) and draw(st.booleans()):
         kind = draw(st.sampled_from(KINDS))
         consolidation = Consolidation(kind, draw(EVERY[kind]))
