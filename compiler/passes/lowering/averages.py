@@ -7,7 +7,7 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from compiler.averages import Averages, fraction_bits
 from compiler.ir import Population
-from compiler.passes.lowering.units import scaling
+from compiler.passes.lowering.scales import scaling
 from compiler.report import Note
 
 

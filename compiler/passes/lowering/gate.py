@@ -6,7 +6,7 @@ import math
 
 from clapp_neuro.errors import InputError
 from compiler.ir import PRE_QUANTITIES, Comparator
-from compiler.passes.lowering.schedule import scores_sent
+from compiler.passes.lowering.slots import scores_sent
 from compiler.passes.lowering.units import bound, post_unit
 from compiler.passes.quantizing.quantize import Quantized
 from compiler.program import MEMBRANE_BITS, MEMBRANE_MAX, NORM_BITS, SCORE_BITS, Gate, Timetable

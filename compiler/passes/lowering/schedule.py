@@ -23,37 +23,33 @@ processor: the period need not fit an interval of 2^k steps.
 A readout collects the counts of its layers as they send the retrodiction. Then come its scores, the
 critic's word, and one more count of each layer to learn from.
 
-Rules that learn from spike times need no message; their timetable is the network's own, with the
-rest between fixations that it asks for.
+Rules that learn from spike times, or from traces of them, need no such messages: `schedule_traces`
+and `schedule_spike_timing`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 
 from clapp_neuro.errors import InputError
 from compiler.ir import (
     PRE_QUANTITIES,
-    Comparator,
     Compartment,
     LearningRule,
     Network,
-    Projection,
     Quantity,
-    Term,
 )
 from compiler.ir.spike_timing import SpikeTimingRule
 from compiler.passes.lowering.consolidation import EVERY
-from compiler.passes.lowering.schedule_traces import schedule_traces, traced
+from compiler.passes.lowering.schedule_spike_timing import schedule_spike_timing
+from compiler.passes.lowering.schedule_traces import DECIMATION_MAX, schedule_traces, traced
+from compiler.passes.lowering.slots import Order, known_at, order_of, slots_of
 from compiler.program import Timetable
-from compiler.terms import COMPARTMENT_OF
 from compiler.timing import collects
 from compiler.turns import Turns, in_turn
 
 LONGEST = 9
-DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
-CARRIES_A_FIXATION = 2  # as exponent, of rules of spike times
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,8 @@ def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool
     plastic = [p for p in network.projections if p.rule is not None]
     _require_layers(network)
     if any(isinstance(p.rule, SpikeTimingRule) for p in plastic):
-        return _plan_spike_timing(network)
+        timetable, k = schedule_spike_timing(network)
+        return Plan(timetable, {}, k)
     if any(traced(p) for p in plastic):
         timetable, together, k = schedule_traces(network)
         return Plan(timetable, {}, k, together=together)
@@ -96,8 +93,8 @@ def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool
         for sent in product(alphabet, repeat=length):
             if spread and sent.count(Quantity.RETRO) != 1:
                 continue
-            order = _order(network, steps, sent)
-            slots = None if order is None else _slots(network, at_once, order)
+            order = order_of(network, steps, sent)
+            slots = None if order is None else slots_of(network, at_once, order)
             if order is None or slots is None:
                 continue
             if len(at_once) < len(plastic):
@@ -131,7 +128,7 @@ def _at_a_carry(network: Network, timetable: Timetable, slots: dict[str, tuple[i
     return any(timetable.last_tau(level[name]) in taus for name, taus in slots.items())
 
 
-def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...]]) -> Plan:
+def _with_turns(network: Network, order: Order, slots: dict[str, tuple[int, ...]]) -> Plan:
     """The plan with slots for what learns in turn; the prediction leaves when that is over."""
     level = {p.name: p.level for p in network.populations}
     climbs = {p.name: level[p.target] - level[p.source] for p in network.projections}
@@ -140,7 +137,7 @@ def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...
     for p in filter(in_turn, network.projections):
         assert isinstance(p.rule, LearningRule), "rules of spike times have no slots"
         turns = Turns(*network.population(p.target).map[1:], p.weights.shape[-1])
-        known = max(_ready(network, term, order, p.target) for term in p.rule.terms)
+        known = max(known_at(network, term, order, p.target) for term in p.rule.terms)
         # the source begins when all that populations send at once is over
         first = max(known, order.predict - turns.sent(0, climbs[p.name]))
         if turns.depth == 0:  # a map would send trace and post value at once
@@ -151,52 +148,6 @@ def _with_turns(network: Network, order: _Order, slots: dict[str, tuple[int, ...
         found[name] = tuple(predict if tau + climbs[name] == order.predict else tau for tau in taus)
     timetable = Timetable(order.steps, predict + 1 + max(level.values()), order.retro, predict)
     return Plan(timetable, found, 0, order.feedback)
-
-
-def _plan_spike_timing(network: Network) -> Plan:
-    """The timetable of a network whose rules learn from spike times.
-
-    Raises InputError where a rule needs what the network does not have: spikes, one kind of
-    rule, or a rest between fixations that is long enough.
-    """
-    plastic = [p for p in network.projections if p.rule is not None]
-    timed = [p for p in plastic if isinstance(p.rule, SpikeTimingRule)]
-    for p in plastic:
-        if p not in timed:
-            raise InputError(
-                f"projection {p.name} learns once a fixation and {timed[0].name} at every time "
-                "step: give all plastic projections rules of one kind"
-            )
-        if p.compartment is not Compartment.SOMA or network.population(p.source).graded:
-            raise InputError(
-                f"projection {p.name} learns from spike times, but {p.source} sends no spikes to "
-                "the soma: let it spike (encoder.input 'spikes'), or use a rule of counts"
-            )
-    for population in network.populations:
-        if population.shape is not None:
-            raise InputError(
-                f"population {population.name} is a map, which rules of spike times do not learn "
-                "beside yet: use dense layers, or compile with learning left out (--static)"
-            )
-    steps, period = network.schedule.steps, network.schedule.steps + network.schedule.rest
-    top = max(p.level for p in network.populations)
-    rewarded = any(p.rule.eligibility for p in timed if isinstance(p.rule, SpikeTimingRule))
-    needed = top + (3 if rewarded else 1)  # for the last layer's last spikes, and for the reward
-    if network.schedule.rest < needed:
-        raise InputError(
-            f"a rest of {network.schedule.rest} time steps between fixations is too short for "
-            f"{top} layers that learn from spike times: give at least {needed} (encoder.rest)"
-        )
-    if rewarded and (period & (period - 1) or period > 1 << DECIMATION_MAX):
-        raise InputError(
-            f"{period} time steps a fixation, {steps} and a rest of {network.schedule.rest}: a "
-            "reward is learned from every 2^k steps, so make them a power of two of at most "
-            f"{1 << DECIMATION_MAX} (encoder.rest)"
-        )
-    predict = steps + 1 if rewarded else steps
-    # a reward comes once a fixation; carries must follow faster changes than CLAPP's
-    every = period.bit_length() - 1 - (0 if rewarded else CARRIES_A_FIXATION)
-    return Plan(Timetable(steps, period, steps, predict), {}, min(DECIMATION_MAX, max(0, every)))
 
 
 def _require_layers(network: Network) -> None:
@@ -216,105 +167,3 @@ def _require_layers(network: Network) -> None:
                 f"{level[p.target]}; a projection onto the {p.compartment.value} must climb "
                 f"{needed} level(s)"
             )
-
-
-@dataclass(frozen=True)
-class _Order:
-    """Messages from tau = `first` on, and which of them the retrodiction and prediction are."""
-
-    steps: int
-    first: int
-    sent: tuple[Quantity, ...]
-    retro: int
-    predict: int
-    feedback: int
-
-
-def _order(network: Network, steps: int, sent: tuple[Quantity, ...]) -> _Order | None:
-    """The messages as a timetable; None where what must be sent is not."""
-    first = steps + max((c.sums for c in network.comparators), default=1)
-    compartments = {p.compartment for p in network.projections if p.carries in PRE_QUANTITIES}
-    if Compartment.APICAL in compartments and sent[-1] is not Quantity.COUNT:
-        return None
-    if Compartment.RETRO in compartments and Quantity.COUNT not in sent:
-        return None
-    retro = first + sent.index(Quantity.COUNT) if Quantity.COUNT in sent else first
-    feedback = first + sent.index(Quantity.RETRO) if Quantity.RETRO in sent else 0
-    if Quantity.RETRO in sent and feedback <= retro:
-        return None  # it has not arrived yet
-    return _Order(steps, first, sent, retro, first + len(sent) - 1, feedback)
-
-
-def _slots(
-    network: Network, plastic: list[Projection], order: _Order
-) -> dict[str, tuple[int, ...]] | None:
-    """A tau of the target for every term of every projection that learns; None if there is none."""
-    first, predict = order.first, order.predict
-    level = {p.name: p.level for p in network.populations}
-    slots: dict[str, tuple[int, ...]] = {}
-    for projection in plastic:
-        assert isinstance(projection.rule, LearningRule)
-        climbs = level[projection.target] - level[projection.source]
-        last = predict - 1 if projection.compartment is Compartment.APICAL else predict - climbs
-        free = [
-            tau
-            for tau in range(first, last + 1)
-            if not (projection.compartment is Compartment.RETRO and tau < order.retro)
-        ]
-        terms = projection.rule.terms
-        for choice in permutations(free, len(terms)):
-            if all(
-                order.sent[tau + climbs - first] is term.pre
-                and tau >= _ready(network, term, order, projection.target)
-                for tau, term in zip(choice, terms, strict=True)
-            ):
-                slots[projection.name] = choice
-                break
-        else:
-            return None
-    return slots
-
-
-def _ready(network: Network, term: Term, order: _Order, population: str) -> int:
-    """The first tau at which the post value of the term is known to the population."""
-    level = network.population(population).level
-    ready = order.steps + 1
-    for comparator in network.comparators:
-        if comparator.name == term.gate:
-            later = network.population(comparator.population).level - level
-            # it decides when all sums are there, by its own layer's time
-            sent = scores_sent(network, comparator, order.steps, order.retro)
-            ready = max(ready, sent + comparator.sums + 1 + later)
-    spread = spread_at(order.steps, order.feedback)
-    for p in network.arriving[population]:
-        if p.carries in spread:
-            later = network.population(p.source).level - level
-            ready = max(ready, spread[p.carries] + 1 + later if _reads(term, p) else 0)
-        elif p.compartment is Compartment.RETRO and _reads(term, p):
-            ready = max(ready, order.retro + 1)
-    return ready
-
-
-def scores_sent(network: Network, comparator: Comparator, steps: int, retro: int) -> int:
-    """The tau at which a population sends its scores: when it has what they are made of."""
-    if Quantity.RETRO not in comparator.score:
-        return steps
-    level = network.population(comparator.population).level
-    climbs = [
-        level - network.population(p.source).level
-        for p in network.arriving[comparator.population]
-        if p.compartment is Compartment.RETRO and p.carries in PRE_QUANTITIES
-    ]
-    return retro + 1 - min(climbs, default=0)
-
-
-def spread_at(steps: int, feedback: int) -> dict[Quantity, int]:
-    """The tau at which a population sends what it has collected: a prediction at once."""
-    return {Quantity.APICAL: 0, Quantity.WINNER: steps, Quantity.RETRO: feedback}
-
-
-def _reads(term: Term, p: Projection) -> bool:
-    """Whether a post value depends on what a projection brings to its compartment."""
-    if p.compartment is Compartment.INHIBITION:  # it changes counts, and all that is made of them
-        return True
-    return any(COMPARTMENT_OF.get(quantity) is p.compartment for quantity in term.post)

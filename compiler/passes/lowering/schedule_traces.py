@@ -14,7 +14,7 @@ from compiler.program import Timetable
 from compiler.terms import Compartment
 
 SERIAL_BITS = 10  # of a score message, which leaves as so many binary spikes
-DECIMATION_MAX = 9
+DECIMATION_MAX = 9  # Loihi's u_k: at most every 2^9 steps
 
 
 def traced(projection: Projection) -> bool:

@@ -32,10 +32,10 @@ from clapp_neuro.errors import InputError
 from compiler.ir import LearningRule, PreTraces, Projection, Quantity, Term
 from compiler.passes.lowering.consolidation import CARRY
 from compiler.passes.lowering.learning_warnings import stalls, wanders
+from compiler.passes.lowering.scales import post_scale, product_exponent
 from compiler.passes.lowering.schedule import Plan
 from compiler.passes.lowering.units import (
     expected_steps,
-    post_scale,
     term_peak,
     term_seen,
     term_unit,
@@ -194,15 +194,8 @@ def _exponent(
     target = projection.target
     exponents = [e for e in EXPONENT_RANGE if all(_fits(p, e, peaks) for p in products)]
     largest = abs(gain) * term_peak(quantized, target, term)
-    needed = abs(gain) * term_seen(quantized, target, term)
-    excess = needed * 2.0 ** (PRODUCT_SHIFT - exponents[-1]) / TRACE_MAX
-    if excess > 1:
-        raise InputError(
-            f"projection {projection.name}: the learning rate is too large for a learning step; "
-            f"lower it by a factor of {excess:.1f}"
-        )
-    fitting = (e for e in exponents if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX)
-    return next(fitting, exponents[-1])
+    seen = abs(gain) * term_seen(quantized, target, term)
+    return product_exponent(exponents, largest, seen, projection)
 
 
 def _fits(product: Product, exponent: int, peaks: dict[str, int]) -> bool:

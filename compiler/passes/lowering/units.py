@@ -31,15 +31,11 @@ from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 
 INPUT_DROP, INPUT_LIFT = 4, 3  # an intensity's trace is its upper four bits, times eight
 POST_HEADROOM = 2.0  # post values may grow to twice what calibration saw ...
-MULTIPLIER_BITS = 8
-SHIFTS = range(32)
-SMALLEST_SCALE = 2.0 ** (MULTIPLIER_BITS - 1 - SHIFTS[-1])  # keeps all bits of the multiplier
-LARGEST_SCALE = 2.0**MULTIPLIER_BITS - 1
 
 # ... or to this much, which trained layers have, where that fits. What is larger is clipped, and
 # counted.
 _FLOOR = {Quantity.APICAL: 1.0, Quantity.RETRO: 1.0, Quantity.DEVIATION: 8.0}
-_CALIBRATED = tuple(_FLOOR)
+CALIBRATED = tuple(_FLOOR)
 _COUNTED = (*PRE_QUANTITIES, Quantity.CHANGE)
 
 
@@ -123,16 +119,16 @@ def term_peak(quantized: Quantized, population: str, term: Term) -> float:
 
 
 def term_seen(quantized: Quantized, population: str, term: Term) -> float:
-    """The same, of what calibration saw: a scale that does not hold it is refused."""
-    return _whole_term(quantized, population, term, _post_seen)
-
-
-def expected_steps(quantized: Quantized, population: str, term: Term, scale: float) -> float:
-    """What calibration saw of it, in steps of its granularity, of which 1 has `scale`.
+    """The same, of what calibration saw: a scale that does not hold it is refused.
 
     A 99.9th percentile where it is not exact: without headroom.
     """
-    return abs(scale) * _whole_term(quantized, population, term, _post_expected)
+    return _whole_term(quantized, population, term, _post_expected)
+
+
+def expected_steps(quantized: Quantized, population: str, term: Term, scale: float) -> float:
+    """The same, in steps of its granularity, of which 1 has `scale`."""
+    return abs(scale) * term_seen(quantized, population, term)
 
 
 def term_bound(quantized: Quantized, population: str, term: Term) -> float:
@@ -170,7 +166,7 @@ def post_peak(quantized: Quantized, population: str, quantity: Quantity) -> floa
     """The largest expected integer value of the quantity: exact for counts, else calibrated."""
     if quantity in _COUNTED:
         return _peak_count(quantized, population)
-    if quantity in _CALIBRATED:
+    if quantity in CALIBRATED:
         hoped = _FLOOR[quantity] / post_unit(quantized, population, quantity)
         return max(_post_seen(quantized, population, quantity), hoped)
     return 1.0
@@ -188,7 +184,7 @@ def _peak_count(quantized: Quantized, population: str) -> float:
 
 def _post_seen(quantized: Quantized, population: str, quantity: Quantity) -> float:
     """`post_peak`, without the floor where calibration measured one."""
-    if quantity not in _CALIBRATED:
+    if quantity not in CALIBRATED:
         return post_peak(quantized, population, quantity)
     name = _peak_name(population, quantity)
     measured = quantized.network.calibration.get(name, _FLOOR[quantity] / POST_HEADROOM)
@@ -197,7 +193,7 @@ def _post_seen(quantized: Quantized, population: str, quantity: Quantity) -> flo
 
 def _post_expected(quantized: Quantized, population: str, quantity: Quantity) -> float:
     seen = _post_seen(quantized, population, quantity)
-    return seen / POST_HEADROOM if quantity in _CALIBRATED else seen
+    return seen / POST_HEADROOM if quantity in CALIBRATED else seen
 
 
 def assumed_peaks(network: Network) -> list[Note]:
@@ -208,7 +204,7 @@ def assumed_peaks(network: Network) -> list[Note]:
         if isinstance(p.rule, LearningRule)
         for term in p.rule.terms
         for quantity in term.post
-        if quantity in _CALIBRATED and not term.rewarded
+        if quantity in CALIBRATED and not term.rewarded
     }
     return [
         Note(
@@ -225,41 +221,6 @@ def assumed_peaks(network: Network) -> list[Note]:
 
 def _peak_name(population: str, quantity: Quantity) -> str:
     return f"{population}.{quantity.value}_max"
-
-
-def post_scale(exact: float, term: Term, projection: Projection) -> tuple[int, int]:
-    """(multiplier, shift) with multiplier / 2^shift nearest to `exact`, 8-bit, smallest shift.
-
-    InputError with the remedy where a term that learns has none.
-    """
-    found = scaling(exact) if exact or not term.coefficient else None
-    if found is not None:
-        return found
-    if abs(exact) < SMALLEST_SCALE:
-        factor = f" by a factor of at least {SMALLEST_SCALE / abs(exact):.1e}" if exact else ""
-        raise InputError(
-            f"projection {projection.name}: its weights are too large for its learning rate, a "
-            f"learning step would be lost in rounding; make the weights smaller or the learning "
-            f"rate larger{factor}"
-        )
-    read = " and ".join(q.value for q in term.post if q in _CALIBRATED) or "counts"
-    raise InputError(
-        f"projection {projection.name}: its rule reads the {read} of {projection.target}, whose "
-        f"weights are so large that one step of it exceeds a post value; make the weights that "
-        f"end there smaller by a factor of at least {abs(exact) / LARGEST_SCALE:.1e}"
-    )
-
-
-def scaling(exact: float) -> tuple[int, int] | None:
-    """(multiplier, shift) as `post_scale`; None where there is none."""
-    for shift in SHIFTS:
-        multiplier = round(exact * 2**shift)
-        if abs(multiplier) >= 2**MULTIPLIER_BITS:
-            break
-        if multiplier == exact * 2**shift or abs(multiplier) >= 2 ** (MULTIPLIER_BITS - 1):
-            return multiplier, shift
-    shift = MULTIPLIER_BITS - 1 - math.floor(math.log2(abs(exact)))
-    return (round(exact * 2**shift), shift) if shift in SHIFTS else None
 
 
 def bound(quantized: Quantized, population: str, quantity: Quantity) -> float:
