@@ -127,3 +127,13 @@ def test_kernels_learn_in_turn_in_weights_of_few_bits(bits: int) -> None:
     assert all(s.fine <= bits - 2 for s in program.synapses if s.in_turn)
     assert difference("tensor", case(program, 6)) is None
     assert difference("plain", case(program, 6)) is None
+
+
+@pytest.mark.parametrize("layers", [(2, 2), (1, 2, 1)])
+def test_a_map_of_one_position_sends_one_message_a_step(layers: tuple[int, ...]) -> None:
+    """Of kernels of one entry that learn in turn: the next layer's traces met its post values."""
+    source = plastic_maps.network(layers=layers, pool=(), patch=1, rate=2**-10)
+    source = plastic_maps.with_kernels(source, 1)
+    program = compile_network(source, TARGET, averaged=1, sequential=True).program
+    for against in ("tensor", "plain"):
+        assert difference(against, case(program, 6)) is None
