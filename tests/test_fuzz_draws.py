@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator
-from compiler.products import general, transfers
+from compiler.products import direct, general, transfers
 from compiler.soundness import fault
 from compiler.terms import Connection
 
@@ -44,7 +44,10 @@ def seen_in(draws: int) -> tuple[Counter[str], list[Case]]:
         happened["traces of spikes"] += any(gate.serial for gate in program.gates)
         happened["readouts"] += any(gate.points for gate in program.gates)
         happened["pairs"] += bool(program.low)
-        happened["transfers"] += any(s.rule and transfers(s.rule) for s in program.synapses)
+        happened["rounded into weights"] += any(
+            s.rule is not None and not s.paired and (transfers(s.rule) or direct(s.rule))
+            for s in program.synapses
+        )
         happened["other widths"] += (program.weight_max, program.tag_max) != (127, 255)
         happened["any time step"] += any(general(s) for s in program.synapses)
         happened["no fixation"] += case.stimulus.fixations == 0
@@ -90,7 +93,7 @@ def test_draws_are_of_all_kinds(tmp_path) -> None:
         assert happened[what] > draws / 20, happened
     for what in ("silent", "saturated", "no fixation", "carries", "weight_clipped"):
         assert happened[what] >= 3, happened
-    drawn = ("kernels in turn", "traces of spikes", "readouts", "pairs", "transfers")
+    drawn = ("kernels in turn", "traces of spikes", "readouts", "pairs", "rounded into weights")
     for what in ("kernels change", "averages", "losers forget", "other widths", *drawn):
         assert happened[what] >= 10, happened
     for what in ("post_clipped", "membrane_clipped"):
