@@ -91,9 +91,16 @@ def test_draws_are_of_all_kinds(tmp_path) -> None:
         assert happened[what] > draws / 20, happened
     for what in ("tags change", "in between", "gates open"):
         assert happened[what] > draws / 20, happened
-    for what in ("silent", "saturated", "no fixation", "carries", "weight_clipped"):
+    for what in (
+        "silent",
+        "saturated",
+        "no fixation",
+        "carries",
+        "weight_clipped",
+        "rounded into weights",
+    ):
         assert happened[what] >= 3, happened
-    drawn = ("kernels in turn", "traces of spikes", "readouts", "pairs", "rounded into weights")
+    drawn = ("kernels in turn", "traces of spikes", "readouts", "pairs")
     for what in ("kernels change", "averages", "losers forget", "other widths", *drawn):
         assert happened[what] >= 10, happened
     for what in ("post_clipped", "membrane_clipped"):

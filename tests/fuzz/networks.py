@@ -191,4 +191,4 @@ def timed(draw: Draw) -> Network:
 def networks() -> st.SearchStrategy[Network]:
     """Any of them."""
     some = (dense(), dense(), read_out(dense()), maps(), timed(), traced())
-    return st.one_of(*some, learning_maps(), learning_maps())
+    return st.one_of(*some, learning_maps(), learning_maps(), learning_maps())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from narrow_target import loihi2_with
 
 from compiler.ir import LearningRule, Network
-from compiler.passes.lowering.consolidation import KINDS, Consolidation, candidates
+from compiler.passes.lowering.consolidation import Consolidation, candidates
 from compiler.passes.lowering.schedule_traces import traced
 from compiler.passes.quantizing.quantize import MAXIMUM
 from compiler.pipeline import BEST, Compiled, compile_network
@@ -35,6 +35,7 @@ EVERY = {
     "pair": st.none() | st.integers(1, 4),
     "direct": st.none(),
 }
+SELDOM_BEST = ("transfer", "direct", "pair", "transfer", "direct", "carry")
 PERCENTILES = st.sampled_from([MAXIMUM, MAXIMUM, MAXIMUM, 90.0])
 
 
@@ -95,13 +96,13 @@ def ways(draw: Draw, network: Network) -> Way:
         binary = draw(st.sampled_from(["binary-spikes-sim", "loihi2-sim"]))
         return Way(load_target(binary), seed, percentile=percentile)
     if any(in_turn(p) for p in network.projections):  # such learn in tags that are carried
-        sequential = draw(st.booleans())
+        sequential = draw(st.sampled_from([False, False, True]))
         averaged = draw(st.integers(int(sequential), 3))
         target = machine(draw(OF_MAPS))
         return Way(target, seed, averaged, sequential, percentile=percentile)
     mapped = any(p.shape is not None for p in network.populations)
     target, consolidation = machine(draw(OF_MAPS if mapped else OF_LAYERS)), BEST
     if any(isinstance(p.rule, LearningRule) for p in network.projections) and draw(st.booleans()):
-        kind = draw(st.sampled_from(KINDS))
+        kind = draw(st.sampled_from(SELDOM_BEST))
         consolidation = Consolidation(kind, draw(EVERY[kind]))
     return Way(target, seed, consolidation=consolidation, percentile=percentile)
