@@ -33,9 +33,9 @@ from clapp_neuro.encoders.activity import activities
 from clapp_neuro.files import write_whole
 from clapp_neuro.training.few_bits import rounded
 from compiler.backends.simulator import infer
+from compiler.design_rules.suggest import with_limits
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.pipeline import compile_network
-from compiler.suggest import with_limits
 from compiler.targets import Target, load_target
 from compiler.trace import Stimulus
 

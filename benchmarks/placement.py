@@ -1,4 +1,4 @@
-"""Hops on the mesh: cores put close by `compiler.passes.locate` against cores in a row.
+"""Hops on the mesh: cores put close by `compiler.passes.placing.locate` against cores in a row.
 
     python benchmarks/placement.py [--json FILE]
 
@@ -21,7 +21,7 @@ from compile import checkpoint_of
 from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.files import write_whole
 from compiler.frontends.checkpoint import network_from_checkpoint
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.pipeline import compile_network
 from compiler.targets import load_target
 

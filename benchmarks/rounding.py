@@ -26,12 +26,12 @@ from clapp_neuro.config import with_settings
 from clapp_neuro.show import dump, lines, table
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends import simulator
+from compiler.design_rules.suggest import with_limits
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Reset, Schedule
 from compiler.pipeline import Compiled, compile_network
 from compiler.precision import Beside
 from compiler.program import MEMBRANE_MAX
-from compiler.suggest import with_limits
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 

@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from clapp_neuro.errors import InputError
 
+PICTURES = ("png", "svg", "pdf")
+"""Kinds of pictures that a figure may be written as, by the endings of their names."""
+
 
 def write_whole(path: str | os.PathLike[str], writer: Callable[[BinaryIO], object]) -> Path:
     """Write a file through `writer(file)` so that `path` is never half-written.
@@ -57,6 +60,16 @@ def require_place(path: str | os.PathLike[str]) -> None:
     folder = target.absolute().parent
     if not folder.is_dir():
         raise InputError(f"cannot write '{target}': there is no folder '{folder}', make it first")
+
+
+def picture_kind(path: str | os.PathLike[str]) -> str:
+    """The kind of picture that a file's name asks for; InputError where none is known."""
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in PICTURES:
+        raise InputError(
+            f"'{path}' names no kind of picture: end it in {', '.join(f'.{k}' for k in PICTURES)}"
+        )
+    return kind
 
 
 def write_whole_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,22 +48,32 @@ def lines(*texts: str) -> None:
 
 
 def dump(path: Path | None, result: Any) -> None:
-    """Write a result as JSON, whole or not at all; nothing where `path` is None."""
+    """Write a result as JSON, whole or not at all; nothing where `path` is None.
+
+    A number that is not finite becomes null: JSON has none, and other programs refuse the file.
+    """
     if path is None or follows():
         return
-    text = json.dumps(_plain(result), indent=2, default=_plain) + "\n"
+    text = json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A result as JSON holds it; TypeError where it has no such form."""
     if hasattr(value, "to_json"):
-        return value.to_json()
+        return plain(value.to_json())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "item"):
-        return value.item()
-    if isinstance(value, (dict, list, tuple, str, int, float)) or value is None:
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, (str, int, float)) or value is None:
         return value
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -14,12 +14,12 @@ from typing import Any
 
 _FUNCTIONS = {
     "compile_network": "compiler.frontends.compile_source",
-    "from_snntorch": "compiler.frontends.snntorch_networks",
+    "from_snntorch": "compiler.frontends.live.snntorch_networks",
     "emulate": "compiler.source.emulate",
-    "from_norse": "compiler.frontends.norse_networks",
-    "from_nir": "compiler.frontends.nir",
-    "from_onnx": "compiler.frontends.onnx",
-    "from_torch": "compiler.frontends.torch_networks",
+    "from_norse": "compiler.frontends.live.norse_networks",
+    "from_nir": "compiler.frontends.nir.graph",
+    "from_onnx": "compiler.frontends.onnx.graph",
+    "from_torch": "compiler.frontends.live.torch_networks",
     "to_nir": "compiler.exports.nir",
     "to_onnx": "compiler.exports.onnx",
     "write_onnx": "compiler.exports.onnx",

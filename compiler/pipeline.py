@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from clapp_neuro.errors import InputError
-from compiler.checks import check, refuse
-from compiler.figures import Figure
+from compiler.design_rules.checks import check, refuse
+from compiler.design_rules.suggest import suggestions
 from compiler.ir import LearningRule, Network
 from compiler.kept import cost
 from compiler.passes.admit import admit
-from compiler.passes.consolidation import CARRY, EVERY, Consolidation, candidates
 from compiler.passes.fold import fold
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.place import place_what_fits
-from compiler.passes.placement import Placement
-from compiler.passes.quantize import MAXIMUM, Quantized, quantize
-from compiler.passes.schedule import Plan, schedule
-from compiler.passes.schedule_traces import traced
+from compiler.passes.lowering.consolidation import CARRY, EVERY, Consolidation, candidates
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import Plan, schedule
+from compiler.passes.lowering.schedule_traces import traced
+from compiler.passes.placing.place import place_what_fits
+from compiler.passes.placing.placement import Placement
+from compiler.passes.quantizing.quantize import MAXIMUM, Quantized, quantize
 from compiler.passes.untie import untie
 from compiler.products import managed
 from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
-from compiler.suggest import suggestions
 from compiler.targets import Target
+from compiler.targets.figures import Figure
 from compiler.turns import in_turn, turns_of
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
@@ -62,7 +62,7 @@ def compile_network(
     instead, shown one position after the other; after so many fixations (at least 1) the management
     processor carries what it learned into the shared kernels. consolidation: how updates reach
     weights; without a kind the best that the target allows. percentile, exponents: see
-    `compiler.passes.quantize`.
+    `compiler.passes.quantizing.quantize`.
 
     Raises InputError for what cannot be computed there, with every violated limit at once.
     """

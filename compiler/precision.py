@@ -1,10 +1,10 @@
 """A compiled program beside its source in real numbers, on samples: what rounding did to spikes.
 
 The source runs in real numbers. Beside it goes the interval that its integers must lie in
-(`compiler.passes.drift`), with the inputs that there were and not the worst ones: as long as no
-potential comes so near to its threshold that the interval holds both sides, every spike of the
-sample is certain, whatever the rounding. After the first that is not, the two may go different
-ways. So a share of samples is certain as a whole, and every sample up to some step.
+(`compiler.passes.quantizing.drift`), with the inputs that there were and not the worst ones: as
+long as no potential comes so near to its threshold that the interval holds both sides, every spike
+of the sample is certain, whatever the rounding. After the first that is not, the two may go
+different ways. So a share of samples is certain as a whole, and every sample up to some step.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from compiler.cells import Cells, whole_parameters
 from compiler.ir import Neuron, Projection
-from compiler.linear import through
-from compiler.passes.deviation import errors_of
-from compiler.passes.drift import Drift, Span, Spikes, Step
-from compiler.passes.quantize import Quantized
+from compiler.passes.quantizing.deviation import errors_of
+from compiler.passes.quantizing.drift import Drift, Span, Spikes, Step
+from compiler.passes.quantizing.quantize import Quantized
 from compiler.program import Soma
-from compiler.real_network import RealNetwork
+from compiler.real_numbers.cells import Cells, whole_parameters
+from compiler.real_numbers.linear import through
+from compiler.real_numbers.network import RealNetwork
 from compiler.terms import Compartment, Reset
 
 AT_ONCE = 1 << 22  # neurons times samples

@@ -14,8 +14,8 @@ from pathlib import Path
 from clapp_neuro.files import write_whole
 from compiler.energy import Band, Coefficients
 from compiler.energy.compare import event_driven_first
-from compiler.figures import SECTIONS, Derived, Included, Measure
 from compiler.targets import ConventionalMachine, NeuromorphicMachine, load_machine
+from compiler.targets.figures import SECTIONS, Derived, Included, Measure
 
 PATH = Path(__file__).parent.parent / "docs" / "energy_coefficients.md"
 HEAD = """# Every coefficient of energy, power and time

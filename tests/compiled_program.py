@@ -18,12 +18,12 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.limits import Limits
 from compiler.local_rules.layer import Layer, Learning
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.quantize import quantize
 from compiler.program import Program
+from compiler.targets.limits import Limits
 from compiler.trace import Stimulus
 
 

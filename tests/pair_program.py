@@ -19,7 +19,7 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.spike_timing import SpikeTimingRule
+from compiler.ir.spike_timing import SpikeTimingRule
 from compiler.trace import Stimulus
 
 STEPS, REST = 12, 52  # a rest in which traces vanish

@@ -11,9 +11,9 @@ from clapp_neuro.config import Experiment, load_preset, with_settings
 from clapp_neuro.encoders.initial import initial_weights
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.ir import Connection, Network, Projection
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.quantize import quantize
 from compiler.passes.untie import untie
 from compiler.program import Program
 

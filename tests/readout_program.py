@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from compiled_program import network
 
-from compiler.frontends.readout import with_readout
+from compiler.frontends.checkpoint.readout import with_readout
 from compiler.ir import Network
 from compiler.pipeline import compile_network
 from compiler.program import Program

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from compiler.events.projections import form_of
-from compiler.passes.placement import Placement
+from compiler.passes.placing.placement import Placement
 from compiler.program import Program, Soma
 
 INSTALL = "python -m pip install 'sanafe>=2.2'   # or, in a clone: make setup"

@@ -17,11 +17,11 @@ from compiler.ir import (
     Quantity,
     Schedule,
 )
+from compiler.ir.spike_timing import SpikeTimingRule
 from compiler.local_rules.reward_stdp import reward_stdp
 from compiler.local_rules.stdp import stdp
 from compiler.pipeline import compile_network
 from compiler.program import Program
-from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 

@@ -9,9 +9,9 @@ import plastic_maps
 from conv_network import conv_network
 from hypothesis import strategies as st
 
-from compiler.passes.needs import Demand
-from compiler.passes.part import Part
-from compiler.passes.split import Grid
+from compiler.passes.placing.needs import Demand
+from compiler.passes.placing.part import Part
+from compiler.passes.placing.split import Grid
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine, load_target

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
-from compiler.checks import check
 from compiler.connectivity import fan_in, synapse_count
+from compiler.design_rules.checks import check
 from compiler.program import MEMBRANE_MAX, Message, PostValue, Program, Relay, Tally
 from compiler.soundness import fault
+from compiler.soundness.widths import largest_count, largest_sum, overflowing
 from compiler.targets import load_target
 from compiler.terms import Compartment, Connection, Quantity
-from compiler.widths import largest_count, largest_sum, overflowing
 
 PROGRAM = plastic_maps.program(averaged=2)
 TARGET = load_target("loihi2-sim")

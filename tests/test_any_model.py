@@ -21,7 +21,7 @@ import clapp_neuro
 import compiler
 from clapp_neuro.errors import InputError
 from compiler.frontends.agreement import agrees
-from compiler.frontends.onnx import from_onnx
+from compiler.frontends.onnx.graph import from_onnx
 from compiler.source.emulate import emulate
 
 UNARY = ("Relu", "Neg", "Identity", "Not", "Sigmoid", "Flatten", "Softmax", "Exp", "Cast", "Abs")

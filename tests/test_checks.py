@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from recurrent_network import recurrent_with_readout
 
 from clapp_neuro.errors import InputError
-from compiler.checks import check, refuse
+from compiler.design_rules.checks import check, refuse
 from compiler.design_rules.somata import check_somata
-from compiler.limits import Limits
-from compiler.passes.grains import grains_of
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.design_rules.suggest import with_limits
+from compiler.design_rules.violation import Violation
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.grains import grains_of
+from compiler.passes.quantizing.quantize import quantize
 from compiler.pipeline import compile_network
 from compiler.program import Soma
-from compiler.suggest import with_limits
 from compiler.targets import load_target
+from compiler.targets.limits import Limits
 from compiler.terms import Reset
-from compiler.violation import Violation
 
 LOIHI2, LOIHI1 = load_target("loihi2-sim"), load_target("loihi1-sim")
 

@@ -14,7 +14,7 @@ from clapp_neuro.readouts.reward import RewardReadout
 from compiler.backends import lava, tensor
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
-from compiler.frontends.readout import CRITIC, READOUT, with_readout
+from compiler.frontends.checkpoint.readout import CRITIC, READOUT, with_readout
 from compiler.pipeline import compile_network
 from compiler.program import Gate, Program
 from compiler.rounding import round_stochastically, words
@@ -23,7 +23,7 @@ from compiler.targets import load_target
 from compiler.terms import Map
 from compiler.trace import FixationTrace
 from compiler.verify import Comparison, compare
-from compiler.worked_example import worked_example
+from compiler.worked_examples.rules import worked_example
 
 TARGET = load_target("loihi2-sim")
 

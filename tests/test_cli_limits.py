@@ -12,6 +12,7 @@ import pytest
 from compiled_program import compiled
 
 import clapp_neuro
+from clapp_neuro.cli import main
 from clapp_neuro.errors import InputError
 from compiler.bundle import ARRAYS, DOCUMENT, read_bundle, write_bundle
 
@@ -129,6 +130,35 @@ def test_outputs_that_would_overwrite_inputs(model: Path) -> None:
     with pytest.raises(InputError, match="would overwrite the model"):
         clapp_neuro.compile(model, out=model)
     assert model.read_bytes() == before
+
+
+def test_a_file_is_named_once(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, other = model.with_suffix(".clapp"), tmp_path / "other"
+    before = model.read_bytes(), bundle.read_bytes()
+    for arguments in (
+        ("compile", model, "--json", bundle),
+        ("compile", model, "--json", model),
+        ("energy", bundle, "--json", bundle),
+        ("energy", bundle, "--json", other, "--csv", other),
+        ("run", bundle, "--json", bundle),
+        ("run", bundle, "--learn", "--out", other, "--json", other),
+        ("adapt", bundle, "--drift", "dim", "--json", bundle),
+        ("export", model, "--out", other, "--json", other),
+        ("train", "--preset", "fashion-dense", "--out", other, "--json", other),
+        ("answer", bundle, other, "--out", other),
+    ):
+        with pytest.raises(SystemExit) as end:
+            main([str(a) for a in arguments])
+        assert end.value.code == 2 and "give two files" in capsys.readouterr().err
+    assert before == (model.read_bytes(), bundle.read_bytes()) and not other.exists()
+
+
+def test_a_folder_is_no_model() -> None:
+    for folder in (".", "/"):
+        with pytest.raises(InputError, match="is a folder"):
+            clapp_neuro.compile(folder)
 
 
 def test_more_fixations_than_fit(model: Path) -> None:

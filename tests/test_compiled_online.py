@@ -14,24 +14,30 @@ from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 
+DENSE = {"layers": [48, 32, 16]}
+# layer 1 not pooled; 2 and 3 pooled with a row and a column left over, to one position at last
+MAPS = {"architecture": "conv", "layers": [6, 8, 5], "pool": [2, 3], "bias": False}
+KINDS = {"dense": DENSE, "zero": {**DENSE, "reset": "zero"}, "maps": MAPS}
+OF_MAPS = {"patch": 7, "coding": "on-off"}
 
-def experiment(reset="subtract", **train):
+
+def experiment(kind="dense", encoder=None, **train):
     values = {
-        "data": {"dataset": "fashion-mnist", "images": 200},
-        "encoder": {"layers": [48, 32, 16], "reset": reset},
+        "data": {"dataset": "fashion-mnist", "images": 200, **(OF_MAPS if kind == "maps" else {})},
+        "encoder": {**KINDS[kind], **(encoder or {})},
         "train": {"mode": "online", "sgd_rate": 0.01, "seed": 3, **train},
     }
     return read_experiment(values, "test")
 
 
-@pytest.mark.parametrize("reset", ["subtract", "zero"])
-def test_both_trainers_learn_the_same_in_double_precision(reset):
-    chosen = experiment(reset)
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_trainers_learn_the_same_in_double_precision(kind):
+    chosen = experiment(kind, sgd_rate=0.03 if kind == "maps" else 0.01)
     images = load_images(chosen.data)
     trained = []
-    for kind in (OnlineTrainer, CompiledOnlineTrainer):
+    for trainer_of in (OnlineTrainer, CompiledOnlineTrainer):
         weights = {name: w.double() for name, w in initial_weights(chosen).items()}
-        trainer, tally = kind(chosen, images, weights, None), Tally(3, 0)
+        trainer, tally = trainer_of(chosen, images, weights, None), Tally(3, 0)
         with torch.no_grad():
             for step in range(300):
                 trainer.advance(step, tally)
@@ -50,7 +56,10 @@ def test_both_trainers_learn_the_same_in_double_precision(reset):
 
 def test_only_what_it_computes_is_compiled():
     assert is_compiled(experiment())
+    assert is_compiled(experiment("maps"))
     for other in (
+        {"kind": "maps", "encoder": {"bias": True}},
+        {"kind": "maps", "encoder": {"neurons": "rate"}},
         {"retro": "transposed"},
         {"retro": "none"},
         {"gate": "split"},
@@ -63,8 +72,9 @@ def test_only_what_it_computes_is_compiled():
         assert not isinstance(trainer, CompiledOnlineTrainer)
 
 
-def test_a_resumed_run_equals_a_whole_one(tmp_path):
-    whole = clapp_neuro.with_training(experiment(), steps=120)
+@pytest.mark.parametrize("kind", ["dense", "maps"])
+def test_a_resumed_run_equals_a_whole_one(kind, tmp_path):
+    whole = clapp_neuro.with_training(experiment(kind), steps=120)
     clapp_neuro.train(whole, tmp_path / "whole.pt")
     clapp_neuro.train(clapp_neuro.with_training(whole, steps=50), tmp_path / "part.pt")
     clapp_neuro.train(whole, tmp_path / "part.pt", resume=tmp_path / "part.pt")

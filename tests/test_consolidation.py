@@ -13,9 +13,9 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
-from compiler.held import held
 from compiler.products import in_slots
 from compiler.soundness import fault
+from compiler.worked_examples.held import held
 
 KINDS = ("carry", "transfer", "pair", "direct")
 

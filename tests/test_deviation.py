@@ -25,12 +25,12 @@ from compiler.ir import (
     Reset,
     Schedule,
 )
-from compiler.passes.deviation import deviation
-from compiler.passes.quantize import Quantized
+from compiler.passes.quantizing.deviation import deviation
+from compiler.passes.quantizing.quantize import Quantized
 from compiler.pipeline import Compiled, compile_network
 from compiler.precision import measure
 from compiler.program import Soma
-from compiler.real_network import RealNetwork
+from compiler.real_numbers.network import RealNetwork
 from compiler.targets import load_target
 from compiler.terms import Geometry
 from compiler.trace import FixationTrace, Stimulus

@@ -28,7 +28,7 @@ from compiler.backends.lava.project.compose import npz
 from compiler.backends.lava.project.licence import LICENCE
 from compiler.backends.lava.project.stored import read_arrays, read_program
 from compiler.bundle import write_bundle
-from compiler.passes.consolidation import Consolidation
+from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.program import Program, Tally
 from compiler.targets import load_target

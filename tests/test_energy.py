@@ -22,9 +22,9 @@ from compiler.energy.band import total
 from compiler.energy.conventional import dense_operations
 from compiler.energy.draws import draw
 from compiler.energy.ledger import KINDS, MANAGEMENT
-from compiler.figures import Figure
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.targets import load_machine, load_target
+from compiler.targets.figures import Figure
 from compiler.trace import Stimulus
 
 TARGET = load_target("loihi2-sim")

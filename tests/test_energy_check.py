@@ -17,7 +17,7 @@ from compiler.energy.silicon.keyword_spotting import COPIES, keyword_spotting
 from compiler.energy.silicon.lsnn import lsnn
 from compiler.energy.silicon.pilot_net import CORES, pilot_net
 from compiler.events.neurobench import synapses_of
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 from compiler.targets import load_machine, published
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from compiler.energy.compare import event_driven_first
 from compiler.energy.ledger import KINDS
-from compiler.figures import SECTIONS, Derived, Included, Measure
-from compiler.machine_costs import EventEnergy
 from compiler.targets import load_machine
+from compiler.targets.costs import EventEnergy
+from compiler.targets.figures import SECTIONS, Derived, Included, Measure
 
 ROOT = Path(__file__).parent.parent
 COEFFICIENTS = ROOT / "docs" / "energy_coefficients.md"

@@ -14,13 +14,13 @@ from compiler.energy import Band, Coefficients, Ledger, NotPublished, estimate, 
 from compiler.energy.duration import duration
 from compiler.energy.estimate import lines_of
 from compiler.events import Events, traffic
-from compiler.figures import Derived, Missing
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Schedule
-from compiler.passes.place import place
-from compiler.passes.placement import Placement
+from compiler.passes.placing.place import place
+from compiler.passes.placing.placement import Placement
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine, load_machine, load_target
+from compiler.targets.figures import Derived, Missing
 
 LOIHI = load_target("loihi1-sim").machine
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from compiler.energy import Measured, NotMeasured, measure, open_nvml, open_rapl
+from compiler.energy import Measured, NotMeasured, measure, meters, open_nvml, open_rapl
 from compiler.energy.meters import Rapl
 
 
@@ -14,7 +19,8 @@ def counters(root, values):
     for name, energy in values.items():
         folder = root / name
         folder.mkdir(parents=True)
-        (folder / "name").write_text(f"package-{name[-1]}\n")
+        kind = "core" if name.count(":") > 1 else "package"
+        (folder / "name").write_text(f"{kind}-{name[-1]}\n")
         (folder / "energy_uj").write_text(str(energy))
         (folder / "max_energy_range_uj").write_text("999999")
     return root
@@ -23,12 +29,38 @@ def counters(root, values):
 def test_packages_are_added_up_and_a_counter_that_starts_anew_is_seen(tmp_path):
     names = {"intel-rapl:0": 999_000, "intel-rapl:0:0": 0, "intel-rapl:1": 500}
     meter = open_rapl(counters(tmp_path, names))
-    assert isinstance(meter, Rapl) and meter.what == "RAPL, whole package-0, package-1"
+    assert isinstance(meter, Rapl)
+    assert meter.what == "RAPL, whole package-0, package-1, without memory"
     assert meter.joules() == 0
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("1000")
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("700")
     (tmp_path / "intel-rapl:0:0" / "energy_uj").write_text("9999")  # part of the package
     assert meter.joules() == pytest.approx(2_200e-6)
+
+
+def test_the_platform_holds_the_packages_and_is_not_added_to_them(tmp_path):
+    counters(tmp_path, {"intel-rapl:0": 0, "intel-rapl:1": 0})
+    (tmp_path / "intel-rapl:1" / "name").write_text("psys\n")
+    (tmp_path / "intel-rapl").mkdir()  # the driver itself has a folder beside its zones
+    meter = open_rapl(tmp_path)
+    assert isinstance(meter, Rapl) and "psys" not in meter.what
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("4000")
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("9000")
+    assert meter.joules() == pytest.approx(4_000e-6)
+    (tmp_path / "intel-rapl:0" / "name").unlink()
+    assert "cannot be read" in str(open_rapl(tmp_path))
+
+
+@given(st.lists(st.integers(0, 999_999), min_size=1, max_size=20), st.integers(0, 999_999))
+def test_whatever_is_drawn_between_two_looks_is_counted_once(drawn, start):
+    """A counter that has turned over between looks, as often as they were."""
+    with TemporaryDirectory() as folder:
+        root = counters(Path(folder), {"intel-rapl:0": start})
+        meter = open_rapl(root)
+        for total in accumulate(drawn):
+            file = root / "intel-rapl:0" / "energy_uj"
+            file.write_text(str((start + total) % 1_000_000))
+            assert meter.joules() == pytest.approx(total * 1e-6)
 
 
 def test_without_counters_the_reason_is_given_and_nothing_runs(tmp_path):
@@ -42,14 +74,19 @@ def test_a_counter_that_root_alone_may_read_is_named_with_the_remedy(tmp_path, m
     counters(tmp_path, {"intel-rapl:0": 1})
     file = tmp_path / "intel-rapl:0" / "energy_uj"
 
+    read = type(file).read_text
+
     def refused(path, *arguments, **options):
         if path == file:
             raise PermissionError(13, "Permission denied", str(path))
-        return "999999"
+        return read(path, *arguments, **options)
 
     monkeypatch.setattr(type(file), "read_text", refused)
     reason = str(open_rapl(tmp_path))
-    assert str(file) in reason and "root" in reason and "chmod a+r" in reason
+    assert reason.count(str(file)) == 2 and "root" in reason and "chmod a+r" in reason
+    monkeypatch.setattr(meters, "_read_by_group", lambda path: path == file)
+    reason = str(open_rapl(tmp_path))
+    assert f"{file} may not be read: the group '" in reason and "usermod -aG" in reason
 
 
 class Clockwork:

@@ -19,7 +19,7 @@ from compiler.energy.ledger import StepWork
 from compiler.events import CORE_KINDS, steps
 from compiler.events.moments import Cause, profiles
 from compiler.events.steps import StepRecord, StepRecorder
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.targets import load_machine, load_target
 
 MACHINE = load_target("loihi2-sim").machine

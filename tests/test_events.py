@@ -13,7 +13,7 @@ from core_shares import assert_shares_add_up
 from compiler.backends.simulator import infer, simulate
 from compiler.events import count_events, forward_shares, neurobench, per_core, traffic
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 

@@ -16,10 +16,10 @@ from compiler.energy.conventional import dense_operations
 from compiler.events import Events, count_events, forward_shares, neurobench, per_core, traffic
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import ProjectionEvents
-from compiler.figures import Missing
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 from compiler.targets import load_target
+from compiler.targets.figures import Missing
 from compiler.terms import Connection
 from compiler.trace import FixationTrace, Stimulus
 

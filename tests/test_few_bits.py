@@ -20,13 +20,13 @@ from clapp_neuro.data.patches import fixated_inputs, intensities
 from clapp_neuro.errors import InputError
 from clapp_neuro.training.few_bits import rounded
 from compiler.backends.simulator import infer
+from compiler.design_rules.suggest import with_limits
 from compiler.frontends.checkpoint import network_from_checkpoint
 from compiler.ir import Neuron, Population
-from compiler.passes.quantize import quantize
-from compiler.passes.rate_shift import rate_shift
+from compiler.passes.quantizing.quantize import quantize
+from compiler.passes.quantizing.rate_shift import rate_shift
 from compiler.pipeline import compile_network
 from compiler.program import Soma
-from compiler.suggest import with_limits
 from compiler.targets import load_target
 from compiler.terms import Reset
 from compiler.trace import Stimulus

@@ -343,6 +343,19 @@ def test_files_are_reproducible_to_the_byte(tmp_path):
         assert b"tEXt" not in content and b"tIME" not in content and b"matplotlib" not in content
 
 
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("PDF", b"%PDF")])
+def test_the_ending_says_which_kind_of_picture(tmp_path, kind, start):
+    written = []
+    for _ in range(2):
+        save(draw_alignment([0, 1], {"layer 1": [0, 1]}), tmp_path / f"figure.{kind}")
+        written.append((tmp_path / f"figure.{kind}").read_bytes())
+    assert written[0] == written[1] and written[0].startswith(start)
+    for other in ("figure.gif", "figure"):
+        with pytest.raises(InputError, match=r"end it in \.png, \.svg, \.pdf"):
+            save(draw_alignment([0, 1], {"layer 1": [0, 1]}), tmp_path / other)
+        assert not (tmp_path / other).exists()
+
+
 def test_a_figure_is_whole_or_not_there(tmp_path, monkeypatch):
     figure = draw_alignment([0, 1], {"layer 1": [0, 1]})
     with pytest.raises(InputError, match="no folder"):

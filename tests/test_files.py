@@ -1,15 +1,18 @@
 """Files appear whole or not at all, and progress goes where it should."""
 
 import errno
+import json
+import math
 import os
 
+import numpy as np
 import pytest
 
 from clapp_neuro import files
 from clapp_neuro.errors import InputError, nearest, unknown
 from clapp_neuro.files import require_place, write_whole, write_whole_folder
 from clapp_neuro.progress import silent, track
-from clapp_neuro.show import lines, table
+from clapp_neuro.show import dump, lines, table
 
 
 def test_writes_and_replaces(tmp_path):
@@ -56,6 +59,25 @@ def test_written_files_obey_the_umask(tmp_path):
     plain = tmp_path / "b.bin"
     plain.write_bytes(b"x")
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_json_holds_what_every_reader_takes(tmp_path):
+    class Shown:
+        def to_json(self):
+            return {"rate": np.float32("nan"), "all": [np.float64("-inf"), 1, None]}
+
+    def refused(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    dump(
+        tmp_path / "one.json", {"parts": (Shown(), math.inf), "path": tmp_path, "count": np.int8(3)}
+    )
+    read = json.loads((tmp_path / "one.json").read_text(), parse_constant=refused)
+    shown = {"rate": None, "all": [None, 1, None]}
+    assert read == {"parts": [shown, None], "path": str(tmp_path), "count": 3}
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        dump(tmp_path / "none.json", object())
+    assert not (tmp_path / "none.json").exists()
 
 
 def test_nearest_name():

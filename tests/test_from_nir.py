@@ -17,7 +17,7 @@ from snntorch.export_nir import export_to_nir
 from torch import nn
 
 from clapp_neuro.errors import InputError
-from compiler.frontends.nir import from_nir
+from compiler.frontends.nir.graph import from_nir
 from compiler.source import Delay, Graph, Neuron
 from compiler.source.emulate import emulate
 

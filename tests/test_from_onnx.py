@@ -13,7 +13,7 @@ from damage import refusals
 from onnx import TensorProto, helper, numpy_helper
 
 from clapp_neuro.errors import InputError
-from compiler.frontends.onnx import from_onnx
+from compiler.frontends.onnx.graph import from_onnx
 from compiler.frontends.rate_coding import is_rate_coded, rate_coded
 from compiler.source import Graph, Linear, Rectifier, Scale
 from compiler.source.emulate import emulate

@@ -15,7 +15,7 @@ from torch import nn
 
 import compiler
 from clapp_neuro.errors import InputError
-from compiler.frontends.snntorch_networks import version_notes
+from compiler.frontends.live.snntorch_networks import version_notes
 from compiler.source.emulate import emulate
 
 COUNTS = {  # of the three neurons below in 50 steps; delayed resets as measured on snnTorch 1.0.0

@@ -16,10 +16,10 @@ from compiler.energy.silicon.workload import dense, population, projection
 from compiler.energy.silicon.workload import program as build
 from compiler.events import Events
 from compiler.events.spike_trains import count_spike_trains
-from compiler.figures import Included, Measure
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 from compiler.targets import ConventionalMachine, NeuromorphicMachine, load_machine
+from compiler.targets.figures import Included, Measure
 
 SIDE, KERNEL, FILTERS, HIDDEN, OUTPUTS = 28, 7, 2, 128, 10
 CONNECTIONS = (47_432, 123_904, 1_280)

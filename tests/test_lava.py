@@ -34,9 +34,9 @@ from compiler.ir import (
     Term,
 )
 from compiler.local_rules.clapp import forward, prediction, retrodiction
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.quantize import quantize
 from compiler.program import Message, Product, Program, Soma, SumOfProducts
 from compiler.trace import FixationTrace, Stimulus
 

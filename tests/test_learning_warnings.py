@@ -10,10 +10,12 @@ import pytest
 import clapp_neuro
 from clapp_neuro.checkpoint import load_checkpoint, save_checkpoint
 from clapp_neuro.config import read_experiment
+from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.sight import gaze, images_of
 from compiler.backends.simulator import simulate
-from compiler.passes.consolidation import CARRY, DIRECT, Consolidation
-from compiler.passes.learning_warnings import stalls, wanders
+from compiler.passes.lowering.consolidation import CARRY, DIRECT, Consolidation
+from compiler.passes.lowering.learning_warnings import stalls, wanders
+from compiler.program import TRACE_MAX
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +76,21 @@ def test_the_bounds_of_each_warning():
     assert wanders("p", weights, Consolidation("transfer", 32)) == []
     assert "by 5.0% of" in wanders("p", weights, Consolidation("transfer", 4))[0].text
     assert wanders("p", 0 * weights, DIRECT) == []
+
+
+def test_headroom_is_given_up_before_a_rate_is_refused(tmp_path):
+    """What calibration saw fits the post values; twice of it, which growth may need, does not."""
+    preset = clapp_neuro.load_preset("fashion-conv-chip")
+    start = clapp_neuro.with_training(preset, mode="online", steps=0, sgd_rate=2**-9)
+    clapp_neuro.train(start, tmp_path / "start.pt")
+    notes = clapp_neuro.compile(tmp_path / "start.pt").compiled.notes
+    expected = [
+        float(n.text.split("expected y ")[1].split()[0])
+        for n in notes
+        if n.subject == "layer2.forward" and "expected y" in n.text
+    ]
+    assert TRACE_MAX / 2 < max(expected) <= TRACE_MAX
+    fast = clapp_neuro.with_training(preset, mode="online", steps=0, sgd_rate=2**-8)
+    clapp_neuro.train(fast, tmp_path / "fast.pt")
+    with pytest.raises(InputError, match=r"learning rate is too large .* factor of 1\.[0-9]$"):
+        clapp_neuro.compile(tmp_path / "fast.pt")

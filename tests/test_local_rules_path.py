@@ -18,7 +18,7 @@ from clapp_neuro.checkpoint import load_checkpoint
 from clapp_neuro.errors import InputError
 from clapp_neuro.rules.espp import THRESHOLD_LEFT, THRESHOLD_STAYS
 from compiler.bundle import read_bundle, write_bundle
-from compiler.checks import check
+from compiler.design_rules.checks import check
 from compiler.ir import LearningRule, Modulator, Network, Quantity, Term
 from compiler.pipeline import compile_network
 from compiler.targets import load_target

@@ -13,9 +13,9 @@ from conv_network import conv_network, dense_connected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.passes.locate import hops, locate, slots_of
-from compiler.passes.place import place
-from compiler.passes.wires import Wires
+from compiler.passes.placing.locate import hops, locate, slots_of
+from compiler.passes.placing.place import place
+from compiler.passes.placing.wires import Wires
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine, load_target

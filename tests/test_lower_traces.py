@@ -26,7 +26,7 @@ from compiler.ir import (
     Schedule,
     Term,
 )
-from compiler.passes.consolidation import Consolidation
+from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.products import decimations
 from compiler.retune import with_interval, with_rate
@@ -34,7 +34,7 @@ from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 from compiler.verify import compare
-from compiler.worked_example import worked_example
+from compiler.worked_examples.rules import worked_example
 
 TARGET = "binary-spikes-sim"
 TIMEOUT = 120.0  # of Lava

@@ -21,7 +21,7 @@ from clapp_neuro.errors import InputError
 from compiler import kept
 from compiler.backends import tensor
 from compiler.backends.simulator import simulate, trace
-from compiler.passes.consolidation import CARRY, Consolidation
+from compiler.passes.lowering.consolidation import CARRY, Consolidation
 from compiler.pipeline import Compiled, compile_network
 from compiler.products import carries, direct, transfers
 from compiler.program import Program

@@ -28,11 +28,11 @@ from compiler.ir import (
     Reset,
     Schedule,
 )
-from compiler.passes.deviation import deviation
 from compiler.passes.fold import fold
-from compiler.passes.lists import list_bytes
-from compiler.passes.place import place
-from compiler.passes.quantize import quantize
+from compiler.passes.placing.lists import list_bytes
+from compiler.passes.placing.place import place
+from compiler.passes.quantizing.deviation import deviation
+from compiler.passes.quantizing.quantize import quantize
 from compiler.pipeline import compile_network
 from compiler.program import Program, Soma
 from compiler.soundness import fault

@@ -19,10 +19,9 @@ from compiler.backends import lava, tensor
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
 from compiler.energy import estimate
-from compiler.frontends.readout import READOUT
-from compiler.held import held
-from compiler.passes.consolidation import Consolidation
-from compiler.passes.place import place
+from compiler.frontends.checkpoint.readout import READOUT
+from compiler.passes.lowering.consolidation import Consolidation
+from compiler.passes.placing.place import place
 from compiler.pipeline import compile_network
 from compiler.program import MEMBRANE_MAX, Product, Program, SumOfProducts, Synapses
 from compiler.retune import with_interval
@@ -30,6 +29,7 @@ from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.terms import Compartment
 from compiler.verify import compare
+from compiler.worked_examples.held import held
 
 TARGET = load_target("loihi2-sim")
 METHODS = ("clapp", "espp", "lpl")

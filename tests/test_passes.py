@@ -14,10 +14,10 @@ from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
 from compiler.ir import Compartment, LearningRule, Modulator, Network, Quantity, Term
 from compiler.passes.fold import fold
-from compiler.passes.lower_gate import lower_gate
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.passes.lowering.gate import lower_gate
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.quantize import quantize
 from compiler.pipeline import compile_network
 from compiler.program import TAG_UNITS
 from compiler.targets import load_target

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from clapp_neuro.errors import InputError
 from compiler.ir import Compartment
-from compiler.passes.demand import demands
-from compiler.passes.lists import list_bytes
-from compiler.passes.place import CoreLimitError, place
-from compiler.passes.usage import AXONS_IN, FAN_IN, STATE
+from compiler.passes.placing.demand import demands
+from compiler.passes.placing.lists import list_bytes
+from compiler.passes.placing.place import CoreLimitError, place
+from compiler.passes.placing.usage import AXONS_IN, FAN_IN, STATE
 from compiler.program import ProgramPopulation, Soma, Synapses
 from compiler.targets import load_target
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.passes.part import Part
-from compiler.passes.split import Grid, best_grid
+from compiler.passes.placing.part import Part
+from compiler.passes.placing.split import Grid, best_grid
 
 
 def only_neurons(most: int) -> Callable[[Part], bool]:

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_maps import TARGET, learning, machine, members, placed
 
-from compiler.figures import Capability
-from compiler.passes.part import Part
-from compiler.passes.place import CoreLimitError, place, place_what_fits
-from compiler.passes.placement import Placement, Slice
+from compiler.passes.placing.part import Part
+from compiler.passes.placing.place import CoreLimitError, place, place_what_fits
+from compiler.passes.placing.placement import Placement, Slice
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.targets import NeuromorphicMachine
+from compiler.targets.figures import Capability
 
 
 @given(

@@ -11,14 +11,14 @@ from conv_network import conv_network, dense_connected
 from hypothesis import given, settings
 from split_maps import LIMITS, TARGET, learning, machine, members, of, placed
 
-from compiler.checks import check
+from compiler.design_rules.checks import check
 from compiler.events.neurobench import synapses_of
 from compiler.ir import Connection
-from compiler.passes.demand import demands
-from compiler.passes.lists import list_bytes
-from compiler.passes.part import Part
-from compiler.passes.place import place
-from compiler.passes.split import Grid, reached, slices_reached
+from compiler.passes.placing.demand import demands
+from compiler.passes.placing.lists import list_bytes
+from compiler.passes.placing.part import Part
+from compiler.passes.placing.place import place
+from compiler.passes.placing.split import Grid, reached, slices_reached
 from compiler.pipeline import compile_network
 from compiler.program import Program, Synapses
 from compiler.targets import NeuromorphicMachine

@@ -12,9 +12,9 @@ from split_maps import TARGET, machine, of
 
 from compiler.events.neurobench import synapses_of
 from compiler.ir import Connection
-from compiler.passes.demand import demands
-from compiler.passes.place import CoreLimitError, place
-from compiler.passes.usage import AXONS_IN, AXONS_OUT, FAN_IN, MEMORY, NEURONS
+from compiler.passes.placing.demand import demands
+from compiler.passes.placing.place import CoreLimitError, place
+from compiler.passes.placing.usage import AXONS_IN, AXONS_OUT, FAN_IN, MEMORY, NEURONS
 from compiler.pipeline import compile_network
 from compiler.program import Program, Synapses
 

@@ -16,7 +16,7 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, machine_of, scan
 from compiler import energy
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 
 IMAGES = 60
 

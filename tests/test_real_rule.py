@@ -13,7 +13,7 @@ from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.tally import Tally
 from compiler.frontends.checkpoint import INPUT, RULES, SACCADE, network_from_checkpoint
-from compiler.real_rule import RealNetwork
+from compiler.real_numbers.rule import RealNetwork
 
 FIXATIONS = 60
 

@@ -12,7 +12,7 @@ from narrow_target import loihi2_with
 from clapp_neuro.errors import InputError
 from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Network
-from compiler.passes.consolidation import CARRY
+from compiler.passes.lowering.consolidation import CARRY
 from compiler.pipeline import compile_network
 from compiler.targets import load_target
 

@@ -21,8 +21,8 @@ from compiler.energy.silicon.workload import program as build
 from compiler.energy.silicon.workload import projection
 from compiler.events import traffic
 from compiler.events.spike_trains import Trains, count_spike_trains
-from compiler.passes.place import place
-from compiler.passes.placement import Placement
+from compiler.passes.placing.place import place
+from compiler.passes.placing.placement import Placement
 from compiler.program import Program, ProgramPopulation, Soma
 from compiler.targets import NeuromorphicMachine, load_machine
 from compiler.terms import Reset

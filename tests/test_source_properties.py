@@ -15,7 +15,7 @@ from test_to_onnx import run as run_onnx
 from compiler.exports.nir import write_nir
 from compiler.exports.onnx import write_onnx
 from compiler.frontends.lower import lowered
-from compiler.frontends.nir import from_nir
+from compiler.frontends.nir.graph import from_nir
 from compiler.source import (
     AveragePool,
     Convolution,

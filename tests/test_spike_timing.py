@@ -15,12 +15,12 @@ import spike_timing_program as stdp_program
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import simulate, trace
 from compiler.ir import Compartment, LearningRule, Network, Quantity, Term
+from compiler.ir.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
 from compiler.local_rules.reward_stdp import reward_stdp
 from compiler.local_rules.stdp import stdp
 from compiler.pipeline import compile_network
 from compiler.products import has_tag
 from compiler.program import TAG_UNITS, Program
-from compiler.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished, from_parts, misfit, to_parts

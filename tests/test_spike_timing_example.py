@@ -11,16 +11,16 @@ import pytest
 import spike_timing_program
 from pair_program import network as pair_network
 
-from compiler.example import DRAWS, Example
 from compiler.ir import Network
+from compiler.ir.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
 from compiler.local_rules.reward_stdp import reward_stdp
 from compiler.local_rules.stdp import stdp
 from compiler.pipeline import compile_network
 from compiler.program import Program, Synapses
-from compiler.real_spike_timing import RealSpikeTiming
-from compiler.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
+from compiler.real_numbers.spike_timing import RealSpikeTiming
 from compiler.targets import load_target
-from compiler.worked_example import worked_example
+from compiler.worked_examples.row import DRAWS, Example
+from compiler.worked_examples.rules import worked_example
 
 RULES = {
     "in the tag": spike_timing_program.RULE,

@@ -10,11 +10,11 @@ import spike_timing_program as stdp_program
 from compiled_program import compiled as compiled_clapp
 
 from compiler.backends import lava, simulator
-from compiler.legality import illegal
+from compiler.ir.spike_timing import SpikeTimingRule
 from compiler.products import general
 from compiler.program import Product, Program, SumOfProducts, Trace
 from compiler.soundness import fault
-from compiler.spike_timing import SpikeTimingRule
+from compiler.soundness.legality import illegal
 from compiler.trace import Stimulus
 from compiler.verify import Comparison, compare
 

@@ -29,7 +29,7 @@ from torch import nn
 import compiler
 from clapp_neuro.errors import InputError
 from compiler.exports.onnx import write_onnx
-from compiler.frontends.onnx import from_onnx
+from compiler.frontends.onnx.graph import from_onnx
 from compiler.source import Edge, Graph, Input, Linear, Neuron, Output, Reset, SynapticCurrent
 from compiler.source.emulate import emulate
 

@@ -21,7 +21,6 @@ import compiler
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle, write_bundle
-from compiler.checks import check
 from compiler.connectivity import (
     axon_fan_in,
     fan_in,
@@ -29,6 +28,7 @@ from compiler.connectivity import (
     synapse_count,
     weights_shape,
 )
+from compiler.design_rules.checks import check
 from compiler.events.fan_out import fan_out
 from compiler.exports.raised import raised
 from compiler.frontends.lower import lower
@@ -42,9 +42,9 @@ from compiler.ir import (
     Projection,
     Schedule,
 )
-from compiler.passes.demand import demands
-from compiler.passes.place import place_what_fits
-from compiler.passes.split import Grid, reached
+from compiler.passes.placing.demand import demands
+from compiler.passes.placing.place import place_what_fits
+from compiler.passes.placing.split import Grid, reached
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.soundness import fault

@@ -18,9 +18,9 @@ from compiler.backends.lava.compat import load_lava
 from compiler.backends.simulator.kernels import random as random_kernels
 from compiler.backends.simulator.kernels import sum_of_products
 from compiler.backends.simulator.rule_table import rule_tables
-from compiler.legality import illegal
 from compiler.products import POST, PRE, carries
 from compiler.program import Product, SumOfProducts, Trace
+from compiler.soundness.legality import illegal
 
 VARIABLES = ("x1", "x2", "y1", "y2", "y3", "w", "t", "x0", "y0")
 TRACES = (Trace("x2", 4096, 0),)  # x2 is written by a trace only

@@ -10,8 +10,6 @@ from pydantic import BaseModel
 
 import clapp_neuro
 from clapp_neuro.errors import InputError
-from compiler.figures import Derived, Measure, whole_of
-from compiler.limits import Limits
 from compiler.targets import (
     Figure,
     NeuromorphicMachine,
@@ -21,6 +19,8 @@ from compiler.targets import (
     machine_names,
     target_names,
 )
+from compiler.targets.figures import Derived, Measure, whole_of
+from compiler.targets.limits import Limits
 
 
 def figures(part: BaseModel) -> list[Figure]:

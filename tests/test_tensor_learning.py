@@ -21,11 +21,11 @@ from compiler import rounding
 from compiler.backends import simulator, tensor
 from compiler.backends.simulator.kernels import random as random_kernels
 from compiler.backends.tensor import somata, sum_of_products
-from compiler.passes.consolidation import KINDS, Consolidation
+from compiler.ir.spike_timing import SpikeTimingRule
+from compiler.passes.lowering.consolidation import KINDS, Consolidation
 from compiler.pipeline import compile_network
 from compiler.products import POST, PRE
 from compiler.program import MEMBRANE_MAX, Gate, Program, SumOfProducts
-from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import load_target
 from compiler.trace import Stimulus
 from compiler.verify import compare

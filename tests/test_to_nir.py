@@ -18,7 +18,7 @@ from torch import nn
 import compiler
 from clapp_neuro.errors import InputError
 from compiler.exports.nir import to_nir, write_nir
-from compiler.frontends.nir import from_nir
+from compiler.frontends.nir.graph import from_nir
 from compiler.source import Graph
 from compiler.source.emulate import emulate
 

@@ -16,7 +16,7 @@ from torch import nn
 import compiler
 from clapp_neuro.errors import InputError
 from compiler.exports.onnx import OnnxExport, write_onnx
-from compiler.frontends.onnx import from_onnx
+from compiler.frontends.onnx.graph import from_onnx
 from compiler.source import Graph
 from compiler.source.emulate import emulate
 

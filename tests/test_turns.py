@@ -20,9 +20,9 @@ from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
 from compiler.energy.ledger import ledgers
 from compiler.ir import Compartment, Network, Population, Projection, Schedule
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import MEMBRANE_MAX, Product, Program, SumOfProducts, Synapses
-from compiler.real_rule import change
+from compiler.real_numbers.rule import change
 from compiler.soundness import fault
 from compiler.targets import load_target
 from compiler.terms import Connection, Quantity

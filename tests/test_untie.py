@@ -13,7 +13,7 @@ from plastic_maps import network, program
 from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map, synapse_count
 from compiler.ir import Connection, Quantity
-from compiler.passes.quantize import quantize
+from compiler.passes.quantizing.quantize import quantize
 from compiler.passes.untie import untie
 from compiler.program import Tally
 

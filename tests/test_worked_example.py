@@ -10,13 +10,13 @@ import plastic_maps
 import pytest
 from compiled_program import network
 
-from compiler.example import DRAWS, Example
 from compiler.ir import Comparator, Compartment, Network, Quantity
 from compiler.pipeline import compile_network
 from compiler.program import Program, ProgramPopulation
-from compiler.real_rule import Values, gate
+from compiler.real_numbers.rule import Values, gate
 from compiler.targets import load_target
-from compiler.worked_example import unshown, worked_example
+from compiler.worked_examples.row import DRAWS, Example
+from compiler.worked_examples.rules import unshown, worked_example
 
 METHODS = ("clapp", "espp", "lpl")
 # so that nothing is clipped, not even where post values are doubled
@@ -87,7 +87,7 @@ def test_a_static_program_has_no_example() -> None:
 def part_of(source: Network, program: Program, most: int, monkeypatch: pytest.MonkeyPatch) -> str:
     """The examples of a large program are those of its lower part, each what it was."""
     whole = {e.projection: e for e in worked_example(source, program)}
-    monkeypatch.setattr("compiler.worked_example.LARGEST", most)
+    monkeypatch.setattr("compiler.worked_examples.rules.LARGEST", most)
     parts = {e.projection: e for e in worked_example(source, program)}
     for name, example in parts.items():
         assert example.synapse == whole[name].synapse
@@ -109,7 +109,7 @@ def test_of_a_large_network_the_lower_part_is_shown(
     )
     assert told.startswith(f"of the lowest {shown} of {learning} projections that learn: ")
     assert f"more than {below:,}" in told
-    monkeypatch.setattr("compiler.worked_example.LARGEST", below - 1)
+    monkeypatch.setattr("compiler.worked_examples.rules.LARGEST", below - 1)
     assert worked_example(NETWORKS[method], program) == ()
     assert unshown(program).startswith("left out: ")
 
@@ -137,7 +137,7 @@ def test_a_gate_from_above_leaves_nothing_to_show(monkeypatch: pytest.MonkeyPatc
     )
     source = replace(source, projections=gated)
     program = compile_network(source, TARGET).program
-    monkeypatch.setattr("compiler.worked_example.LARGEST", 2500)
+    monkeypatch.setattr("compiler.worked_examples.rules.LARGEST", 2500)
     assert worked_example(source, program) == () and unshown(program).startswith("left out: ")
 
 

@@ -6,7 +6,8 @@
 Every network of every seed is one file in the folder, made once: a run that was stopped goes on.
 The test images are split: the reference's learning rate is chosen on the first half, everything
 that is reported is measured on the second. `--summary` writes the page from what there is, and
-beside it what `compile` says of each way to learn (`compiler/kept.json`).
+beside it what `compile` says of each way to learn (`compiler/kept.json`). Networks that are not in
+the folder stay on the page as they are in `on_chip.json`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pathlib import Path
 from jobs import everything
 from page import write_page
 from settings import SCALES
-from summary import kept, summarise, write_json
+from summary import kept, summarise
 
 from clapp_neuro.reproduce.measuring import command_line, processes
+from clapp_neuro.show import dump
 
 
 def main() -> None:
@@ -32,10 +34,11 @@ def main() -> None:
         with processes(arguments.workers) as pool:
             for name in arguments.networks or networks:
                 everything(networks[name], folder / name, arguments.data, pool)
-    found = summarise(networks, folder, arguments.scale)
+    stored = arguments.out / "on_chip.json"
+    found = summarise(networks, folder, arguments.scale, stored)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write_json(found, arguments.out / "on_chip.json")
-    write_json(kept(found), arguments.kept)
+    dump(stored, found)
+    dump(arguments.kept, kept(found))
     write_page(found, arguments.out)
     print(f"{arguments.out / 'on_chip.md'}: written")
 

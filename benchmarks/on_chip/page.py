@@ -34,11 +34,11 @@ def _head(found: Found) -> str:
     default = first["default"]
     return f"""# Learning on the chip beside learning in float
 
-Written by `make on-chip` (`python benchmarks/on_chip --scale {found["scale"]}`); all numbers are in
-[on_chip.json](on_chip.json). {default["source"]}. Online: one fixation after the other, and weights
-change after each. The learning rate of the float reference is the best of those named below, by the
-accuracy of the readout on the first 5,000 test images. All accuracies shown are of the other
-{default["tested"]:,} test images, on which nothing was chosen. The chip learns at the same rate.
+Written by `make on-chip`; all numbers are in [on_chip.json](on_chip.json). {default["source"]}.
+Online: one fixation after the other, and weights change after each. The learning rate of the float
+reference is the best of those named below, by the accuracy of the readout on the first 5,000 test
+images. All accuracies shown are of the other {default["tested"]:,} test images, on which nothing
+was chosen. The chip learns at the same rate.
 
 The readout is logistic regression on each layer's mean activity over an image's positions, in
 percent. Loss is the hinge loss of the last fifth of the run. What is kept of the gain is
@@ -54,12 +54,16 @@ def _network(name: str, network: Found) -> str:
     seeds = default["seeds"]
     depth = len(default["accuracy"][0])
     tried = ", ".join(f"{float(r):.5f} ({a:.2f} %)" for r, a in network["validated"].items())
+    fastest = settings["fastest"]
+    fitting = f"; the fastest of them that `compile` takes is {fastest:.5f}" if fastest else ""
     text = [
         f"## {name}: preset `{settings['preset']}`",
+        f"`python benchmarks/on_chip --scale {network['scale']} --networks {name}`: "
         f"{settings['fixations']:,} fixations, seeds {', '.join(map(str, seeds))}, readout fitted "
         f"on {settings['labelled']:,} images.\nLearning rate {network['rate']:.5f}, of (with "
-        f"accuracy in validation) {tried}.\nIt all took {network['seconds'] / 3600:.1f} hours of "
-        "processes that shared two cores with other work.",
+        f"accuracy in validation) {tried}{fitting}.\n"
+        f"It all took {network['seconds'] / 3600:.1f} hours of processes that "
+        "shared two cores with other work.",
         *_missing(network),
         markdown(
             [

@@ -20,9 +20,9 @@ from readout_page import write_page
 from readout_runs import linear, way
 from readout_settings import SCALES, WAYS, Setting
 from runs import once
-from summary import write_json
 
 from clapp_neuro.reproduce.measuring import command_line, processes
+from clapp_neuro.show import dump
 
 Found = dict[str, Any]
 Job = tuple[str, int, float]  # which way, seed, rate of the readout
@@ -37,7 +37,7 @@ def main() -> None:
             measure(setting, folder, arguments.data, pool)
     found = summarise(setting, folder, arguments.scale)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    write_json(found, arguments.out / "readout.json")
+    dump(arguments.out / "readout.json", found)
     write_page(found, arguments.out)
     print(f"{arguments.out / 'readout.md'}: written")
 

@@ -27,7 +27,7 @@ from clapp_neuro.verbs.own_readout import scores
 from clapp_neuro.verbs.sight import chip_features, gaze
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle, write_bundle
-from compiler.frontends.readout import READOUT
+from compiler.frontends.checkpoint.readout import READOUT
 
 Found = dict[str, Any]
 
@@ -79,7 +79,7 @@ def in_float(setting: Setting, seed: int, rate: float, data: str | None) -> Foun
             right = 0
             for step in range(first, last):
                 trainer.advance(step, tally)
-                z = np.concatenate([layer.z for layer in trainer.memory])
+                z = np.concatenate(trainer.z)
                 right += readout.learn(z, int(images.train_labels[trainer.seen[step % BLOCK]]))
             z = np.concatenate(layer_features(weights, experiment, images.test_images), axis=1)
             curve.look(last, right / (last - first), readout.answer(z))

@@ -23,7 +23,7 @@ from compiler import energy
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
 from compiler.events import Events
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 
 Found = dict[str, Any]

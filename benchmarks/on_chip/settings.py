@@ -31,7 +31,7 @@ LAVA = "lava"  # the name of a comparison with it, among those of lowerings
 DEFAULT = "carry"
 # The most telling first: they are measured in this order.
 LOWERINGS = {
-    DEFAULT: Lowering("tag, carried by its sign every 32 fixations (default)"),
+    DEFAULT: Lowering("tag, carried by its sign every 512 time steps (default)"),
     "direct": Lowering("no tag: each update rounded into the weight", "direct"),
     "pair-32": Lowering("no tag: pair of 8-bit synapses, high and low", "pair", every=32),
     "batch-32": Lowering("batch of 32: tag, all of it rounded into the weight", "transfer"),
@@ -39,7 +39,9 @@ LOWERINGS = {
     "stock": Lowering("default, one random number an epoch (stock Lava)", shared=True),
     "stock-direct": Lowering("no tag, one random number an epoch", "direct", shared=True),
     "batch-8": Lowering("batch of 8", "transfer", every=8),
-    "tied-averaged": Lowering("default, copies of a kernel averaged", kernels="tied-averaged"),
+    "tied-averaged": Lowering(
+        "default, copies of a kernel averaged every 32 fixations", kernels="tied-averaged"
+    ),
 }
 
 
@@ -47,9 +49,10 @@ LOWERINGS = {
 class Network:
     """A preset with everything that one network of it needs.
 
-    rates: of which validation chooses the reference's, on the first `choosing` seeds. lowerings:
-    beside the default, on the first `compared` seeds. prefix: so many fixations of the first seed
-    are compared with Lava, learning; 0 for none. target: what is compiled for.
+    rates: of which validation chooses the reference's, on the first `choosing` seeds; `fastest`:
+    of those up to it, since `compile` refuses faster ones. lowerings: beside the default, on the
+    first `compared` seeds. prefix: so many fixations of the first seed are compared with Lava,
+    learning; 0 for none. target: what is compiled for.
     """
 
     preset: str
@@ -63,6 +66,7 @@ class Network:
     kernels: str = "untied"
     prefix: int = 60
     target: str = "loihi2-sim"
+    fastest: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -105,6 +109,7 @@ FULL = {
         compared=5,
         lowerings=FOR_MAPS,
         prefix=4,  # Lava takes seconds for one
+        fastest=RATES[2],
     ),
     "traces": TRACES,
     "counts-beside-traces": COUNTS,
@@ -116,10 +121,9 @@ SCALES = {
         "dense-3": FULL["dense-3"],
         "conv": replace(
             FULL["conv"],
-            fixations=60_000,
+            fixations=180_000,
             labelled=5_000,
-            seeds=(0, 1, 2),
-            rates=RATES[2:],
+            rates=RATES[1:],
             choosing=1,
             compared=3,
         ),

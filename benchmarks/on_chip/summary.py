@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from settings import DEFAULT, LAST, LAVA, LOWERINGS, Network
 
-from clapp_neuro.files import write_whole
+from clapp_neuro.errors import InputError
 from compiler.energy import Coefficients
 from compiler.energy.band import scaled
 from compiler.targets import load_target
@@ -24,7 +24,8 @@ COSTS = ("plastic_updates", "carry_visits", "management_visits", "tag_clipped", 
 
 def best_rate(network: Network, folder: Path) -> float:
     """The reference's learning rate with the best mean accuracy on the validation images."""
-    return max(network.rates, key=lambda rate: _validated(network, folder, rate))
+    fitting = [rate for rate in network.rates if rate <= (network.fastest or rate)]
+    return max(fitting, key=lambda rate: _validated(network, folder, rate))
 
 
 def _validated(network: Network, folder: Path, rate: float) -> float:
@@ -39,17 +40,23 @@ def _read(folder: Path, seed: int, name: str) -> Found | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def summarise(networks: dict[str, Network], folder: Path, scale: str) -> Found:
-    """All networks of which there is a whole seed; `default` and `variants` are the first one's."""
-    found = {name: _network(network, folder / name) for name, network in networks.items()}
-    measured = {name: network for name, network in found.items() if network is not None}
-    first = next(iter(measured.values()))
-    return {
-        "scale": scale,
-        "default": first["default"],
-        "variants": first["variants"],
-        "networks": measured,
-    }
+def summarise(networks: dict[str, Network], folder: Path, scale: str, stored: Path) -> Found:
+    """All networks; `default` and `variants` are the first one's.
+
+    Those of which there is a whole seed in the folder as it says, others as they are in `stored`,
+    an earlier summary, if there is one. InputError where a network is in neither.
+    """
+    found = json.loads(stored.read_text())["networks"] if stored.exists() else {}
+    for name, network in networks.items():
+        measured = _network(network, folder / name)
+        if measured is not None:
+            found[name] = {"scale": scale, **measured}
+    if not found:
+        raise InputError(f"no network of scale '{scale}' has a whole seed in {folder} yet")
+    order = [*networks, *found]
+    ordered = {name: found[name] for name in sorted(found, key=order.index)}
+    first = next(iter(ordered.values()))
+    return {"default": first["default"], "variants": first["variants"], "networks": ordered}
 
 
 def _network(network: Network, folder: Path) -> Found | None:
@@ -162,9 +169,3 @@ def kept(found: Found) -> Found:
             if row in ways
         },
     }
-
-
-def write_json(found: Found, path: Path) -> None:
-    """The summary, readable line by line."""
-    text = json.dumps(found, indent=1)
-    write_whole(path, lambda file: file.write(text.encode()))

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Bundle, Data, Json, Seed, command, place
+from clapp_neuro.commands.app import Bundle, Data, Json, Seed, apart, command, picture
 from clapp_neuro.data.drift import NEW_CLASSES
-from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
 from clapp_neuro.verbs.adapt import AdaptResult, Course, Setting
@@ -49,14 +48,15 @@ def adapt(
     model: Annotated[
         Path | None, typer.Option(help="a float network trained on the old data, beside it")
     ] = None,
-    figure: Annotated[Path | None, typer.Option(help="PNG of the courses", callback=place)] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="of the courses: .png, .svg or .pdf", callback=picture)
+    ] = None,
     data: Data = None,
     seed: Seed = 0,
     json: Json = None,
 ) -> None:
     """Change the data, let the chip learn on without labels, measure what it wins and forgets."""
-    if figure is not None and json is not None and figure.resolve() == json.resolve():
-        raise InputError(f"--figure and --json both name '{json}': give two files")
+    apart({"BUNDLE": bundle, "--model": model, "--json": json, "--figure": figure})
     intervals: list[int | None] = [*(every or ())] or [None]
     chosen = product(margin or [1.0], rate or [1.0], intervals)
     settings = [Setting(*values) for values in chosen]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Bundle, Json, command, place
+from clapp_neuro.commands.app import Bundle, Json, apart, command, place
 from clapp_neuro.show import dump, lines, table
 
 SHOWN = 10  # samples
@@ -26,6 +26,7 @@ def answer(
     json: Json = None,
 ) -> None:
     """Show samples to a compiled network of another tool; print what its output says."""
+    apart({"BUNDLE": bundle, "SAMPLES": samples, "--out": out, "--json": json})
     result = clapp_neuro.answer(bundle, samples, out)
     dump(json, result)
     kind = "spikes" if result.spiking else "potential at the end"

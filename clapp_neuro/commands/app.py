@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clapp_neuro.errors import InputError
-from clapp_neuro.files import require_place
+from clapp_neuro.files import picture_kind, require_place
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +26,24 @@ def place(path: Path | None) -> Path | None:
     if path is not None:
         require_place(path)
     return path
+
+
+def picture(path: Path | None) -> Path | None:
+    """`place` for a figure, whose kind is told by the name's ending."""
+    if path is not None:
+        picture_kind(path)
+    return place(path)
+
+
+def apart(files: Mapping[str, Path | None]) -> None:
+    """InputError where two arguments, by name, are one file: what is written last would stay."""
+    seen: dict[Path, str] = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        other = seen.setdefault(path.resolve(), name)
+        if other != name:
+            raise InputError(f"{other} and {name} both name '{path}': give two files")
 
 
 def command(example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

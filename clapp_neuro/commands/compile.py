@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Calibration, Data, Dt, Inputs, Json, Steps, command
+from clapp_neuro.commands.app import Calibration, Data, Dt, Inputs, Json, Steps, apart, command
 from clapp_neuro.errors import InputError
 from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.show import dump, lines, table
+from clapp_neuro.verbs.compile import program_path
 from clapp_neuro.verbs.precision import HEADER
 from clapp_neuro.verbs.source import Reading
 
@@ -66,6 +67,8 @@ def compile(
     json: Json = None,
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
+    written = program_path(model, out)
+    apart({"MODEL": model, "--calibration": calibration, "--out": written, "--json": json})
     result = clapp_neuro.compile(
         model,
         target,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Data, Input, Json, command, place
+from clapp_neuro.commands.app import Data, Input, Json, apart, command, picture, place
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
@@ -36,7 +36,9 @@ def energy(
         float | None, typer.Option(help="learn until this accuracy (0..1), and say what it took")
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="write the lines as CSV", callback=place)] = None,
-    plot: Annotated[Path | None, typer.Option(help="write a figure, PNG", callback=place)] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="write a figure: .png, .svg or .pdf", callback=picture)
+    ] = None,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="accuracy against energy of many small networks")
     ] = False,
@@ -53,6 +55,8 @@ def energy(
     json: Json = None,
 ) -> None:
     """Energy of a program on its machine and on others, each figure with its band and grade."""
+    read = {"BUNDLE": bundle, "--input": samples, "--labels": labels}
+    apart({**read, "--json": json, "--csv": csv, "--plot": plot, "--out": out})
     if sweep != (bundle is None):
         raise InputError("give either a compiled program, model.clapp, or --sweep")
     if sweep:

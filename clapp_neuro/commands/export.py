@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, command
+from clapp_neuro.commands.app import Calibration, Dt, Inputs, Json, Steps, apart, command
 from clapp_neuro.show import dump, lines
 from clapp_neuro.verbs.source import Reading
 
@@ -24,6 +24,7 @@ def export(
     json: Json = None,
 ) -> None:
     """Write a model for other tools, inference only: NIR, or one time step as ONNX."""
+    apart({"MODEL": model, "--calibration": calibration, "--out": out, "--json": json})
     result = clapp_neuro.export(model, out, reading=Reading(dt, steps, inputs, calibration))
     dump(json, result)
     lines(*(f"note: {note}" for note in result.notes))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Bundle, Data, Input, Json, command
+from clapp_neuro.commands.app import Bundle, Data, Input, Json, apart, command
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
@@ -32,8 +32,8 @@ def run(
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
-    if out is not None and json is not None and out.resolve() == json.resolve():
-        raise InputError(f"--out and --json both name '{out}': give two files")
+    apart({"--out": out, "--json": json, "--input": samples})
+    apart({"BUNDLE": bundle, "--json": json})  # but --out may take its place
     with track("run") as report:
         result = clapp_neuro.run(
             bundle,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import clapp_neuro
-from clapp_neuro.commands.app import Data, Json, command, place
+from clapp_neuro.commands.app import Data, Json, apart, command, place
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
@@ -78,6 +78,7 @@ def train(
             "seed": seed,
         },
     )
+    apart({"--out": out, "--json": json})
     with track("train") as report:
         result = clapp_neuro.train(
             experiment,

@@ -76,7 +76,7 @@ def answer(
             return _whole(x, activity, rate_surrogate(activity), None)
         out, index = _pool(driven)  # the largest current is the largest activity
         out.relu_()
-        winners = _few_bytes(index, driven)
+        winners = few_bytes(index, driven)
         return Answer(x, out, _mean(out), rate_surrogate(out), winners, unpooled=driven.shape[2:])
     if spikes is None and encoder.input == "spikes":
         spikes = input_spikes(x, encoder.steps)
@@ -90,7 +90,7 @@ def answer(
     index = first_to_spike(fired)
     place = index.flatten(2).expand(len(fired), *index.shape[:2], -1)
     heard = fired.flatten(3).gather(3, place).unflatten(3, index.shape[2:])
-    out, winners = heard.mean(0), _few_bytes(index, counts)
+    out, winners = heard.mean(0), few_bytes(index, counts)
     return Answer(x, out, _mean(out), spike_surrogate(out), winners, heard, counts.shape[2:])
 
 
@@ -100,13 +100,13 @@ def first_to_spike(fired: Tensor) -> Tensor:
     fired: spikes (T, B, N, H, W). The first one to spike wins the fixation; of several in the same
     time step, and where nobody spikes, the first in reading order.
     """
-    # time steps before the first spike; T without one
-    waited = (fired.detach().cumsum(0) == 0).sum(0)
+    steps = torch.arange(len(fired), 0, -1, device=fired.device).to(fired.dtype)
+    # time steps that were left at the first spike; 0 without one
+    left = (fired.detach() * steps.view(-1, 1, 1, 1, 1)).amax(0).to(torch.float32)
     rows, columns = (torch.arange(n, device=fired.device) % POOL for n in fired.shape[3:])
     place = POOL * rows[:, None] + columns
     # no two neighbours are equal, so no pooling kernel's own choice among equals matters
-    order = -(waited * POOL**2 + place).to(torch.float32)
-    return _pool(order)[1]
+    return _pool(left * POOL**2 - place)[1]
 
 
 def current(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -164,7 +164,7 @@ def _pool(activity: Tensor) -> tuple[Tensor, Tensor]:
     return F.max_pool2d(activity, POOL, return_indices=True)
 
 
-def _few_bytes(index: Tensor, unpooled: Tensor) -> Tensor:
+def few_bytes(index: Tensor, unpooled: Tensor) -> Tensor:
     """Positions in a map as small integers: they are kept for all patches of a minibatch."""
     few = unpooled.shape[2] * unpooled.shape[3] <= 1 << 8
     return index.to(torch.uint8 if few else torch.int32)

@@ -12,7 +12,7 @@ def rounded(weights: Mapping[str, Tensor], bits: int) -> dict[str, Tensor]:
     """The matrices and kernels on the compiler's grid, all else as it is.
 
     A matrix has 2^bits - 1 levels, evenly spaced from its largest magnitude to minus that: what
-    `compiler.passes.quantize` makes of weights that do not learn on the chip.
+    `compiler.passes.quantizing.quantize` makes of weights that do not learn on the chip.
     """
     largest = 2 ** (bits - 1) - 1
 

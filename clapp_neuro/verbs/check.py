@@ -13,7 +13,7 @@ from typing import Any
 
 from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.source import Reading, Source, read_source
-from compiler.checks import LimitError
+from compiler.design_rules.checks import LimitError
 from compiler.pipeline import compile_network
 from compiler.source.graph import SourceError
 from compiler.targets import load_target

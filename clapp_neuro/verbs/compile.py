@@ -16,17 +16,17 @@ from clapp_neuro.verbs.samples import is_foreign
 from clapp_neuro.verbs.sight import gaze, images_of
 from clapp_neuro.verbs.source import Reading, load_array, read_source
 from compiler.bundle import write_bundle
-from compiler.example import Example
 from compiler.frontends.compile_source import stimulus
-from compiler.passes.consolidation import Consolidation
-from compiler.passes.quantize import MAXIMUM
+from compiler.passes.lowering.consolidation import Consolidation
+from compiler.passes.quantizing.quantize import MAXIMUM
 from compiler.passes.untie import AVERAGED_EVERY
 from compiler.pipeline import Compiled, compile_network
 from compiler.program import MACHINE, Program
 from compiler.report import Note
 from compiler.targets import load_target
 from compiler.trace import Stimulus
-from compiler.worked_example import unshown, worked_example
+from compiler.worked_examples.row import Example
+from compiler.worked_examples.rules import unshown, worked_example
 
 MEASURED = 64  # samples of a calibration file
 KERNELS = ("untied", "tied-averaged", "sequential")
@@ -83,15 +83,15 @@ def compile(
     every `average_every` fixations. Or one set of synapses learns from one position after the
     other, "sequential", and what it learned is carried into the shared kernels as often.
     consolidation: how updates reach the weights: "carry", "transfer", "pair" or "direct"
-    (`compiler.passes.consolidation`; default: the best that the target allows), the first three
-    after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude, that
-    the largest integer stands for; 100 for the largest weight. exponents: of the weights onto
+    (`compiler.passes.lowering.consolidation`; default: the best that the target allows), the first
+    three after every `consolidate_every` fixations. percentile: of a layer's weights, by magnitude,
+    that the largest integer stands for; 100 for the largest weight. exponents: of the weights onto
     layers, by name, -6 to 0; others get the largest that leaves room. measure: on so many samples
     the program runs beside its source in real numbers: of a foreign model's calibration (default:
     64 of it, where there is one), of a checkpoint fixations over its images, from `data` as in
     `load_images` (default: none). readout: "reward" adds one neuron a class, which learns at
-    `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`).
-    Raises InputError for what does not fit, with all violated limits; nothing is written then.
+    `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`). Raises InputError for
+    what does not fit, with all violated limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
         raise InputError(f"seed {seed}: the chip's random numbers take one from 0 to 2^32 - 1")
@@ -106,7 +106,7 @@ def compile(
     if not 50 <= percentile <= MAXIMUM:
         raise InputError(f"percentile {percentile:g}: give 50 to 100, which is the largest weight")
     chosen = load_target(target)
-    path = Path(out) if out is not None else Path(model).with_suffix(".clapp")
+    path = program_path(model, out)
     require_place(path)
     if path.resolve() == Path(model).resolve():
         raise InputError(f"'{path}' would overwrite the model: give another --out")
@@ -143,6 +143,13 @@ def compile(
     write_bundle(path, compiled.program, compiled.notes)
     examples = worked_example(network, compiled.program)
     return CompileResult(path, target, compiled, examples, precision)
+
+
+def program_path(model: str | os.PathLike[str], out: str | os.PathLike[str] | None) -> Path:
+    """Where the program is written: `out`, or beside the model; InputError where that is none."""
+    if Path(model).is_dir():
+        raise InputError(f"'{model}' is a folder: give a checkpoint, or a NIR or ONNX file")
+    return Path(out) if out is not None else Path(model).with_suffix(".clapp")
 
 
 def _samples(

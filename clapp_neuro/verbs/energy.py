@@ -26,7 +26,7 @@ from compiler.backends.simulator import infer, simulate
 from compiler.bundle import read_bundle
 from compiler.energy.core_rows import core_rows
 from compiler.events import messages_sent, neurobench
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 
 

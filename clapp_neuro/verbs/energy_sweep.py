@@ -27,7 +27,7 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle
 from compiler.energy import Band, Estimate, estimate
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program
 from compiler.targets import load_target
 

@@ -14,7 +14,7 @@ from clapp_neuro.encoders.parts import parts
 from clapp_neuro.verbs.sight import experiment_of, readout_populations
 from compiler.backends import simulator
 from compiler.connectivity import on_the_map
-from compiler.frontends.readout import READOUT
+from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program, Soma, Synapses
 from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus

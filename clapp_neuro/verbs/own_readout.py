@@ -10,7 +10,7 @@ import numpy as np
 
 from clapp_neuro.verbs.sight import IMAGES_AT_ONCE, experiment_of, scan
 from compiler.backends.simulator import infer
-from compiler.frontends.readout import READOUT
+from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program
 
 

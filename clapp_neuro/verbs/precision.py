@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compiler.backends import simulator
-from compiler.passes.layer_precision import LayerPrecision
+from compiler.passes.quantizing.layer_precision import LayerPrecision
 from compiler.pipeline import Compiled
 from compiler.precision import LayerMeasured, Measured, measure, together
 from compiler.trace import Stimulus

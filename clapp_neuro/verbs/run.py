@@ -26,8 +26,8 @@ from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.frontends.checkpoint import RULES
-from compiler.frontends.convolution import MEAN
-from compiler.frontends.readout import READOUT
+from compiler.frontends.checkpoint.convolution import MEAN
+from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished

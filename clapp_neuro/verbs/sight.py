@@ -15,8 +15,8 @@ from clapp_neuro.data.patches import fixated_inputs, image_inputs, intensities
 from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT
-from compiler.frontends.convolution import POOLED
-from compiler.frontends.spike_timing import CLASS
+from compiler.frontends.checkpoint.convolution import POOLED
+from compiler.frontends.checkpoint.spike_timing import CLASS
 from compiler.program import MACHINE, Program, Soma
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus

@@ -15,12 +15,12 @@ from clapp_neuro.config.data import CLASSES
 from clapp_neuro.data.images import load_images
 from clapp_neuro.errors import InputError
 from compiler.frontends.checkpoint import network_from_checkpoint
+from compiler.frontends.checkpoint.readout import with_readout
 from compiler.frontends.lower import lower
-from compiler.frontends.nir import from_nir
-from compiler.frontends.nir_file import SIGNATURE
-from compiler.frontends.onnx import from_onnx
+from compiler.frontends.nir.file import SIGNATURE
+from compiler.frontends.nir.graph import from_nir
+from compiler.frontends.onnx.graph import from_onnx
 from compiler.frontends.rate_coding import PERCENTILE, STEPS, is_rate_coded, rate_coded
-from compiler.frontends.readout import with_readout
 from compiler.ir import Network
 from compiler.source import Graph
 

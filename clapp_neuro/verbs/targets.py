@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from compiler.figures import Capability, Figure, whole_of
 from compiler.targets import NeuromorphicMachine, load_target, target_names
+from compiler.targets.figures import Capability, Figure, whole_of
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_popu
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
 from compiler.connectivity import on_the_map
-from compiler.held import held
 from compiler.program import Program
 from compiler.terms import Connection
 from compiler.trace import Stimulus
 from compiler.verify import Difference, compare
+from compiler.worked_examples.held import held
 
 ENGINES = ("lava", "tensor", "reference")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.design_rules.violation import Violation
 from compiler.ir import Compartment, LearningRule, Network, Population
+from compiler.ir.spike_timing import SpikeTimingRule
 from compiler.program import Program, Relay, Soma, Tally
-from compiler.spike_timing import SpikeTimingRule
 from compiler.targets import NeuromorphicMachine, load_machine, machine_names
 from compiler.terms import Reset
 from compiler.turns import in_turn
-from compiler.violation import Violation
 
 # What neurons of a fixed kind do; a reset to zero at once has the spikes of one that is delayed.
 FIXED_RESETS = (Reset.SUBTRACT, Reset.ZERO, Reset.ZERO_AT_ONCE)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.passes.placement import Placement
-from compiler.passes.usage import (
+from compiler.design_rules.violation import Violation, over
+from compiler.passes.placing.placement import Placement
+from compiler.passes.placing.usage import (
     AXONS_IN,
     AXONS_OUT,
     FAN_IN,
@@ -20,7 +21,6 @@ from compiler.passes.usage import (
     key_of,
 )
 from compiler.targets import NeuromorphicMachine
-from compiler.violation import Violation, over
 
 # What one neuron or row exceeds, as placing names it: the words of a refusal and the unit.
 CORE_LIMITS = {

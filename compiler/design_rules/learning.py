@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.limits import Limits
+from compiler.design_rules.violation import Violation, over
 from compiler.products import decimations, in_slots, post_registers
 from compiler.program import Program
-from compiler.violation import Violation, over
+from compiler.targets.limits import Limits
 
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 

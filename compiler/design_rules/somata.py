@@ -1,7 +1,7 @@
 """Numbers of somata that a machine cannot hold: decays, thresholds, biases, exponents of weights.
 
-Quantisation rounds to what the target has (`compiler.passes.round_soma`); a program may come from
-elsewhere, or need a larger number than there is.
+Quantisation rounds to what the target has (`compiler.passes.quantizing.round_soma`); a program may
+come from elsewhere, or need a larger number than there is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from compiler.limits import Limits
+from compiler.design_rules.violation import Violation, over
 from compiler.program import DECAY_ONE, MEMBRANE_BITS, Program, Soma
+from compiler.targets.limits import Limits
 from compiler.terms import Integers
-from compiler.violation import Violation, over
 
 DECAY_BITS = DECAY_ONE.bit_length() - 1
 WEIGHT_SHIFT = 6  # a weight of exponent 0 counts 2^6, as on Loihi

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from compiler.connectivity import axon_fan_in
 from compiler.design_rules.capabilities import check_needs
+from compiler.design_rules.violation import Violation, over
 from compiler.ir import LearningRule, Network
-from compiler.passes.usage import SMALLER_SOURCES
+from compiler.passes.placing.usage import SMALLER_SOURCES
 from compiler.targets import NeuromorphicMachine
-from compiler.violation import Violation, over
 
 
 def check_source(network: Network, machine: NeuromorphicMachine) -> Iterator[Violation]:

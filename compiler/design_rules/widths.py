@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compiler.design_rules.violation import Violation, over
 from compiler.ir import Compartment
-from compiler.limits import Limits
-from compiler.passes.usage import SMALLER_SOURCES
+from compiler.passes.placing.usage import SMALLER_SOURCES
 from compiler.products import has_tag
 from compiler.program import TRACE_MAX, Program, Synapses
 from compiler.recurrence import drives, held_back
+from compiler.soundness.widths import largest_payload, largest_sum
 from compiler.targets import NeuromorphicMachine
+from compiler.targets.limits import Limits
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 from compiler.turns import in_turn, turns_of
-from compiler.violation import Violation, over
-from compiler.widths import largest_payload, largest_sum
 
 SCORE_BITS = 24  # scores are clipped to 24 bits
 

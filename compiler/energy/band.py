@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from compiler.energy.draws import QUANTILES, draw
-from compiler.figures import Figure
+from compiler.targets.figures import Figure
 
 PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
 SMALL_PREFIXES = ((1e-9, "n"), (1e-12, "p"), (1e-15, "f"))

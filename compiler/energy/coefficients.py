@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from clapp_neuro.errors import InputError
 from compiler.energy.band import Band, Line, NotPublished, Within, scaled
-from compiler.figures import Coefficient, Derived, Included, Measure
 from compiler.targets import ConventionalMachine, NeuromorphicMachine, load_machine
+from compiler.targets.figures import Coefficient, Derived, Included, Measure
 
 Machine = NeuromorphicMachine | ConventionalMachine
 

@@ -11,10 +11,10 @@ from compiler.energy.conventional import conventional
 from compiler.energy.estimate import Estimate, estimate
 from compiler.events import Events
 from compiler.events.records import without_learning
-from compiler.figures import Derived, Measure
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.program import Program, Tally
 from compiler.targets import ConventionalMachine, find_machine, load_machine, machine_names
+from compiler.targets.figures import Derived, Measure
 
 COLUMNS = ("dynamic", "static", "management", "total")
 
@@ -96,9 +96,9 @@ def compare(
     """Estimates for the named machines or machine files, or for all that ship.
 
     Machines are compared by energy only: whether one could run the learning rule is what
-    `compiler.checks` says. One that learns nothing is given the forward pass. reference: the
-    machine that the others are compared with. InputError for an unknown machine, ValueError
-    without fixations.
+    `compiler.design_rules.checks` says. One that learns nothing is given the forward pass.
+    reference: the machine that the others are compared with. InputError for an unknown machine,
+    ValueError without fixations.
     """
     estimates: list[Estimate] = []
     refused = {}

@@ -20,7 +20,7 @@ from compiler.energy.coefficients import Coefficients, parents
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, MANAGEMENT, Ledger, ledgers
 from compiler.events import CoreEvents, Events
-from compiler.passes.placement import Placement
+from compiler.passes.placing.placement import Placement
 from compiler.targets import NeuromorphicMachine, published
 
 TITLES = {

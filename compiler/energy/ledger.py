@@ -8,8 +8,8 @@ import numpy as np
 
 from compiler.events import CORE_KINDS, Events, Traffic, forward_shares, per_core, traffic
 from compiler.events.moments import profiles
-from compiler.machine_costs import Routing
-from compiler.passes.placement import Placement
+from compiler.passes.placing.placement import Placement
+from compiler.targets.costs import Routing
 
 
 @dataclass(frozen=True)

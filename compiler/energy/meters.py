@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import grp
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,20 +48,20 @@ class NotMeasured:
 class Rapl:
     """The package counters of Intel and AMD processors (Linux), each from 0 after its maximum."""
 
-    packages: tuple[Path, ...]
+    packages: dict[str, Path]  # by name
     used: float = 0.0
     last: list[int] = field(default_factory=list)
 
     @property
     def what(self) -> str:
         """The names of the packages."""
-        names = ", ".join((p / "name").read_text().strip() for p in self.packages)
-        return f"RAPL, whole {names}"
+        return f"RAPL, whole {', '.join(self.packages)}, without memory"
 
     def joules(self) -> float:
         """The sum over the packages; one that starts anew is seen once between two calls."""
-        now = [_number(p / "energy_uj") for p in self.packages]
-        most = [_number(p / "max_energy_range_uj") for p in self.packages]
+        folders = self.packages.values()
+        now = [_number(folder / "energy_uj") for folder in folders]
+        most = [_number(folder / "max_energy_range_uj") for folder in folders]
         for before, after, limit in zip(self.last, now, most, strict=False):
             self.used += (after - before) % (limit + 1) * MICROJOULE
         self.last = now
@@ -69,26 +70,58 @@ class Rapl:
 
 def open_rapl(root: Path = POWERCAP) -> Rapl | NotMeasured:
     """The processor's packages; `root` as in sysfs."""
-    found = sorted(root.glob("intel-rapl:*[0-9]")) if root.is_dir() else []
-    packages = tuple(p for p in found if p.name.count(":") == 1)  # sub-domains are inside packages
+    try:
+        packages = _packages(root)
+    except OSError as error:
+        return NotMeasured(f"RAPL counters cannot be read ({error.strerror}: {error.filename})")
     if not packages:
         return NotMeasured(
-            f"there are no RAPL counters in {root} (virtual machines seldom show them; elsewhere "
-            "the kernel module intel_rapl_msr brings them)"
+            f"there are no RAPL counters of a processor's package in {root} (virtual machines "
+            "seldom show them; elsewhere the kernel module intel_rapl_msr brings them)"
         )
     meter = Rapl(packages)
     try:
         meter.joules()
     except PermissionError as error:
-        return NotMeasured(
-            f"{error.filename} may be read by its owner alone, which is root: let root allow it "
-            f"(chmod a+r {packages[0].parent}/intel-rapl:*/energy_uj) or run as root"
-        )
+        counters = " ".join(str(folder / "energy_uj") for folder in packages.values())
+        return NotMeasured(_no_counter(Path(error.filename), counters))
     except OSError as error:
         return NotMeasured(f"RAPL counters cannot be read ({error.strerror}: {error.filename})")
     except ValueError:
         return NotMeasured(f"the RAPL counters in {root} do not hold numbers")
     return meter
+
+
+def _packages(root: Path) -> dict[str, Path]:
+    """By name, each package once.
+
+    Zones inside a package (cores, memory) have a second number. A zone of another name beside them
+    is the whole platform (psys), which holds the packages. OSError where a name cannot be read.
+    """
+    zones = sorted(root.glob("intel-rapl:*")) if root.is_dir() else []
+    names = {
+        (zone / "name").read_text().strip(): zone for zone in zones if zone.name.count(":") == 1
+    }
+    return {name: zone for name, zone in names.items() if name.startswith("package")}
+
+
+def _no_counter(file: Path, counters: str) -> str:
+    """Who may read a counter, and what lets others do so."""
+    if _read_by_group(file):
+        return f"{file} may not be read: {_owner(file)} would give it"
+    return (
+        f"{file} may be read by its owner alone, which is root: let root allow it "
+        f"(chmod a+r {counters}) or run as root"
+    )
+
+
+def _read_by_group(file: Path) -> bool:
+    """Whether a group other than root's may read it."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return False
+    return bool(status.st_mode & stat.S_IRGRP) and status.st_gid != 0
 
 
 def _number(path: Path) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from compiler.events.mesh import Traffic
 from compiler.events.moments import Cause
 from compiler.events.records import Events, ProjectionEvents
-from compiler.passes.placement import Placement, Slice
+from compiler.passes.placing.placement import Placement, Slice
 
 CORE_KINDS = (
     "synaptic_operation_dense",

@@ -11,7 +11,7 @@ from compiler.events.records import Events, GateEvents
 from compiler.events.steps import StepRecord
 from compiler.events.turns import populations_in_turn, projections_in_turn
 from compiler.events.updates import population_events
-from compiler.passes.demand import listeners
+from compiler.passes.placing.demand import listeners
 from compiler.program import Gate, Program
 
 

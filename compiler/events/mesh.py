@@ -16,9 +16,9 @@ import numpy as np
 
 from compiler.connectivity import Window, windows, within_channels
 from compiler.events.records import Events, ProjectionEvents
-from compiler.machine_costs import Routing
-from compiler.passes.part import Part
-from compiler.passes.placement import Placement, Slice
+from compiler.passes.placing.part import Part
+from compiler.passes.placing.placement import Placement, Slice
+from compiler.targets.costs import Routing
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import write_whole
 from compiler.frontends.loops import cut
-from compiler.frontends.nir import MARK
+from compiler.frontends.nir.graph import MARK
 from compiler.frontends.refusals import UnsupportedError
 from compiler.source import (
     AveragePool,

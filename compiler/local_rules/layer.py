@@ -1,7 +1,7 @@
 """What a rule file is asked for, and what it answers: one layer at a time.
 
-Each file of this folder has `learning(layer) -> Learning`; `compiler/frontends/checkpoint.py` has
-one table of which method is lowered by which file.
+Each file of this folder has `learning(layer) -> Learning`;
+`compiler/frontends/checkpoint/network.py` has one table of which method is lowered by which file.
 """
 
 from __future__ import annotations

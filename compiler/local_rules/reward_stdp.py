@@ -6,8 +6,8 @@ e_ji ← e_ji + A₊ x_i s_j − A₋ y_j s_i at every time step, and when a fix
 
 from __future__ import annotations
 
+from compiler.ir.spike_timing import Eligibility, SpikeTimingRule
 from compiler.local_rules.stdp import pairs
-from compiler.spike_timing import Eligibility, SpikeTimingRule
 
 
 def reward_stdp(

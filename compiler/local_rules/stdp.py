@@ -6,7 +6,7 @@ Miller and Abbott 2000): pre before post strengthens, post before pre weakens.
 
 from __future__ import annotations
 
-from compiler.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
+from compiler.ir.spike_timing import PairTerm, Spike, SpikeTimingRule, SpikeTrace
 
 
 def pairs(potentiation: float, depression: float, tau_plus: float, tau_minus: float

@@ -16,8 +16,8 @@ import numpy as np
 from clapp_neuro.errors import InputError
 from compiler.alike import copies
 from compiler.ir import Connection, LearningRule, Projection
-from compiler.passes.integer_weights import IntegerWeights
-from compiler.passes.quantize import Quantized
+from compiler.passes.quantizing.integer_weights import IntegerWeights
+from compiler.passes.quantizing.quantize import Quantized
 from compiler.report import Note
 
 AVERAGED_EVERY = 32  # fixations; as often as tags are carried into weights

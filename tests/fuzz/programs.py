@@ -17,7 +17,7 @@ from varied_maps import driven_by_spikes
 from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map
 from compiler.ir import PRE_QUANTITIES, Network, Quantity
-from compiler.passes.consolidation import KINDS, Consolidation
+from compiler.passes.lowering.consolidation import KINDS, Consolidation
 from compiler.pipeline import BEST, compile_network
 from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses

@@ -11,12 +11,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from clapp_neuro.files import write_whole
+from clapp_neuro.files import picture_kind, write_whole
 
 DPI = 150
+WITHOUT_TIME = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""By kind of file, what matplotlib would otherwise write about its version or the time."""
 
 COLOURS = (
     "#3f90da",
@@ -43,13 +46,15 @@ def look(number: int) -> dict[str, Any]:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as PNG, whole or not at all.
+    """Write a figure as PNG, SVG or PDF, by the name's ending, whole or not at all.
 
     The bytes depend on the figure, matplotlib and its settings, not on time or place. Raises
-    InputError where the system refuses to write.
+    InputError for other endings, and where the system refuses to write.
     """
+    kind = picture_kind(path)
     FigureCanvasAgg(figure)  # takes the place of the figure's canvas, whatever it was
     # first into memory: Pillow's writer turns a full disk into an error of its own
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    with matplotlib.rc_context({"svg.hashsalt": "clapp-neuro"}):  # else its names are random
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=WITHOUT_TIME[kind])
     return write_whole(path, lambda file: file.write(buffer.getbuffer()))

@@ -14,9 +14,9 @@ import numpy as np
 from compiler.backends.simulator.engine import infer, simulate
 from compiler.backends.simulator.interpreter import run_inference, run_learning
 from compiler.ir import Compartment, Network, Neuron, Population, Projection, Schedule
-from compiler.passes.lower_learning import lower_learning
-from compiler.passes.quantize import quantize
-from compiler.passes.schedule import schedule
+from compiler.passes.lowering.learning import lower_learning
+from compiler.passes.lowering.schedule import schedule
+from compiler.passes.quantizing.quantize import quantize
 from compiler.program import Program
 from compiler.trace import Stimulus
 

@@ -15,7 +15,7 @@ from compiler.energy.silicon.keyword_spotting import COPIES, keyword_spotting
 from compiler.energy.silicon.lsnn import lsnn
 from compiler.energy.silicon.pilot_net import pilot_net
 from compiler.energy.silicon.workload import ENDS, End, Rate, Workload
-from compiler.passes.place import place
+from compiler.passes.placing.place import place
 from compiler.targets import NeuromorphicMachine, load_machine, published
 
 

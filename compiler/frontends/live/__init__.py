@@ -1,0 +1,1 @@
+"""Live PyTorch networks as source graphs: of snnTorch, of Norse, of PyTorch itself."""

@@ -1,0 +1,1 @@
+"""Files of the Neuromorphic Intermediate Representation as source graphs."""
