@@ -82,6 +82,7 @@ readout: setup
 bench: setup
 	@$(RUN) benchmarks/engines.py
 	@$(RUN) benchmarks/training.py --quick
+	@$(RUN) benchmarks/online.py
 	@$(RUN) benchmarks/precision.py --batch 4
 	@$(RUN) benchmarks/convolution.py
 	@$(RUN) benchmarks/compile.py

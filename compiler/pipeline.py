@@ -17,7 +17,7 @@ from compiler.passes.fold import fold
 from compiler.passes.lowering.consolidation import CARRY, EVERY, Consolidation, candidates
 from compiler.passes.lowering.learning import lower_learning
 from compiler.passes.lowering.schedule import Plan, schedule
-from compiler.passes.lowering.schedule_traces import traced
+from compiler.passes.lowering.schedule_traces import DECIMATION_MAX, traced
 from compiler.passes.placing.place import place_what_fits
 from compiler.passes.placing.placement import Placement
 from compiler.passes.quantizing.quantize import MAXIMUM, Quantized, quantize
@@ -27,6 +27,7 @@ from compiler.program import TAG_UNITS, Program
 from compiler.report import Note
 from compiler.targets import Target
 from compiler.targets.figures import Figure
+from compiler.targets.limits import Limits
 from compiler.turns import in_turn, turns_of
 
 WEIGHT_BITS = 8  # the engine's weights: 7 bits and sign, what Loihi keeps of mixed-sign weights
@@ -69,7 +70,7 @@ def compile_network(
     admit(network)
     limits = target.machine.limits
     largest = _largest(limits.weight_bits, WEIGHT_BITS), _largest(limits.tag_bits, TAG_BITS)
-    best, *others = candidates(consolidation, *largest)
+    best, *others = candidates(consolidation, *largest, counted=_counted(network, limits))
     if sequential and any(in_turn(p) for p in network.projections):
         best, others = _in_turn(consolidation), []
     if not any(isinstance(p.rule, LearningRule) for p in network.projections):
@@ -156,7 +157,12 @@ def _lowered(
             f"consolidation out, and use a machine with tags of {TAG_UNITS.bit_length() + 1} bits"
         )
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
-    plan = schedule(untied.network, chosen.every, by_rule=chosen.kind != "pair")
+    plan = schedule(
+        untied.network,
+        chosen.every,
+        by_rule=chosen.kind != "pair",
+        reach=_reach(limits),
+    )
     program, lowering = lower_learning(
         untied,
         plan,
@@ -168,13 +174,28 @@ def _lowered(
         consolidation=chosen,
     )
     notes = (*copying, *_timing(plan, chosen, program), *lowering)
-    counting = any(
-        isinstance(p.rule, LearningRule) and not traced(p) for p in untied.network.projections
-    )
-    if counting and not sequential:
+    if _learns_from_counts(untied.network) and not sequential:
         costs = cost(chosen.kind or "", program.weight_max.bit_length() + 1)
         notes = (*notes, Note("consolidation", "network", costs))
     return program, notes
+
+
+def _learns_from_counts(network: Network) -> bool:
+    return any(isinstance(p.rule, LearningRule) and not traced(p) for p in network.projections)
+
+
+def _reach(limits: Limits) -> int:
+    """The largest k with which a rule may count 2^k time steps."""
+    return min(DECIMATION_MAX, int(limits.decimation_exponent.value))
+
+
+def _counted(network: Network, limits: Limits) -> bool:
+    """Whether a rule can count out the time steps of a fixation, so that it may carry its tags."""
+    if _reach(limits) == DECIMATION_MAX or not _learns_from_counts(network):
+        return True
+    with suppress(InputError):  # whatever else is wrong is said where the network is lowered
+        return schedule(network).timetable.period <= 1 << _reach(limits)
+    return True
 
 
 def _largest(bits: Figure, most: int) -> int:

@@ -89,6 +89,8 @@ def test_the_first_to_spike_wins_the_fixation(seed):
     fired = (torch.rand(5, 2, 3, 5, 7, generator=generator) < share).float()
     winners = first_to_spike(fired)
     assert winners.shape == (2, 3, 2, 3)
+    for kind in (torch.bool, torch.bfloat16, torch.float64):
+        assert torch.equal(first_to_spike(fired.to(kind)), winners)
     for b, n, y, x in np.ndindex(*winners.shape):
         neighbours = [(2 * y + dy) * 7 + 2 * x + dx for dy in (0, 1) for dx in (0, 1)]
         spikes = fired[:, b, n].flatten(1)[:, neighbours]

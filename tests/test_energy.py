@@ -10,6 +10,7 @@ from compiled_program import compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer, simulate
 from compiler.energy import (
     Band,
@@ -183,6 +184,23 @@ def test_a_machine_that_cannot_take_the_network_is_listed_with_the_reason():
     comparison = compare(events, program, ("loihi1", "gpu"))
     assert "axons in" in comparison.refused["Intel Loihi"]
     assert {e.machine for e in comparison.estimates} == {"gpu"}
+    assert ("Intel Loihi", "–", "cannot take it", "", "", "", "") in comparison.rows()
+    assert any(
+        note.startswith("Intel Loihi: ") and "axons in" in note for note in comparison.notes()
+    )
+
+
+def test_two_machines_of_one_name_are_not_told_apart(program, events, tmp_path):
+    """Rows would stand for either, and one would take the other's place in JSON."""
+    own = load_machine("loihi2")
+    twice = compare(events, program, ("loihi1", "loihi2", "loihi1"), own=own)
+    assert [e.name for e in twice.estimates] == ["loihi1", "loihi2"]
+    other = {"extends": "loihi2", "limits": {"chips": 2}}
+    for double in ({"name": "loihi2", "title": "Mine"}, {"title": "Intel Loihi 2"}):
+        (tmp_path / "mine.json").write_text(json.dumps({**other, **double}))
+        word = "name" if "name" in double else "title"
+        with pytest.raises(InputError, match=f"differ have the {word} '"):
+            compare(events, program, (str(tmp_path / "mine.json"),), own=own)
 
 
 def test_dense_machines_pay_for_every_synapse(program, events):
@@ -195,7 +213,8 @@ def test_dense_machines_pay_for_every_synapse(program, events):
 
 
 def test_what_two_machines_share_cancels_in_their_ratio(program, events):
-    comparison = compare(events, program, ("loihi1", "loihi2"), reference="loihi2")
+    own = load_machine("loihi2")
+    comparison = compare(events, program, ("loihi1", "loihi2"), own=own)
     first, second = comparison.estimates
     ratio = comparison.multiple("loihi1", learning=False)
     apart = first.inference.dynamic.high / second.inference.dynamic.low

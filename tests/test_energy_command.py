@@ -130,10 +130,13 @@ def test_a_machine_is_added_by_one_file(bundle, tmp_path):
     }
     for name, data in (("mine", chip), ("bench", processor)):
         (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    everything = f"all,{tmp_path}/mine.json"
+    beside = clapp_neuro.energy(bundle, compare=everything, images=1, readout_images=0).comparison
+    assert {"mine", "loihi2", "truenorth", "gpu-dense"} < {e.name for e in beside.estimates}
     names = f"loihi1,{tmp_path}/mine.json,{tmp_path}/bench.json"
     found = clapp_neuro.energy(bundle, compare=names, images=2, readout_images=0)
     by_name = {e.name: e for e in found.comparison.estimates}
-    assert set(by_name) == {"loihi1", "mine", "bench-dense", "bench-events"}
+    assert [*by_name] == ["loihi2", "loihi1", "mine", "bench-dense", "bench-events"]
     kinds = {item.kind: item for item in by_name["mine"].inference_events}
     dense = kinds["synaptic_operation_dense"]
     assert dense.energy.value == pytest.approx(dense.count * 1e-12)
@@ -143,6 +146,27 @@ def test_a_machine_is_added_by_one_file(bundle, tmp_path):
     macs = by_name["bench-dense"].inference_events[0]
     assert macs.energy.value == pytest.approx(macs.count * 2e-9) and macs.energy.grade == "A"
     assert str(by_name["bench-events"].inference.dynamic) == "never tried"
+
+
+@pytest.mark.parametrize("target", ["kapoho-point-sim", "mine.json"])
+def test_a_programs_own_machine_is_what_others_are_compared_with(bundle, tmp_path, target):
+    """Also where it is a board, or a file of the user's, and nobody names it."""
+    model = bundle.with_suffix(".pt")
+    if target == "mine.json":
+        target = str(tmp_path / target)
+        Path(target).write_text('{"extends": "loihi2", "limits": {"chips": 2}}')
+    clapp_neuro.compile(model, target, tmp_path / "own.clapp")
+    found = clapp_neuro.energy(tmp_path / "own.clapp", compare="all", images=1, readout_images=0)
+    own = "kapoho-point" if "kapoho" in target else "mine"
+    names = [e.name for e in found.comparison.estimates]
+    assert names[0] == found.comparison.reference == own and "loihi2" in names
+    for name in names:
+        ratio = found.comparison.multiple(name, learning=False)
+        assert ratio is not None and ratio.low <= ratio.value <= ratio.high
+    chip = found.comparison.multiple("loihi2", learning=True)
+    assert (chip.low, chip.high) == pytest.approx((1, 1))  # of the same coefficients
+    assert found.conclusion.startswith("It may be concluded")
+    assert found.estimate.title in found.conclusion
 
 
 def test_what_it_takes_to_reach_an_accuracy(bundle):
@@ -172,14 +196,13 @@ def test_energy_to_an_accuracy_is_that_of_all_that_was_learned_from(bundle, monk
     found = clapp_neuro.energy(bundle, compare="loihi1,gpu", images=1, readout_images=60, reach=0.8)
     reach = found.reach
     assert reach.curve == ((0, 0.2), (50, 0.3), (100, 0.9)) and reach.reached
-    assert {*reach.dynamic} == {
-        "Intel Loihi",
-        "Server GPU (NVIDIA GTX Titan Black) dense",
-        "Server GPU (NVIDIA GTX Titan Black) event loop",
-    }
+    assert {*reach.dynamic} == {"loihi2", "loihi1", "gpu-dense", "gpu-events"}
+    labels = [row[0] for row in reach.rows()[1:]]
+    assert labels[:2] == ["Intel Loihi 2 (from loihi1)", "Intel Loihi"]
+    assert reach.to_json()["machines"].keys() == reach.dynamic.keys()
     each = clapp_neuro.energy(bundle, compare="loihi1", images=100, readout_images=0)
-    (loihi,) = each.comparison.estimates
-    assert reach.dynamic["Intel Loihi"].value == pytest.approx(loihi.sample.dynamic.value)
+    _, loihi = each.comparison.estimates
+    assert reach.dynamic["loihi1"].value == pytest.approx(loihi.sample.dynamic.value)
     assert "reached after learning from 100 images" in reach.sentence()
 
 
@@ -252,8 +275,11 @@ def test_what_a_gpu_learns_is_what_the_simulator_learns(bundle, monkeypatch):
         (("--reach", 1.5), "an accuracy of 1.5 cannot be reached"),
         (("--reach", 0.5, "--readout-images", 0), "seen by a readout"),
         (("--readout-images", -1), "give 0 or more"),
+        (("--readout-images", 10**9), "give at most that"),
         (("--compare", "loihi3"), "did you mean"),
         (("--compare", "none.json"), "cannot read the machine file"),
+        (("--compare", ""), "unknown machine ''"),
+        (("--plot", "energy.gif"), "end it in .png, .svg, .pdf"),
         (("--csv", "no/such/folder.csv"), "no/such"),
     ],
 )

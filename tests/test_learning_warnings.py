@@ -83,7 +83,7 @@ def test_headroom_is_given_up_before_a_rate_is_refused(tmp_path):
     preset = clapp_neuro.load_preset("fashion-conv-chip")
     start = clapp_neuro.with_training(preset, mode="online", steps=0, sgd_rate=2**-9)
     clapp_neuro.train(start, tmp_path / "start.pt")
-    notes = clapp_neuro.compile(tmp_path / "start.pt").compiled.notes
+    notes = clapp_neuro.compile(tmp_path / "start.pt", kernels="tied-averaged").compiled.notes
     expected = [
         float(n.text.split("expected y ")[1].split()[0])
         for n in notes
@@ -93,4 +93,4 @@ def test_headroom_is_given_up_before_a_rate_is_refused(tmp_path):
     fast = clapp_neuro.with_training(preset, mode="online", steps=0, sgd_rate=2**-8)
     clapp_neuro.train(fast, tmp_path / "fast.pt")
     with pytest.raises(InputError, match=r"learning rate is too large .* factor of 1\.[0-9]$"):
-        clapp_neuro.compile(tmp_path / "fast.pt")
+        clapp_neuro.compile(tmp_path / "fast.pt", kernels="tied-averaged")

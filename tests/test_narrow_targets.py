@@ -69,6 +69,8 @@ def told(compiled: Compiled) -> str:
         ({"weight_bits": 3, "tag_bits": 0}, "pair"),
         ({"weight_bits": 2, "tag_bits": 0}, "direct"),  # half of a low synapse's range is nothing
         ({"decimation_exponent": 0, "tag_bits": 0}, "pair"),  # nothing is counted out by a rule
+        ({"decimation_exponent": 3}, "pair"),  # a fixation takes longer than it counts
+        ({"decimation_exponent": 6}, "carry"),
         ({"trace_bits": 7, "tag_bits": 0}, "pair"),
     ],
 )
@@ -90,6 +92,13 @@ def test_each_gets_the_best_that_is_legal_there(
                    for a, b in zip(program.synapses, learned.synapses, strict=True))  # fmt: skip
 
 
+def test_tags_are_carried_as_seldom_as_the_engine_counts(tmp_path: Path) -> None:
+    for reach in (4, 6, 9):
+        compiled = compile_network(network(), machine(tmp_path, decimation_exponent=reach))
+        every = 2**reach // compiled.program.timetable.period
+        assert f"tags are carried into weights every {min(32, every)} fixations" in told(compiled)
+
+
 def test_low_synapses_of_fewer_bits_count_coarser(tmp_path: Path) -> None:
     source = network()
     for bits, fine in ((8, 6), (6, 4), (4, 2)):
@@ -106,10 +115,9 @@ def test_low_synapses_of_fewer_bits_count_coarser(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        ({"trace_bits": 5}, "trace x1 7 exceeds .* by 2; show a fixation for fewer time steps"),
+        ({"trace_bits": 5}, "trace x1 7 exceeds .* by 2; counts fill 7 bits: use"),
         ({"trace_bits": 5, "tag_bits": 0}, "trace x1 7 exceeds .* by 2"),
         ({"post_registers": 2, "tag_bits": 0}, "make some of its projections static"),
-        ({"decimation_exponent": 3}, "carry more often"),
     ],
 )
 def test_where_none_is_legal_the_remedy_is_said(

@@ -98,19 +98,12 @@ def kernel_epoch(rule: SumOfProducts, values: dict[str, np.ndarray], due: bool, 
     products, table, _ = rule_tables([rule])
     weights = np.ascontiguousarray(values["w"].T, np.int8).ravel()
     tags = np.ascontiguousarray(values["t"].T, np.int16).ravel()
-    x = np.array([values[name][0] for name in PRE], np.int64)
-    y = np.array([values[name][:, 0] for name in POST], np.int64)
-    widest = max(n_pre, n_post)
-    scratch = (
-        np.zeros((len(products), widest), np.int64),
-        np.zeros((len(products), widest), np.int64),
-        np.zeros(widest, np.int32),
-        np.zeros(widest, np.int32),
-        np.zeros((widest + 3) // 4, np.uint32),
-    )
-    maxima, outcome = np.array([TAG_MAX, WEIGHT_MAX]), np.zeros(4, np.int64)
+    x = np.array([values[name][0] for name in PRE], np.int32)
+    y = np.array([values[name][:, 0] for name in POST], np.int32)
+    scratch = sum_of_products.scratch_for(len(products), max(n_pre, n_post))
+    sizes, maxima, outcome = (n_pre, n_post), np.array([TAG_MAX, WEIGHT_MAX]), np.zeros(4, np.int64)
     sum_of_products.epoch(
-        weights, tags, 0, products, table, x, y, due, key, maxima, scratch, outcome
+        weights, tags, 0, products, table, x, y, sizes, due, key, maxima, scratch, outcome
     )
     return weights.reshape(n_pre, n_post).T, tags.reshape(n_pre, n_post).T
 

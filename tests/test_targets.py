@@ -214,7 +214,7 @@ def test_a_file_may_extend_a_machine_and_say_only_what_differs(tmp_path):
     )
     target, base = load_target(path), load_machine("loihi2")
     machine = target.machine
-    assert (target.name, machine.title) == ("mine-sim", base.title)
+    assert (target.name, machine.title) == ("mine-sim", "mine")
     fan_in, chips = machine.limits.fan_in_per_neuron, machine.limits.chips
     assert (fan_in.low, fan_in.value, fan_in.high) == (16384, 16384, 16384)
     assert (fan_in.unit, fan_in.grade, fan_in.public) == ("synapses", "C", False)
@@ -260,6 +260,32 @@ def test_what_a_file_extends_may_itself_extend_another(tmp_path):
             r"energy\.axon_in: the unit 'pJ' is not possible, use 'J'",
         ),
         ({"extends": "loihi2", "energy": {"axon_in": -1}}, "0 <= low must hold"),
+        (
+            {"extends": "loihi2", "energy": {"axon_in": {"value": 2, "low": 3, "high": 4}}},
+            r"mine.json is not a machine file: energy\.axon_in: low <= value <= high must hold, "
+            r"not 3, 2, 4; compare",
+        ),
+        (
+            {
+                "extends": "loihi2",
+                "energy": {"spike": "much", "axon_in": {"value": 2, "grade": "Z"}},
+            },
+            r"energy\.spike\.value: Input should be a valid number.* \(and 1 more\); compare",
+        ),
+        (
+            {"extends": "loihi2", "energy": {"spike": {"included_in": "sparks"}}},
+            "energy.spike is included in 'sparks', which is no coefficient of its own: give one of",
+        ),
+        (
+            {
+                "extends": "loihi2",
+                "energy": {
+                    "spike": {"included_in": "axon_in"},
+                    "axon_in": {"included_in": "axon_out"},
+                },
+            },
+            "energy.spike is included in 'axon_in', which is no coefficient of its own",
+        ),
         (
             {"extends": "loihi2", "limits": {"chips": {"value": 2, "low": 3}}},
             r"limits\.chips: low <= value <= high must hold, not 3, 2, 2",

@@ -96,15 +96,16 @@ def test_means_add_up_what_the_layer_above_hears():
         assert {g.population for g in lowered.gates} >= {name}
 
 
-def test_copies_learn_so_that_their_mean_learns_as_the_shared_kernel():
+@pytest.mark.parametrize(("averaged", "power"), [(32, 1), (0, 0.75)])
+def test_copies_that_are_averaged_learn_as_the_shared_kernel_others_less_fast(averaged, power):
     quantized, _ = quantize(network(layers=(4, 3), pool=(1,), patch=6), 127)
-    untied, notes = untie(quantized, 0)
+    untied, notes = untie(quantized, averaged)
     rules = {p.name: p.rule for p in quantized.network.projections}
     for p in untied.network.projections:
         if p.connection is Connection.UNTIED:
             positions = prod(untied.network.population(p.target).map[1:])
             for copy, shared in zip(p.rule.terms, rules[p.name].terms, strict=True):
-                assert copy.coefficient == shared.coefficient * positions
+                assert copy.coefficient == shared.coefficient * positions**power
     assert [n.subject for n in notes] == ["layer1.forward", "layer2.forward"]
 
 

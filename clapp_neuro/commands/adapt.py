@@ -56,7 +56,7 @@ def adapt(
     json: Json = None,
 ) -> None:
     """Change the data, let the chip learn on without labels, measure what it wins and forgets."""
-    apart({"BUNDLE": bundle, "--model": model, "--json": json, "--figure": figure})
+    apart({"--json": json, "--figure": figure}, {"BUNDLE": bundle, "--model": model})
     intervals: list[int | None] = [*(every or ())] or [None]
     chosen = product(margin or [1.0], rate or [1.0], intervals)
     settings = [Setting(*values) for values in chosen]

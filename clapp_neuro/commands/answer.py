@@ -26,7 +26,7 @@ def answer(
     json: Json = None,
 ) -> None:
     """Show samples to a compiled network of another tool; print what its output says."""
-    apart({"BUNDLE": bundle, "SAMPLES": samples, "--out": out, "--json": json})
+    apart({"--out": out, "--json": json}, {"BUNDLE": bundle, "SAMPLES": samples})
     result = clapp_neuro.answer(bundle, samples, out)
     dump(json, result)
     kind = "spikes" if result.spiking else "potential at the end"

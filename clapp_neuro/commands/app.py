@@ -35,10 +35,10 @@ def picture(path: Path | None) -> Path | None:
     return place(path)
 
 
-def apart(files: Mapping[str, Path | None]) -> None:
-    """InputError where two arguments, by name, are one file: what is written last would stay."""
-    seen: dict[Path, str] = {}
-    for name, path in files.items():
+def apart(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
+    """InputError where a file to write, by its argument, is another one, or one that is read."""
+    seen = {path.resolve(): name for name, path in read.items() if path is not None}
+    for name, path in written.items():
         if path is None:
             continue
         other = seen.setdefault(path.resolve(), name)

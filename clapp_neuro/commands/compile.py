@@ -68,7 +68,7 @@ def compile(
 ) -> None:
     """Compile a model for a target; print cores, memory, precision lost, each rule at work."""
     written = program_path(model, out)
-    apart({"MODEL": model, "--calibration": calibration, "--out": written, "--json": json})
+    apart({"--out": written, "--json": json}, {"MODEL": model, "--calibration": calibration})
     result = clapp_neuro.compile(
         model,
         target,

@@ -20,7 +20,7 @@ def energy(
         Path | None, typer.Argument(help="a compiled program, model.clapp; none with --sweep")
     ] = None,
     compare: Annotated[
-        str | None, typer.Option(help="all, or machines and machine files with commas")
+        str | None, typer.Option(help="machines and machine files with commas, or all")
     ] = None,
     images: Annotated[
         int | None, typer.Option(help="how many images to look at (default 200)")
@@ -56,7 +56,7 @@ def energy(
 ) -> None:
     """Energy of a program on its machine and on others, each figure with its band and grade."""
     read = {"BUNDLE": bundle, "--input": samples, "--labels": labels}
-    apart({**read, "--json": json, "--csv": csv, "--plot": plot, "--out": out})
+    apart({"--json": json, "--csv": csv, "--plot": plot, "--out": out}, read)
     if sweep != (bundle is None):
         raise InputError("give either a compiled program, model.clapp, or --sweep")
     if sweep:
@@ -93,7 +93,8 @@ def energy(
 
         draw(result, plot)
     estimate = result.estimate
-    lines(f"{estimate.label}, {result.images} images from {result.source}; {result.accuracy}")
+    looked = f"{result.images} {'image' if result.images == 1 else 'images'}"
+    lines(f"{estimate.label}, {looked} from {result.source}; {result.accuracy}")
     show(estimate.rows())
     lines(estimate.timing)
     if events:

@@ -24,7 +24,7 @@ def export(
     json: Json = None,
 ) -> None:
     """Write a model for other tools, inference only: NIR, or one time step as ONNX."""
-    apart({"MODEL": model, "--calibration": calibration, "--out": out, "--json": json})
+    apart({"--out": out, "--json": json}, {"MODEL": model, "--calibration": calibration})
     result = clapp_neuro.export(model, out, reading=Reading(dt, steps, inputs, calibration))
     dump(json, result)
     lines(*(f"note: {note}" for note in result.notes))

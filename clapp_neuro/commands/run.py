@@ -12,6 +12,7 @@ from clapp_neuro.commands.app import Bundle, Data, Input, Json, apart, command
 from clapp_neuro.errors import InputError
 from clapp_neuro.progress import track
 from clapp_neuro.show import dump, lines, table
+from clapp_neuro.verbs.run import RunResult
 
 
 @command("clapp-neuro run model.clapp --learn --out learned.clapp")
@@ -32,8 +33,8 @@ def run(
     json: Json = None,
 ) -> None:
     """Run a program on the simulator, to look or to learn."""
-    apart({"--out": out, "--json": json, "--input": samples})
-    apart({"BUNDLE": bundle, "--json": json})  # but --out may take its place
+    apart({"--out": out, "--json": json}, {"--input": samples})
+    apart({"--json": json}, {"BUNDLE": bundle})  # but --out may take its place
     with track("run") as report:
         result = clapp_neuro.run(
             bundle,
@@ -59,8 +60,15 @@ def run(
         accuracy = f"{result.accuracy[name]:.2%}" if name in result.accuracy else "–"
         loss = f"{result.loss[name]:.3f}" if name in result.loss else "–"
         opened = f"{result.gate_open[name]:.1%}" if name in result.gate_open else "–"
-        rows.append((name, f"{rate:.1%}", loss, opened, accuracy))
-    table(("layer", "firing rate", "loss", "gate open", "readout"), rows)
+        silent = (_course(result, name, kind) for kind in ("dead", "always_on"))
+        rows.append((name, f"{rate:.1%}", loss, opened, *silent, accuracy))
+    table(("layer", "firing rate", "loss", "gate open", "dead", "always on", "readout"), rows)
+    if result.dead_after:
+        seen = "before learning and after, " if result.dead_before else ""
+        lines(
+            f"dead neurons never spike, always on are those that do in every fixation: {seen}in "
+            f"{result.dead_of} test images"
+        )
     if result.rewarded is not None:
         lines(
             f"readout on the chip: named the class in {result.rewarded:.1%} of the last fifth of "
@@ -76,3 +84,9 @@ def run(
     if result.interrupted:
         again = f"clapp-neuro run {result.out} --resume --out {result.out}"
         raise InputError(f"interrupted; what was learned is saved, go on with: {again}")
+
+
+def _course(result: RunResult, layer: str, kind: str) -> str:
+    """How many neurons of a layer are of a kind, or were and are."""
+    counted = (of[layer] for of in (result.dead_before, result.dead_after) if layer in of)
+    return " → ".join(str(getattr(one, kind)) for one in counted) or "–"

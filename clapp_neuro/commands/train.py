@@ -78,7 +78,7 @@ def train(
             "seed": seed,
         },
     )
-    apart({"--out": out, "--json": json})
+    apart({"--json": json}, {"--out": out, "--resume": resume})  # --out may take its place
     with track("train") as report:
         result = clapp_neuro.train(
             experiment,

@@ -100,7 +100,7 @@ def first_to_spike(fired: Tensor) -> Tensor:
     fired: spikes (T, B, N, H, W). The first one to spike wins the fixation; of several in the same
     time step, and where nobody spikes, the first in reading order.
     """
-    steps = torch.arange(len(fired), 0, -1, device=fired.device).to(fired.dtype)
+    steps = torch.arange(len(fired), 0, -1, device=fired.device)
     # time steps that were left at the first spike; 0 without one
     left = (fired.detach() * steps.view(-1, 1, 1, 1, 1)).amax(0).to(torch.float32)
     rows, columns = (torch.arange(n, device=fired.device) % POOL for n in fired.shape[3:])

@@ -151,8 +151,9 @@ def lif_step(
 def input_spikes(x: Tensor, steps: int) -> Tensor:
     """The spikes (T, ...) of inputs x in 0..1: spread evenly, round(255·x) of them in 256 steps."""
     intensity = torch.round(x.double() * 255).long()
-    reached = [torch.div(intensity * t + 128, 256, rounding_mode="floor") for t in range(steps + 1)]
-    return torch.stack(reached).diff(dim=0).to(x.dtype)
+    levels, ends = (torch.arange(n, device=x.device) for n in (256, steps + 1))
+    reached = torch.div(levels[:, None] * ends + 128, 256, rounding_mode="floor")
+    return reached.diff(dim=1).to(x.dtype)[intensity].movedim(-1, 0)
 
 
 def spike_surrogate(z: Tensor) -> Tensor:

@@ -40,6 +40,19 @@ class Seen(NamedTuple):
     z: np.ndarray
 
 
+class Known(NamedTuple):
+    """What synapses know as presynaptic activity: of this fixation, and of the one before.
+
+    x, before_x (H, W, C): of the layer below. z, c (N,): of their own. The activities themselves,
+    or traces of them.
+    """
+
+    x: np.ndarray
+    before_x: np.ndarray
+    z: np.ndarray
+    c: np.ndarray
+
+
 class Spikes(NamedTuple):
     """fired (T, H, W, N) before pooling, heard (T, h, w, N) after."""
 
@@ -161,13 +174,14 @@ def learn(
     weights: Matrices,
     now: Seen,
     before: Seen,
+    known: Known,
     stays: bool,
     margin: np.floating,
     rate: np.floating,
 ) -> tuple[Any, bool]:
     """Eq. 3 and, where its gate is open, 6 to 8: (loss, whether it was open).
 
-    All updates are from the weights of before.
+    All updates are from the weights of before. Without W_retro, Eq. 7 is left out.
     """
     z, c = now.z, before.z
     d = np.zeros_like(z)
@@ -179,24 +193,27 @@ def learn(
     loss = margin - u if stays else margin + u
     if not loss > 0:  # not a number: for the caller to find
         return (loss if np.isnan(loss) else loss * 0), False
-    r = np.zeros_like(c)
-    add_rows(r, weights.retrodiction, z)
-    change_kernels(weights.forward, now, d, y)
-    change_kernels(weights.forward, before, r, y)
-    add_outer(weights.prediction, c, z, y)
-    add_outer(weights.retrodiction, z, c, y)
+    change_kernels(weights.forward, now, known.x, d, y)
+    if weights.retrodiction.shape[0] > 0:
+        r = np.zeros_like(c)
+        add_rows(r, weights.retrodiction, z)
+        change_kernels(weights.forward, before, known.before_x, r, y)
+        add_outer(weights.retrodiction, known.z, c, y)
+    add_outer(weights.prediction, known.c, z, y)
     return loss, True
 
 
 @compiled
-def change_kernels(forward: np.ndarray, seen: Seen, dendrite: np.ndarray, y: np.floating) -> None:
+def change_kernels(
+    forward: np.ndarray, seen: Seen, x: np.ndarray, dendrite: np.ndarray, y: np.floating
+) -> None:
     """forward += the sum over positions of y * dendrite * rho' * x, of the winners alone."""
     height, width, neurons = seen.map.shape
-    rows, columns, channels = seen.x.shape
+    rows, columns, channels = x.shape
     taps = forward.shape[1]
     half = taps // 2
     share = y / seen.z.dtype.type(height * width)
-    post = np.zeros((rows, columns, neurons), seen.x.dtype)
+    post = np.zeros((rows, columns, neurons), x.dtype)
     learns = np.zeros((rows, columns), np.bool_)
     for row in range(height):
         for column in range(width):
@@ -213,7 +230,7 @@ def change_kernels(forward: np.ndarray, seen: Seen, dendrite: np.ndarray, y: np.
             for a in range(max(0, half - row), min(taps, rows + half - row)):
                 for b in range(max(0, half - column), min(taps, columns + half - column)):
                     for i in range(channels):
-                        factor = seen.x[row + a - half, column + b - half, i]
+                        factor = x[row + a - half, column + b - half, i]
                         if factor == 0:
                             continue
                         for j in range(neurons):

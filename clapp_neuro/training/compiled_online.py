@@ -2,7 +2,7 @@
 
 The same arithmetic as `OnlineTrainer` and `rules.clapp`, in another order of summation
 (`compiled_fixation`). A fixation takes a tenth of the time, which is what full runs of the
-reference beside the chip need.
+reference beside the chip need. `compiled_traces` adds traces of spikes to it.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from clapp_neuro.config import Experiment
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.encoders.layers import POOL, Answer, few_bytes
 from clapp_neuro.encoders.neurons import spike_surrogate
-from clapp_neuro.training.compiled_fixation import Matrices, Seen, Spikes, learn, see
+from clapp_neuro.training.compiled_fixation import Known, Matrices, Seen, Spikes, learn, see
 from clapp_neuro.training.online import OnlineTrainer
 from clapp_neuro.training.state import check_loss
 from clapp_neuro.training.tally import Tally
 
 
 def is_compiled(experiment: Experiment) -> bool:
-    """Whether `CompiledOnlineTrainer` computes what the experiment asks for."""
+    """Whether `CompiledOnlineTrainer`, or `CompiledTraceTrainer`, computes what is asked for."""
     encoder, train = experiment.encoder, experiment.train
     without_bias = encoder.architecture == "conv" and not encoder.bias
-    layers = (encoder.neurons, encoder.library, encoder.input)
-    rule = (train.method, train.retrodiction, train.gate, train.context, train.decay)
+    layers = (encoder.neurons, encoder.library)
+    rule = (train.method, train.gate, train.context, train.decay)
     return (
         (encoder.architecture == "dense" or without_bias)
-        and layers == ("spiking", "snntorch", "current")
-        and rule == ("clapp", "own", "shared", "same", 0)
+        and layers == ("spiking", "snntorch")
+        and rule == ("clapp", "shared", "same", 0)
+        and train.retrodiction in ("own", "none")
         and (train.predictions, train.skip) == (1, 0)
     )
 
@@ -86,17 +87,17 @@ class CompiledOnlineTrainer(OnlineTrainer):
         """See fixation number `step` and learn from it."""
         inputs, label = self._fixation(step)
         x = _inside(inputs)
-        spikes = np.zeros((0, *x.shape), x.dtype)  # none: the current is constant
+        spikes = self._arriving(step, x)
         for number, (layer, own) in enumerate(zip(self.layers, self.memory, strict=True)):
             own.now.x[:] = x
             see(
                 own.weights.forward, spikes, own.spikes, own.now, *self.constants[:2], self.subtract
             )
+            known = self._known(number, own)
             loss, opened = 0.0, False
             if label != 0:
-                loss, opened = learn(
-                    own.weights, own.now, own.before, label > 0, *self.constants[2:]
-                )
+                seen = own.now, own.before, known
+                loss, opened = learn(own.weights, *seen, label > 0, *self.constants[2:])
                 check_loss(loss, layer, step, "sgd_rate", self.experiment.train.sgd_rate)
             tally.add(number, loss, float(opened), float(own.now.z.mean()))
             own.now, own.before = own.before, own.now
@@ -110,12 +111,23 @@ class CompiledOnlineTrainer(OnlineTrainer):
                 self.before[layer] = self._answer(own)
         return super().state()
 
+    def _arriving(self, step: int, x: np.ndarray) -> np.ndarray:
+        """The spikes (T, H, W, C) that drive the first layer; of no steps for a current from x."""
+        return np.zeros((0, *x.shape), x.dtype)
+
+    def _known(self, number: int, own: Layer) -> Known:
+        """What the synapses of the layer with this index know of this fixation and the last."""
+        return Known(own.now.x, own.before.x, own.now.z, own.before.z)
+
     def _memory(self, layer: int, side: int) -> Layer:
         """Memory of a layer whose map has this side before pooling, its last fixation restored."""
         encoder = self.experiment.encoder
-        forward, prediction, retrodiction = (
-            _own_rows(self.own[layer][role]) for role in Matrices._fields
+        forward, prediction = (
+            _own_rows(self.own[layer][role]) for role in ("forward", "prediction")
         )
+        retrodiction = np.zeros((0, 0), forward.dtype)
+        if self.experiment.train.retrodiction == "own":
+            retrodiction = _own_rows(self.own[layer]["retrodiction"])
         if self.dense:
             forward = forward[:, None, None]
         dtype, inputs, neurons = forward.dtype, forward.shape[0], forward.shape[-1]

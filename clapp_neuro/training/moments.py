@@ -19,6 +19,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.rules.registry import find_rule
 from clapp_neuro.rules.seen import Moment
 from clapp_neuro.training.compiled_online import CompiledOnlineTrainer, is_compiled
+from clapp_neuro.training.compiled_traces import CompiledTraceTrainer
 from clapp_neuro.training.online import BLOCK, OnlineTrainer
 from clapp_neuro.training.state import check_finite
 from clapp_neuro.training.tally import Tally
@@ -32,12 +33,12 @@ def online_trainer(
     resume: Mapping[str, Tensor] | None,
 ) -> OnlineTrainer:
     """What trains an experiment online: step by step where its rule has moments,
-    with traces in place of counts where the encoder has them."""
+    with traces in place of counts where the encoder has them, compiled where it can be."""
     trainer: type[OnlineTrainer] = OnlineTrainer
     if find_rule(experiment.train.method).moment is not None:
         trainer = MomentTrainer
     elif experiment.encoder.traces == "exponential":
-        trainer = TraceTrainer
+        trainer = CompiledTraceTrainer if is_compiled(experiment) else TraceTrainer
     elif is_compiled(experiment):
         trainer = CompiledOnlineTrainer
     return trainer(experiment, images, weights, resume)

@@ -61,18 +61,11 @@ class TraceTrainer(OnlineTrainer):
         encoder = experiment.encoder
         self.shares = spike_shares(encoder).to(self.dtype)
         self.left = torch.tensor(remaining(encoder), dtype=self.dtype)[:, None]
-        sizes = (experiment.data.inputs, *encoder.layers)
-        self.kept = [torch.zeros(2, size, dtype=self.dtype) for size in sizes]
-        if resume is not None:
-            self.kept = [
-                resume_tensor(resume, f"traces.{level}", like)
-                for level, like in enumerate(self.kept)
-            ]
+        self.kept = kept_traces(experiment, self.dtype, resume)
 
     def state(self) -> dict[str, Tensor]:
         """What each layer keeps of the last fixation, and the traces."""
-        traces = {f"traces.{level}": kept for level, kept in enumerate(self.kept)}
-        return {**super().state(), **traces}
+        return {**super().state(), **stored_traces(self.kept)}
 
     def _remember(self, inputs: Tensor, answers: list[tuple[int, Answer]]) -> None:
         spikes = [input_spikes(inputs[0], self.experiment.encoder.steps)]
@@ -86,6 +79,22 @@ class TraceTrainer(OnlineTrainer):
         fast, slow = self.kept[layer]
         before = (slow - fast) / (self.left[1] - self.left[0])
         return torch.stack([before, fast])[None]
+
+
+def kept_traces(
+    experiment: Experiment, dtype: torch.dtype, resume: Mapping[str, Tensor] | None
+) -> list[Tensor]:
+    """X̂ (2, N) of the input and of each layer: none yet, or those of the run that goes on."""
+    sizes = (experiment.data.inputs, *experiment.encoder.layers)
+    kept = [torch.zeros(2, size, dtype=dtype) for size in sizes]
+    if resume is None:
+        return kept
+    return [resume_tensor(resume, name, like) for name, like in stored_traces(kept).items()]
+
+
+def stored_traces(kept: list[Tensor]) -> dict[str, Tensor]:
+    """The traces as a checkpoint keeps them."""
+    return {f"traces.{level}": traces for level, traces in enumerate(kept)}
 
 
 def decays(encoder: EncoderConfig) -> tuple[float, float]:

@@ -91,7 +91,8 @@ def energy(
 ) -> EnergyResult:
     """Estimate the energy of a compiled program while it looks at (and learns from) images.
 
-    compare: "all", or names of machines or machine files with commas between. images, seed: of the
+    compare: names of machines or machine files with commas between, or "all"; the program's own
+    machine is among them whether it is named or not. images, seed: of the
     gaze (default: 200, 0). readout_images: how many labelled images the accuracy beside the energy
     is fitted on, and how many it is tested on (default: 500); 0 leaves it out. reach: an accuracy
     in 0..1; the program goes on learning until its readout has it, and what that takes is
@@ -101,16 +102,22 @@ def energy(
     """
     program, _ = read_bundle(path)
     machine = machine_of(program)
-    names = tuple(n.strip() for n in compare.split(",")) if compare not in (None, "all") else None
+    names = None if compare is None else _listed(compare)
     reached = None
     if samples is None and labels is None:
         readout = READOUT_IMAGES if readout_images is None else readout_images
         count = IMAGES if images is None else images
         _require_numbers(program, count, readout, reach)
         seen = images_of(program, data)
+        if readout_images is not None and readout_images > len(seen.train_images):
+            raise InputError(
+                f"{readout_images} images for the readout were asked for, there are "
+                f"{len(seen.train_images)}: give at most that"
+            )
         looked = look_at_images(program, seen, count, seed or 0, readout)
         if reach is not None:
-            reached = partial(learn_until, program, seen, reach, seed or 0, names, readout, report)
+            judged = program, seen, reach, seed or 0
+            reached = partial(learn_until, *judged, names, machine, readout, report)
     else:
         given = (images, data, seed, readout_images, reach)
         looked = _samples(program, path, samples, labels, given)
@@ -120,9 +127,7 @@ def energy(
     each = looked.fixations_per_image
     comparison = None
     if compare is not None:
-        comparison = costs.compare(
-            events, program, names, fixations_per_image=each, reference=machine.name
-        )
+        comparison = costs.compare(events, program, names, fixations_per_image=each, own=machine)
     return EnergyResult(
         source=looked.source,
         images=looked.images,
@@ -134,6 +139,16 @@ def energy(
         metrics=neurobench(
             program, forward, messages_sent(program, looked.stimulus, counts), events
         ),
+    )
+
+
+def _listed(compare: str) -> tuple[str, ...]:
+    """Names of machines and machine files; "all" stands for those that ship."""
+    given = [name.strip() for name in compare.split(",")]
+    return tuple(
+        name
+        for some in given
+        for name in (costs.event_driven_first() if some == "all" else (some,))
     )
 
 

@@ -13,6 +13,7 @@ from compiler import energy as costs
 from compiler.backends.simulator import Result, simulate
 from compiler.energy import Line
 from compiler.program import Program
+from compiler.targets import NeuromorphicMachine
 
 FIRST = 50
 """Images before the readout is fitted anew; each stretch doubles what was seen."""
@@ -23,12 +24,14 @@ class Reach:
     """Learning until `wanted` was reached, or until every learning image had been seen once.
 
     curve: (images learned from, accuracy in 0..1). dynamic and total: joules of all that learning,
-    inference included, by machine; the readout that judges it is not counted.
+    inference included, by a machine's name, of which labels are the words; the readout that judges
+    it is not counted.
     """
 
     wanted: float
     reached: bool
     curve: tuple[tuple[int, float], ...]
+    labels: dict[str, str] = field(default_factory=dict)
     dynamic: dict[str, Line] = field(default_factory=dict)
     total: dict[str, Line] = field(default_factory=dict)
 
@@ -57,7 +60,7 @@ class Reach:
         """Table rows by machine."""
         rows: list[tuple[str, ...]] = [("to get there", "cores, dynamic", "total")]
         for name, line in self.total.items():
-            rows.append((name, str(self.dynamic[name]), str(line)))
+            rows.append((self.labels[name], str(self.dynamic[name]), str(line)))
         return rows
 
     def to_json(self) -> dict[str, Any]:
@@ -80,12 +83,13 @@ def learn_until(
     wanted: float,
     seed: int,
     machines: tuple[str, ...] | None,
+    own: NeuromorphicMachine,
     readout_images: int,
     report: Report,
 ) -> Reach:
     """Let the program learn, in stretches that double, until its readout has the accuracy.
 
-    machines: which to cost it on; None: all.
+    machines: which to cost it on, beside the program's own; None: all.
     """
     positions = experiment_of(program).data.positions
     most = len(seen.learning_images)
@@ -102,12 +106,13 @@ def learn_until(
     reached = curve[-1][1] >= wanted
     if result is None:
         return Reach(wanted, reached, tuple(curve))
-    estimates = costs.compare(result.events, program, machines).estimates
-    samples = {e.label: e.sample for e in estimates if e.sample is not None}
+    estimates = costs.compare(result.events, program, machines, own=own).estimates
+    samples = {e.name: e.sample for e in estimates if e.sample is not None}
     return Reach(
         wanted=wanted,
         reached=reached,
         curve=tuple(curve),
+        labels={e.name: e.label for e in estimates if e.name in samples},
         dynamic={name: sample.dynamic for name, sample in samples.items()},
         total={name: sample.total for name, sample in samples.items()},
     )

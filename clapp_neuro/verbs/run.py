@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
+from clapp_neuro.verbs.dead_neurons import IMAGES, Untold, dead_neurons
 from clapp_neuro.verbs.own_readout import answers, has_readout
 from clapp_neuro.verbs.samples import Samples, samples_of
 from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
@@ -42,6 +43,8 @@ class RunResult:
     fixations: how many were run; interrupted: stopped by Ctrl-C before the last, to be resumed
     from `out`. rewarded: share of the last fifth in which the chip's own readout named the class,
     accuracy_on_chip: of the test images, by its own answers; None without such a readout.
+    dead_before, dead_after: by layer, of `dead_of` test images, before learning and at the end;
+    before is empty where nothing was learned, both where there are no images.
     """
 
     source: str
@@ -58,6 +61,9 @@ class RunResult:
     engine: str  # whatever backend the target names: Lava runs in `verify`
     rewarded: float | None = None
     accuracy_on_chip: float | None = None
+    dead_of: int = 0
+    dead_before: dict[str, Untold] = field(default_factory=dict)
+    dead_after: dict[str, Untold] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -129,6 +135,7 @@ def run(
         )
     seen = images_of(program, data)
     labelled = _labelled(train_images, len(seen.train_images))
+    before = program
     if learn:
         stimulus, seed = _gaze(program, seen, images, seed or 0, started)
         result = _learn(program, stimulus, started, keep=out is not None, report=report)
@@ -145,9 +152,11 @@ def run(
     written = write_bundle(out, program, notes, unfinished) if out is not None else None
     loss, opened = _learning_curve(program, stimulus.signals, result)
     probing = probe and unfinished is None
+    looked_at = math.ceil(fixations / experiment_of(program).data.positions)
+    judging = seen.test_images[: min(IMAGES, looked_at)]
     return RunResult(
         source=seen.source,
-        images=math.ceil(fixations / experiment_of(program).data.positions),
+        images=looked_at,
         fixations=fixations,
         interrupted=unfinished is not None,
         learned=learn,
@@ -160,6 +169,9 @@ def run(
         engine=_engine(where),
         rewarded=_rewarded(program, result),
         accuracy_on_chip=_own_accuracy(program, seen) if probing else None,
+        dead_of=len(judging),
+        dead_before=dead_neurons(before, judging) if learn else {},
+        dead_after=dead_neurons(program, judging),
     )
 
 

@@ -30,7 +30,8 @@ from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, readout_popu
 from compiler.backends import lava, simulator, tensor
 from compiler.bundle import read_bundle
 from compiler.connectivity import on_the_map
-from compiler.program import Program
+from compiler.passes.untie import faster
+from compiler.program import Program, Synapses
 from compiler.terms import Connection
 from compiler.trace import Stimulus
 from compiler.verify import Difference, compare
@@ -198,7 +199,7 @@ def _weight_changes(
     for s in program.synapses:
         if s.name not in before:  # fixed weights, or a readout on the chip
             continue
-        ours = _real(learned, s.name) - _real(program, s.name)
+        ours = (_real(learned, s.name) - _real(program, s.name)) * _sooner(s)
         theirs = (weights[s.name] - before[s.name]).double().numpy()
         changes[f"{s.name} change"] = _agreement(theirs, ours)
     return changes
@@ -236,6 +237,13 @@ def _real(program: Program, name: str) -> np.ndarray:
         return real
     height, width = program.population(s.target).map[1:]
     return real.sum(0) / on_the_map(s.weights.shape, (height, width)).sum(0)
+
+
+def _sooner(s: Synapses) -> float:
+    """How much faster the mean of copies would change that learned as the shared kernel does."""
+    if s.connection is not Connection.UNTIED:
+        return 1.0
+    return len(s.weights) / faster(len(s.weights), s.averaged)
 
 
 def _agreement(expected: np.ndarray, found: np.ndarray) -> dict[str, float]:

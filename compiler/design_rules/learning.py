@@ -9,6 +9,7 @@ from compiler.products import decimations, in_slots, post_registers
 from compiler.program import Program
 from compiler.targets.limits import Limits
 
+CARRY_MORE_OFTEN = "carry more often (--consolidate-every), or in pairs (--consolidation pair)"
 LEARNING_EPOCH = 1  # time steps: every program learns where a message arrived, at once
 
 
@@ -25,7 +26,7 @@ def check_learning(program: Program, limits: Limits) -> Iterator[Violation]:
         assert s.rule is not None
         period = program.timetable.period
         for k in decimations(s.rule):
-            remedy = "learn more often" if s.rule.traces else "carry more often"
+            remedy = "learn more often" if s.rule.traces else CARRY_MORE_OFTEN
             limit = "exponent of u_k" if s.rule.traces else "exponent of the carry"
             yield from over(s.name, limit, k, limits, "decimation_exponent", "log2 steps", remedy)
             # A carry comes every 2^k steps and must fall on the same step of each fixation.

@@ -38,6 +38,7 @@ def check_widths(program: Program, machine: NeuromorphicMachine) -> Iterator[Vio
             yield from over(p.name, "payload", bits, limits, "payload_bits", "bits", smaller)
         if learned:
             bits = max(learned).bit_length()
+            remedy = "counts fill 7 bits: use a machine with such traces, or leave learning out"
             yield from over(p.name, "trace x1", bits, limits, "trace_bits", "bits", remedy)
     for g in program.gates if graded else ():
         if g.serial:

@@ -9,7 +9,7 @@ network and images on several machines; `measure` what the CPU or GPU at hand dr
 
 from compiler.energy.band import Band, Line, NotPublished, Within
 from compiler.energy.coefficients import Coefficients
-from compiler.energy.compare import Comparison, compare
+from compiler.energy.compare import Comparison, compare, event_driven_first
 from compiler.energy.conclusion import conclude
 from compiler.energy.estimate import Estimate, Item, Lines, estimate
 from compiler.energy.ledger import Ledger, ledgers
@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "conclude",
     "estimate",
+    "event_driven_first",
     "ledgers",
     "measure",
     "open_nvml",

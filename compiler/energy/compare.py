@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from clapp_neuro.errors import InputError
 from compiler.energy.band import Band, Line
+from compiler.energy.coefficients import Machine
 from compiler.energy.conventional import conventional
 from compiler.energy.estimate import Estimate, estimate
 from compiler.events import Events
 from compiler.events.records import without_learning
 from compiler.passes.placing.place import place
 from compiler.program import Program, Tally
-from compiler.targets import ConventionalMachine, find_machine, load_machine, machine_names
+from compiler.targets import (
+    ConventionalMachine,
+    NeuromorphicMachine,
+    find_machine,
+    load_machine,
+    machine_names,
+)
 from compiler.targets.figures import Derived, Measure
 
 COLUMNS = ("dynamic", "static", "management", "total")
@@ -56,16 +64,21 @@ class Comparison:
                     cells = (str(getattr(image, column)) for column in COLUMNS)
                     times = self.multiple(e.name, learning=phase != "inference")
                     rows.append((e.label, phase, *cells, "–" if times is None else str(times)))
-        rows += [(name, "–", reason, "", "", "", "") for name, reason in self.refused.items()]
+        rows += [(title, "–", "cannot take it", "", "", "", "") for title in self.refused]
         return rows
 
     def notes(self) -> tuple[str, ...]:
-        """What is assumed, each sentence once, after the machines of which it is said."""
+        """What is assumed, each sentence once, after the machines of which it is said.
+
+        Before it why a machine cannot take the network.
+        """
+        cannot = (f"{title}: {reason}" for title, reason in self.refused.items())
         said: dict[str, list[str]] = {}
         for e in self.estimates:
             for assumption in e.assumptions:
                 said.setdefault(assumption, []).append(e.machine)
-        return tuple(f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in said.items())
+        told = (f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in said.items())
+        return (*cannot, *told)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data by machine."""
@@ -90,20 +103,21 @@ def compare(
     machines: tuple[str, ...] | None = None,
     *,
     fixations_per_image: float = 1.0,
-    reference: str | None = None,
+    own: NeuromorphicMachine | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Estimates for the named machines or machine files, or for all that ship.
 
     Machines are compared by energy only: whether one could run the learning rule is what
-    `compiler.design_rules.checks` says. One that learns nothing is given the forward pass.
-    reference: the machine that the others are compared with. InputError for an unknown machine,
-    ValueError without fixations.
+    `compiler.design_rules.checks` says. One that learns nothing is given the forward pass. own: the
+    machine that the others are compared with, the program's own; it comes first where it is not
+    among them. InputError for an unknown machine and for two of one name, ValueError without
+    fixations.
     """
     estimates: list[Estimate] = []
     refused = {}
-    for name in event_driven_first() if machines is None else machines:
-        machine = find_machine(name)
+    names = event_driven_first() if machines is None else machines
+    for machine in _apart(own, [find_machine(name) for name in names]):
         if isinstance(machine, ConventionalMachine):
             estimates += conventional(
                 events, program, machine, fixations_per_image=fixations_per_image, seed=seed
@@ -120,7 +134,24 @@ def compare(
         estimates.append(
             estimate(seen, placement, machine, fixations_per_image=fixations_per_image, seed=seed)
         )
-    return Comparison(tuple(estimates), refused, reference)
+    return Comparison(tuple(estimates), refused, None if own is None else own.name)
+
+
+def _apart(own: NeuromorphicMachine | None, others: Sequence[Machine]) -> tuple[Machine, ...]:
+    """Each machine once; InputError where two cannot be told apart by name and title."""
+    listed = others if own is None or own in others else [own, *others]
+    found: list[Machine] = []
+    for machine in listed:
+        if machine in found:
+            continue
+        for name in ("name", "title"):
+            if getattr(machine, name) in (getattr(other, name) for other in found):
+                raise InputError(
+                    f"two machines that differ have the {name} '{getattr(machine, name)}': give "
+                    f"one of them another {name} in its file"
+                )
+        found.append(machine)
+    return tuple(found)
 
 
 def event_driven_first() -> tuple[str, ...]:

@@ -146,6 +146,21 @@ class Amounts(Part):
         return value
 
 
+def require_figures(name: str, section: Amounts, *known: Amounts) -> None:
+    """ValueError where the cost of an event is part of no coefficient that stands for itself.
+
+    Such a cost would be left out of every sum without a word. known: sections that may have it.
+    """
+    found = {key for part in known for key in type(part).model_fields}
+    within = {key for part in known for key, of in vars(part).items() if isinstance(of, Included)}
+    for key, coefficient in vars(section).items():
+        if isinstance(coefficient, Included) and coefficient.included_in not in found - within:
+            raise ValueError(
+                f"{name}.{key} is included in '{coefficient.included_in}', which is no coefficient "
+                f"of its own: give one of {', '.join(sorted(found - within))}"
+            )
+
+
 def whole_of(section: type[Part], name: str) -> Whole | None:
     """What a limit's annotation says of it; None where it has none."""
     found = (m for m in section.model_fields[name].metadata if isinstance(m, Whole))

@@ -113,11 +113,14 @@ def _overridden(base: Any, value: Any, where: str, unit: str | None) -> Any:
 
 def _first_fault(error: ValidationError, kinds: Mapping[str, type[BaseModel]]) -> str:
     """The first fault with its place, its value where that is short, and how many more."""
-    fault = error.errors(include_url=False)[0]
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    faults = error.errors(include_url=False)
+    fault = faults[0]
+    # a coefficient may have one of several forms, of which pydantic finds fault with each
+    others = len({tuple(_keys(one)[:2]) for one in faults}) - 1
+    more = f" (and {others} more)" if others else ""
     if fault["type"].startswith("union_tag"):
         return f"its 'kind' must be 'neuromorphic' or 'conventional'{_shown(fault)}; {EXAMPLE}"
-    path = [str(part) for part in fault["loc"] if part not in FORMS]
+    path = _keys(fault)
     place = ".".join(path) or "the file"
     if fault["type"] == "extra_forbidden":
         guess = _guess(path, kinds[str(fault["loc"][0])])
@@ -125,6 +128,12 @@ def _first_fault(error: ValidationError, kinds: Mapping[str, type[BaseModel]]) -
     message = fault["msg"].removeprefix("Value error, ")
     own = fault["type"] == "value_error"  # raised here, already names the value
     return f"{place}: {message}{'' if own else _shown(fault)}{more}; {EXAMPLE}"
+
+
+def _keys(fault: Any) -> list[str]:
+    """The keys of the file that lead to a fault."""
+    parts = (str(part) for part in fault["loc"])
+    return [part for part in parts if part not in FORMS and not part.startswith("function-")]
 
 
 def _guess(path: list[str], machine: type[BaseModel]) -> str:

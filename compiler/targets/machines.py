@@ -18,10 +18,10 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from clapp_neuro.errors import InputError, unknown
 from compiler.targets.costs import EventEnergy, EventTime, Factors, OperationEnergy, Power, Routing
+from compiler.targets.figures import SECTIONS, Part, require_figures
 
 # Passes read figures and limits of a machine; `as` says that they are to be had from here, too.
 from compiler.targets.figures import Figure as Figure
-from compiler.targets.figures import Part
 from compiler.targets.limits import Capabilities
 from compiler.targets.limits import Limits as Limits
 from compiler.targets.machine_file import read_object, validated, whole_description
@@ -51,6 +51,12 @@ class NeuromorphicMachine(Part):
     routing: Routing
 
     @model_validator(mode="after")
+    def _in_figures(self) -> NeuromorphicMachine:
+        for name in SECTIONS:
+            require_figures(name, getattr(self, name), self.energy, self.power, self.time)
+        return self
+
+    @model_validator(mode="after")
     def _on_the_mesh(self) -> NeuromorphicMachine:
         mesh = self.routing
         room = mesh.columns.value * mesh.rows.value * mesh.cores_per_router.value
@@ -74,6 +80,11 @@ class ConventionalMachine(Part):
     assumptions: tuple[str, ...] = ()
     factors: Factors = Field(default_factory=dict)
     energy: OperationEnergy
+
+    @model_validator(mode="after")
+    def _in_figures(self) -> ConventionalMachine:
+        require_figures("energy", self.energy, self.energy)
+        return self
 
 
 Machine = Annotated[NeuromorphicMachine | ConventionalMachine, Field(discriminator="kind")]
@@ -187,7 +198,7 @@ def _from_file(path: Path) -> NeuromorphicMachine | ConventionalMachine:
         raise InputError(f"cannot read the machine file {path}: {reason}") from None
     data = read_object(text, str(path))
     if "extends" in data:
-        data = {"name": path.stem, **data}
+        data = {"name": path.stem, "title": path.stem, **data}
     return parse_machine(data, str(path))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.ir import Network
 from compiler.ir.spike_timing import SpikeTimingRule
+from compiler.passes.untie import faster
 from compiler.program import Program
 from compiler.terms import Connection
 from compiler.trace import Stimulus
@@ -78,12 +79,15 @@ def two_fixations(program: Program, pair: int, signals: dict[str, np.ndarray]) -
 def change(network: Network, before: Program, after: Program, name: str) -> np.ndarray:
     """What one run has changed in a projection, in real numbers of the source network.
 
-    What is in the tag counts, unless it is an eligibility.
+    What is in the tag counts, unless it is an eligibility. Of copies the sum, over how much faster
+    each learns.
     """
     tags, s = not _rewarded(network, name), before.synapses[before.synapse_row[name]]
     (first, unit), (last, _) = (held(program, name, tags=tags) for program in (before, after))
     real = (last - first) * (unit / network.population(s.source).scale)
-    return real.sum(0) / len(real) if s.connection is Connection.UNTIED else real
+    if s.connection is not Connection.UNTIED:
+        return real
+    return np.asarray(real.sum(0) / faster(len(real), s.averaged))
 
 
 def _rewarded(network: Network, name: str) -> bool:

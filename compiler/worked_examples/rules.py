@@ -2,8 +2,8 @@
 
 The expected change is the rule's in real numbers (`compiler.real_numbers`), given the spikes that
 the chip counts. The executed one is the mean over some seeds of stochastic rounding, by the
-simulator. Of a kernel it is the sum over its positions: of the copies, over their number, since
-each learns so many times as fast. Rules of spike times have theirs in `spike_timing_example`.
+simulator. Of a kernel it is the sum over its positions: of the copies, over how many times as
+fast each learns. Rules of spike times have theirs in `spike_timing_example`.
 """
 
 from __future__ import annotations

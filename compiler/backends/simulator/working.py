@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from compiler.backends.simulator.kernels.sum_of_products import scratch_for
 from compiler.backends.simulator.kernels.vectors import GROUP
 from compiler.backends.simulator.memory import Layout
 from compiler.backends.simulator.operations import Field
@@ -35,8 +36,8 @@ class Learners(NamedTuple):
     factors: np.ndarray
     traces: np.ndarray
     values: np.ndarray  # int16: of all traces
-    x: np.ndarray  # (3, widest) int64: x0, x1, x2 of one projection
-    y: np.ndarray  # (4, widest) int64: y0 to y3
+    x: np.ndarray  # (3, widest) int32: x0, x1, x2 of one projection
+    y: np.ndarray  # (4, widest) int32: y0 to y3
     scratch: tuple[np.ndarray, ...]  # as `kernels.sum_of_products.epoch` takes it
     outcome: np.ndarray  # (4,) int64
 
@@ -131,22 +132,15 @@ def allocate(program: Program, layout: Layout) -> Working:
 
 def _learners(layout: Layout) -> Learners:
     known, widest = layout.learners, layout.widest
-    products = len(known.products)
     return Learners(
         projections=known.projections,
         products=known.products,
         factors=known.factors,
         traces=known.traces,
         values=np.zeros(known.values, np.int16),
-        x=np.zeros((3, widest), np.int64),
-        y=np.zeros((4, widest), np.int64),
-        scratch=(
-            np.zeros((products, widest), np.int64),
-            np.zeros((products, widest), np.int64),
-            np.zeros(widest, np.int32),
-            np.zeros(widest, np.int32),
-            np.zeros((widest + 3) // 4, np.uint32),
-        ),
+        x=np.zeros((3, widest), np.int32),
+        y=np.zeros((4, widest), np.int32),
+        scratch=scratch_for(len(known.products), widest),
         outcome=np.zeros(4, np.int64),
     )
 

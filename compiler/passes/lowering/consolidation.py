@@ -88,16 +88,18 @@ class Consolidation:
 CARRY, DIRECT = Consolidation("carry"), Consolidation("direct")
 
 
-def candidates(asked: Consolidation, weight_max: int, tag_max: int) -> tuple[Consolidation, ...]:
+def candidates(
+    asked: Consolidation, weight_max: int, tag_max: int, *, counted: bool = True
+) -> tuple[Consolidation, ...]:
     """What was asked for, or all that are legal, what keeps most of what is learned first.
 
-    weight_max, tag_max: the largest weight and tag of the target. docs/results/on_chip.md has what
-    each keeps.
+    weight_max, tag_max: the largest weight and tag of the target. counted: whether its engine can
+    count the time steps of a fixation. docs/results/on_chip.md has what each keeps.
     """
     fine = pair_bits(weight_max)
     if asked.kind is not None:
         return (replace(asked, fine=fine) if asked.kind == "pair" else asked,)
-    if tag_max >= TAG_UNITS:
+    if tag_max >= TAG_UNITS and counted:
         return (replace(asked, kind="carry"),)
     pair = (replace(asked, kind="pair", fine=fine),) if fine else ()
     return (*pair, DIRECT) if asked.every is None else (*pair, CARRY)[:1]

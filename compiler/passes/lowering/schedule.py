@@ -67,12 +67,19 @@ class Plan:
     together: int = 0
 
 
-def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool = True) -> Plan:
+def schedule(
+    network: Network,
+    consolidated: int | None = None,
+    *,
+    by_rule: bool = True,
+    reach: int = DECIMATION_MAX,
+) -> Plan:
     """The shortest plan; raises InputError where no order of messages serves all terms.
 
     consolidated: every so many fixations, a power of two, tags are carried into weights; None for
-    32, or fewer where a fixation is so long that u_k does not reach as far. Not `by_rule`, it is
-    left to the management processor, and the period need not fit an interval of 2^k steps.
+    32, or fewer where a fixation is so long that u_k does not reach as far. reach: the largest k of
+    the target's u_k. Not `by_rule`, it is left to the management processor, and the period need not
+    fit an interval of 2^k steps.
     """
     steps = network.schedule.steps
     plastic = [p for p in network.projections if p.rule is not None]
@@ -110,7 +117,7 @@ def schedule(network: Network, consolidated: int | None = None, *, by_rule: bool
                 continue
             carry = (period * (consolidated or EVERY)).bit_length() - 1
             if consolidated is None:
-                carry = min(DECIMATION_MAX, carry)
+                carry = max(period.bit_length() - 1, min(reach, carry))
             return Plan(timetable, slots, carry, order.feedback)
     names = ", ".join(p.rule.name for p in plastic if p.rule is not None)
     raise InputError(
