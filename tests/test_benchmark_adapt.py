@@ -78,12 +78,15 @@ def test_what_can_come_back_is_what_a_chip_raised_there_has_more(parts):
     assert "| 3.00 ± 0.00 | 30% | 150% |" in section(found)
     known["native"] = standing([75.0, 75.0], [70.1, 70.1], [75.0, 75.0])
     assert "| 30% | – |" in section(found)
-    known["native"] = None
+    native, known["native"] = known["native"], None
     assert section(found) == ""
     looks[0] = {**standing([79.0, 79.0], [78.0, 78.0], [70.0, 70.0]), "fixations": 90}
     known["settings"]["far"] = {"seeds": [0, 1], "looks": looks}
-    assert "| 80% | 1.00 ± 0.00 |" in section(found)
+    assert "| 80% | – | 1.00 ± 0.00 |" in section(found)
     assert "met by `noise`" in section(found)
+    known["native"] = native
+    native["test"]["new"] = [[74.0], [74.0]]
+    assert "| 80% | 200% | 1.00 ± 0.00 |" in section(found)
 
 
 def test_intervals_are_students(parts):
@@ -164,5 +167,6 @@ def test_the_page_says_what_is_missing(parts, tmp_path):
         "x 0.25, rate x 1: `dim`",
         "x 4, rate x 1: `dim`",
         "raised there: `dim`",
+        "world stays: all, margin x 1, rate x 1, all, margin x 4, rate x 1",
     ):
         assert words in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from shares import GOAL, share_of, share_text, top
 
 from clapp_neuro.data.drift import NEW_CLASSES
@@ -91,6 +92,7 @@ def _farther(found: Found) -> str:
                 ", ".join(map(str, seeds)),
                 *(with_interval(values) for values in (before, after, *looks, won)),
                 share_text(share),
+                share_text(_of_what_can(known["native"], far, after)),
                 with_interval(before - top(last, "old")),
             ]
         )
@@ -100,12 +102,21 @@ def _farther(found: Found) -> str:
         return ""
     header = ["", "seeds", "before", "right after", f"default, {scale['looks'][-1]:,}"]
     header += [f"{end:,}" for end in scale["far_looks"]]
-    header += ["won back", "of the cost", "forgotten, fitted anew"]
+    header += ["won back", "of the cost", "of what can", "forgotten, fitted anew"]
     return "\n\n".join(
         [
-            f"Learning on for {scale['far_looks'][-1]:,} fixations at {scale['far']}, which the "
-            "validation images chose: wider margins open more gates, so more is learned.",
+            f"Learning on for {scale['far_looks'][-1]:,} fixations at {scale['far']}, chosen on "
+            "the validation images with seed 0: wider margins open more gates, so more is learned.",
             markdown(header, rows),
             f"Goal of {GOAL:.0%} of the cost, so: met by {', '.join(reached) or 'none'}.",
         ]
     )
+
+
+def _of_what_can(native: Found | None, course: Found, after: np.ndarray) -> float | None:
+    """The share of what a chip raised there has more; None where not all seeds have one."""
+    seeds = course["seeds"]
+    if native is None or not set(seeds) <= set(native["seeds"]):
+        return None
+    won = top(course["looks"][-1], "new") - after
+    return share_of(won, top(native, "new", seeds=seeds) - after)

@@ -81,6 +81,10 @@ def _missing(found: Found) -> str:
         for name, part in parts.items():
             if part is None or part["seeds"] != list(scale["seeds"]):
                 unmeasured.setdefault(name, []).append(f"`{drift}`")
+    for name, courses in found["unchanged"].items():
+        for setting in (scale["settings"][0], *([scale["far"]] if name == "all" else [])):
+            if courses.get(setting, {}).get("seeds") != list(scale["seeds"]):
+                unmeasured.setdefault("a chip whose world stays", []).append(f"{name}, {setting}")
     if not unmeasured:
         return ""
     lacks = "; ".join(f"{name}: {', '.join(drifts)}" for name, drifts in unmeasured.items())

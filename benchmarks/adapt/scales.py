@@ -44,7 +44,7 @@ class Scale:
     long: int
     stretches: int
     far_looks: tuple[int, ...]
-    far_drifts: tuple[str, ...] = ("dim", "noise", "invert")
+    far_drifts: tuple[str, ...] = ("noise", "invert")
     drifts: tuple[str, ...] = DRIFTS
     settings: tuple[Setting, ...] = SETTINGS
     far: Setting = FAR
