@@ -209,8 +209,9 @@ def _timing(plan: Plan, consolidation: Consolidation, program: Program) -> tuple
     carried = [s.averaged for s in program.synapses if managed(s)]
     if plan.together:
         sweeps = timetable.period >> plan.carry_exponent
+        learns = " and ".join(str(step + 1) for step in plan.together)
         text += (
-            f"; synapses learn in step {plan.together + 1} from traces, and carry tags into weights"
+            f"; synapses learn in step {learns} from traces, and carry tags into weights"
             f" when the gate is open; the engine goes through all of them in {sweeps} steps"
         )
     elif carried:

@@ -7,8 +7,18 @@ from itertools import combinations, pairwise
 
 from compiler.dendrites import adds_spikes, taken_over
 from compiler.ir import PRE_QUANTITIES, Compartment, Connection, Projection, Quantity
-from compiler.products import in_slots
-from compiler.program import REGISTERS, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
+from compiler.products import in_slots, parse
+from compiler.program import (
+    REGISTERS,
+    PostValue,
+    Product,
+    Program,
+    ProgramPopulation,
+    Relay,
+    Soma,
+    Synapses,
+    Tally,
+)
 from compiler.recurrence import held_back, members
 from compiler.terms import CHANNELWISE, COMPARTMENT_OF
 from compiler.turns import in_turn, turns_of
@@ -224,15 +234,33 @@ def _of_synapses(program: Program, s: Synapses) -> Iterator[str]:
 
 def _of_added(program: Program, s: Synapses) -> Iterator[str]:
     """Spikes have all arrived when the soma takes the sum over, and weights have not changed."""
-    step, timetable = taken_over(program, s.target), program.timetable
+    step, timetable = taken_over(program, s), program.timetable
     if not timetable.steps <= step <= timetable.predict:
         yield (
             f"{s.target} takes over what {s.name} has added up at tau {step}, not between the "
             f"presentation and the last step"
         )
-    for product in (*s.rule.dw, *s.rule.dt) if s.rule is not None else ():
+    if s.rule is None:
+        return
+    for product in (*s.rule.dw, *s.rule.dt):
         if not any(factor in REGISTERS for factor in product.factors):
             yield f"{s.name} learns by '{product}' while it adds up spikes"
+    values = program.population(s.target).post_values
+    for tau in sorted({value.step for value in values if value.step < step}):
+        written = {value.register: value for value in values if value.step == tau}
+        for product in s.rule.dw:
+            if not any(_is_nothing(product, register, written) for register in REGISTERS):
+                yield f"{s.name} changes at tau {tau} by '{product}', while it adds up spikes"
+
+
+def _is_nothing(product: Product, register: str, written: dict[str, PostValue]) -> bool:
+    """Whether a register makes a product 0, whatever the soma may have written into it."""
+    value = written.get(register)
+    if value is not None and (not value.carries or value.shift):
+        return False
+    possible = {0} if value is None else {0, value.granularity * value.multiplier}
+    read = [f for f in map(parse, product.factors) if f is not None and f.variable == register]
+    return all(any(number + factor.constant == 0 for factor in read) for number in possible)
 
 
 def _of_turns(program: Program, s: Synapses) -> Iterator[str]:

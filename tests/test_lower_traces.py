@@ -29,6 +29,7 @@ from compiler.ir import (
 from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.products import decimations
+from compiler.program import Product
 from compiler.retune import with_interval, with_rate
 from compiler.soundness import fault
 from compiler.targets import load_target
@@ -40,15 +41,17 @@ TARGET = "binary-spikes-sim"
 TIMEOUT = 120.0  # of Lava
 TRACES = PreTraces(12, 24)
 RATE = 2**-11
-Z, C, D, RHO = (
+Z, C, D, RHO, R, RHO_PREVIOUS = (
     Quantity.COUNT,
     Quantity.PREVIOUS_COUNT,
     Quantity.APICAL,
     Quantity.SURROGATE,
+    Quantity.RETRO,
+    Quantity.PREVIOUS_SURROGATE,
 )
 
 
-def network(sizes=(20, 16, 12), rest=24, traces=TRACES, seed=0, retro=False):
+def network(sizes=(20, 16, 12), rest=24, traces=TRACES, seed=0, retro=False, rate=RATE):
     random = np.random.default_rng(seed)
     neuron = Neuron(0.9, 1.0)
     populations = [Population("input", sizes[0], 0, spikes=True)]
@@ -58,8 +61,11 @@ def network(sizes=(20, 16, 12), rest=24, traces=TRACES, seed=0, retro=False):
         populations.append(Population(name, size, level, neuron))
         gate = f"{name}.gate"
         comparators.append(Comparator(gate, name, "saccade", 1.0))
-        forward = LearningRule("forward", (Term(RATE, Z, (D, RHO), gate),), traces)
-        prediction = LearningRule("prediction", (Term(RATE, C, (Z,), gate),), traces)
+        terms = [Term(rate, Z, (D, RHO), gate)]
+        if retro:
+            terms.append(Term(rate, C, (R, RHO_PREVIOUS), gate))
+        forward = LearningRule("forward", tuple(terms), traces)
+        prediction = LearningRule("prediction", (Term(rate, C, (Z,), gate),), traces)
         w = random.normal(0, 1.5 / np.sqrt(below.size), (size, below.size))
         p = random.normal(0, 0.3, (size, size))
         projections += [
@@ -67,7 +73,7 @@ def network(sizes=(20, 16, 12), rest=24, traces=TRACES, seed=0, retro=False):
             Projection(f"{name}.prediction", name, name, Compartment.APICAL, p, prediction),
         ]
         if retro:
-            rule = LearningRule("retrodiction", (Term(RATE, Z, (C,), gate),), traces)
+            rule = LearningRule("retrodiction", (Term(rate, Z, (C,), gate),), traces)
             projections.append(
                 Projection(f"{name}.retrodiction", name, name, Compartment.RETRO, p, rule)
             )
@@ -103,16 +109,18 @@ def test_nothing_is_sent_but_spikes_and_the_machine_needs_no_more():
         assert step % 2**k == 0
 
 
+@pytest.mark.parametrize("retro", [False, True])
 @pytest.mark.parametrize("sizes", [(20, 16), (20, 16, 12), (9, 7, 5, 6)])
-def test_simulator_and_tensors_agree_after_every_step(sizes):
-    program = compiled(sizes, rest=32, seed=3)
+def test_simulator_and_tensors_agree_after_every_step(sizes, retro):
+    program = compiled(sizes, rest=32, seed=3, retro=retro)
     stimulus = shown(program, 6)
     learned = False
     pairs = zip(simulator.trace(program, stimulus), tensor.trace(program, stimulus), strict=True)
     for ours, theirs in pairs:
         assert ours.scores == theirs.scores
         assert ours.gates == theirs.gates
-        for kind in ("spikes", "membrane", "counts", "apical", "post", "weights", "tags"):
+        kinds = ("spikes", "membrane", "counts", "apical", "retro", "post", "weights", "tags")
+        for kind in kinds:
             mine, other = getattr(ours, kind), getattr(theirs, kind)
             assert mine.keys() == other.keys()
             for name, values in mine.items():
@@ -172,11 +180,12 @@ def test_carrying_keeps_what_was_learned_and_only_open_gates_learn():
     assert still
 
 
-def test_the_chip_learns_what_the_rule_in_real_numbers_says():
-    source = network((60, 50, 40))
+@pytest.mark.parametrize("retro", [False, True])
+def test_the_chip_learns_what_the_rule_in_real_numbers_says(retro):
+    source = network((60, 50, 40), retro=retro, rate=0.8 * RATE if retro else RATE)
     program = compile_network(source, load_target(TARGET), 0).program
     examples = worked_example(source, program)
-    assert len(examples) == 4
+    assert len(examples) == (6 if retro else 4)
     for example in examples:
         assert example.clipped == 0
         assert example.matrix == pytest.approx(1, abs=0.06), example.projection
@@ -193,7 +202,6 @@ def test_it_learns_on_the_larger_machine_as_on_the_smaller_one():
     ("options", "target", "words"),
     [
         ({"rest": 10}, TARGET, "give at least"),
-        ({"retro": True}, TARGET, "retro 'none'"),
         ({}, "loihi1-sim", "a soma that writes post values"),
         ({"traces": None}, TARGET, "graded spikes"),
     ],
@@ -217,9 +225,11 @@ def test_the_least_rest_that_is_asked_for_is_enough():
     assert fault(compiled(rest=rest)) is None
 
 
-@pytest.mark.parametrize("sizes", [(6, 5, 4), (9, 7)])
-def test_lava_agrees_after_every_step_of_a_small_network(sizes):
-    program = compiled(sizes, seed=7)
+@pytest.mark.parametrize(
+    ("sizes", "retro"), [((6, 5, 4), False), ((9, 7), False), ((7, 6, 5), True)]
+)
+def test_lava_agrees_after_every_step_of_a_small_network(sizes, retro):
+    program = compiled(sizes, seed=7, retro=retro)
     stimulus = shown(program, 6)
     ours = list(tensor.trace(program, stimulus))
     for total in compare(program, ours, lava.trace(program, stimulus, timeout=TIMEOUT)):
@@ -249,6 +259,17 @@ def test_a_program_whose_dendrite_is_taken_over_too_late_is_unsound():
     late = replace(layer, post_values=tuple(replace(v, step=24) for v in layer.post_values))
     others = tuple(late if p.name == "layer1" else p for p in program.populations)
     assert "takes over" in str(fault(replace(program, populations=others)))
+
+
+def test_a_program_that_changes_what_a_dendrite_adds_up_is_unsound():
+    program = compiled(retro=True)
+    assert fault(program) is None
+    carry = Product(0, ("u2", "y3", "sgn(t)"))  # in both of the steps in which synapses learn
+    synapses = tuple(
+        replace(s, rule=replace(s.rule, dw=(carry,))) if s.name == "layer1.prediction" else s
+        for s in program.synapses
+    )
+    assert "while it adds up" in str(fault(replace(program, synapses=synapses)))
 
 
 def test_from_preset_to_learned_program_as_a_user_does_it(tmp_path):

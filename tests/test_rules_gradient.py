@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from straight_through import StraightThrough
 
 from clapp_neuro.config import read_experiment
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.encoders.initial import initial_weights
 from clapp_neuro.encoders.layers import forward
-from clapp_neuro.encoders.neurons import StraightThrough
 from clapp_neuro.rules import espp, lpl
 from clapp_neuro.training.batch import BatchTrainer
 from clapp_neuro.training.tally import Tally

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from straight_through import StraightThrough
 
 import clapp_neuro
 from clapp_neuro.config import read_experiment
 from clapp_neuro.data.images import load_images
 from clapp_neuro.encoders.initial import initial_weights
-from clapp_neuro.encoders.neurons import StraightThrough, input_spikes
+from clapp_neuro.encoders.neurons import input_spikes
 from clapp_neuro.errors import InputError
 from clapp_neuro.training.moments import online_trainer
 from clapp_neuro.training.tally import Tally

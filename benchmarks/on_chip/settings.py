@@ -80,11 +80,10 @@ FOR_MAPS = ("tied-averaged",)
 # refuses: a step of W_pred would not fit the accumulator.
 TRACES = Network(
     "fashion-traces",
-    fixations=60_000,
+    fixations=540_000,
     labelled=5_000,
     seeds=(0, 1, 2, 3, 4),
     rates=RATES[:2],
-    choosing=1,
     prefix=4,
     target="binary-spikes-sim",
 )

@@ -164,22 +164,3 @@ def spike_surrogate(z: Tensor) -> Tensor:
 def rate_surrogate(a: Tensor) -> Tensor:
     """ρ' = [a > 0], the derivative of ReLU, as booleans: its maps are as large as the activity."""
     return a > 0
-
-
-class StraightThrough(torch.autograd.Function):
-    """z = ρ(a) for automatic differentiation: forward the activity, backward ρ'.
-
-    Learning never uses it. Tests do, to compare the explicit rule with autograd's gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, z: Tensor, surrogate: Tensor) -> Tensor:
-        """The activity z as it was counted."""
-        ctx.save_for_backward(surrogate)
-        return z.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """∂z/∂a = ρ'."""
-        (surrogate,) = ctx.saved_tensors
-        return gradients[0] * surrogate, None, None

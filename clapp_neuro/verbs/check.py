@@ -15,7 +15,7 @@ from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.source import Reading, Source, read_source
 from compiler.design_rules.checks import LimitError
 from compiler.pipeline import compile_network
-from compiler.source.graph import SourceError
+from compiler.source.violations import SourceError
 from compiler.targets import load_target
 
 FILE, SOURCE, TARGET, PROGRAM = "file", "source", "target", "program"

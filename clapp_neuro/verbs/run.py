@@ -16,19 +16,16 @@ from clapp_neuro.device import find_device
 from clapp_neuro.errors import InputError
 from clapp_neuro.files import require_place
 from clapp_neuro.progress import Report, silent
-from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.training.interrupt import Interruption, deferred_interrupt
 from clapp_neuro.verbs.dead_neurons import IMAGES, Untold, dead_neurons
-from clapp_neuro.verbs.own_readout import answers, has_readout
+from clapp_neuro.verbs.run_figures import learning_curve, own_accuracy, probed, rates, rewarded
 from clapp_neuro.verbs.samples import Samples, samples_of
-from clapp_neuro.verbs.sight import chip_features, experiment_of, gaze, images_of, scan
+from clapp_neuro.verbs.sight import experiment_of, gaze, images_of, scan
 from compiler.backends import tensor
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
 from compiler.frontends.checkpoint import RULES
-from compiler.frontends.checkpoint.convolution import MEAN
-from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -150,7 +147,7 @@ def run(
     if result is not None and fixations < stimulus.fixations:
         unfinished = Unfinished(seed, stimulus.fixations, result.state)
     written = write_bundle(out, program, notes, unfinished) if out is not None else None
-    loss, opened = _learning_curve(program, stimulus.signals, result)
+    loss, opened = learning_curve(program, stimulus.signals, result)
     probing = probe and unfinished is None
     looked_at = math.ceil(fixations / experiment_of(program).data.positions)
     judging = seen.test_images[: min(IMAGES, looked_at)]
@@ -160,15 +157,15 @@ def run(
         fixations=fixations,
         interrupted=unfinished is not None,
         learned=learn,
-        rates=_rates(program, events),
+        rates=rates(program, events),
         loss=loss,
         gate_open=opened,
-        accuracy=readout(program, seen, labelled) if probing else {},
+        accuracy=probed(program, seen, labelled) if probing else {},
         events=events,
         out=written,
         engine=_engine(where),
-        rewarded=_rewarded(program, result),
-        accuracy_on_chip=_own_accuracy(program, seen) if probing else None,
+        rewarded=rewarded(program, result),
+        accuracy_on_chip=own_accuracy(program, seen) if probing else None,
         dead_of=len(judging),
         dead_before=dead_neurons(before, judging) if learn else {},
         dead_after=dead_neurons(program, judging),
@@ -184,7 +181,7 @@ def _look(program: Program, shown: Stimulus, samples: Samples, where: str) -> Ru
         fixations=shown.fixations,
         interrupted=False,
         learned=False,
-        rates=_rates(program, events),
+        rates=rates(program, events),
         loss={},
         gate_open={},
         accuracy={},
@@ -231,43 +228,6 @@ def _learn(
         )
 
 
-def _rates(program: Program, events: Events) -> dict[str, float]:
-    """Spikes per neuron and time step of each population that can send any."""
-    spiking = {p.name for p in program.populations if p.spiking and p.name != READOUT}
-    return {
-        p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
-        for p in events.populations
-        if not p.host and p.name in spiking
-    }
-
-
-def _rewarded(program: Program, result: Result | None) -> float | None:
-    """How often the readout on the chip was right in the last fifth of the run."""
-    if result is None or not has_readout(program):
-        return None
-    number = next(i for i, gate in enumerate(program.gates) if gate.population == READOUT)
-    last = max(1, result.state.fixation // 5)
-    return float((result.gates[-last:, number] > 0).mean())
-
-
-def _own_accuracy(program: Program, images: ImageSet) -> float | None:
-    """Test accuracy in 0..1 of what the chip itself answers."""
-    if not has_readout(program):
-        return None
-    return float((answers(program, images.test_images) == images.test_labels).mean())
-
-
-def readout(program: Program, images: ImageSet, labelled: int) -> dict[str, float]:
-    """Test accuracy in 0..1 of a linear readout of each layer's counts on the chip."""
-    train_x = chip_features(program, images.train_images[:labelled])
-    test_x = chip_features(program, images.test_images)
-    labels = images.train_labels[:labelled]
-    return {
-        name: logistic_readout(train_x[name], labels, test_x[name], images.test_labels)
-        for name in train_x
-    }
-
-
 def _labelled(asked: int | None, available: int) -> int:
     """How many labelled images the readout is fitted on."""
     if asked is None:
@@ -287,31 +247,3 @@ def _at_most(asked: int | None, available: int, kind: str) -> int:
     if _at_least_one(asked, available) > available:
         raise InputError(f"{asked} {kind} were asked for, there are {available}: give at most that")
     return available if asked is None else asked
-
-
-def _learning_curve(
-    program: Program, signals: dict[str, np.ndarray], result: Result | None
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Loss and share of open gates over the last fifth, for each layer that has a gate.
-
-    The loss is the hinge loss (Eq. 3) in margins, or where a critic rewards the share of -1.
-    """
-    if result is None:
-        return {}, {}
-    done = result.state.fixation
-    last = max(1, done // 5)
-    loss, opened = {}, {}
-    for i, gate in enumerate(program.gates):
-        if gate.population == READOUT:  # no layer
-            continue
-        decided, layer = result.gates[-last:, i], gate.population.removesuffix(MEAN)
-        opened[layer] = float((decided != 0).mean())
-        if gate.classes:  # a critic: how often it was not pleased
-            loss[layer] = float((decided < 0).mean())
-            continue
-        y = signals[gate.modulator][done - last : done].astype(np.float64)
-        stays, left = gate.margins
-        margin = np.where(y < 0, left, stays)
-        missing = np.maximum(0.0, margin - y * result.scores[-last:, i])
-        loss[layer] = float(missing.mean() / abs(stays))
-    return loss, opened

@@ -40,8 +40,8 @@ from compiler.source import (
     SumPool,
     Threshold,
 )
-from compiler.source.graph import Violation, refuse
 from compiler.source.nodes import Pairs, Shape
+from compiler.source.violations import Violation, refuse
 
 DT = 1e-4  # what snnTorch's reader takes for granted
 

@@ -40,8 +40,8 @@ from compiler.source import (
     Threshold,
 )
 from compiler.source.emulate import CROSSED_BEFORE, silent
-from compiler.source.graph import Violation, refuse
 from compiler.source.nodes import Pairs, Shape
+from compiler.source.violations import Violation, refuse
 
 OPSET, IR = 17, 8
 INITIAL = "initial"  # the property that says where states begin, other than at 0

@@ -27,7 +27,7 @@ from compiler.source import (
     Scale,
     SynapticCurrent,
 )
-from compiler.source.graph import Violation, refuse
+from compiler.source.violations import Violation, refuse
 from compiler.terms import Connection, per_neuron
 
 OUTPUT = "output"

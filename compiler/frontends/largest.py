@@ -26,8 +26,8 @@ from compiler.source import (
     Scale,
     SumPool,
 )
-from compiler.source.graph import Violation
 from compiler.source.nodes import Shape
+from compiler.source.violations import Violation
 
 ORDERLY = (Input, Rectifier)  # send nothing below zero; images go from 0 to 1
 KEEPING = (MaxPool, AveragePool, SumPool, Reshape)  # send nothing below zero if they hear nothing

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from compiler.source import Edge, Input, Neuron, Node
-from compiler.source.graph import reached
+from compiler.source.edges import reached
 
 
 def cut(nodes: dict[str, Node], edges: tuple[Edge, ...]) -> Iterator[Edge]:

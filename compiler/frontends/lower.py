@@ -36,8 +36,8 @@ from compiler.source import (
     SumPool,
     Threshold,
 )
-from compiler.source.graph import Violation, refuse
 from compiler.source.nodes import Shape
+from compiler.source.violations import Violation, refuse
 
 INPUTS = {
     "intensities": "numbers from 0 to 1, the same in every step, in 8 bits",

@@ -20,7 +20,7 @@ from compiler.frontends.largest import without_largest
 from compiler.source import Edge, Graph, Neuron, Node, Rectifier, Reset, Scale
 from compiler.source.emulate import emulate
 from compiler.source.fold import fold_scales
-from compiler.source.graph import Violation, refuse
+from compiler.source.violations import Violation, refuse
 
 PERCENTILE = 99.9
 STEPS = 32

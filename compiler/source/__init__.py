@@ -1,6 +1,7 @@
 """The source graph: what a user's network computes in a time step, whatever its framework."""
 
-from compiler.source.graph import Edge, Graph
+from compiler.source.edges import Edge
+from compiler.source.graph import Graph
 from compiler.source.neuron import Neuron, SynapticCurrent
 from compiler.source.nodes import (
     AveragePool,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from compiler.source.graph import Edge, Graph
+from compiler.source.edges import Edge
+from compiler.source.graph import Graph
 from compiler.source.nodes import Convolution, Linear, Node, Output, Scale
 
 

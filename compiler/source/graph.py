@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
-from clapp_neuro.errors import InputError
-from compiler.source.neuron import Neuron
-from compiler.source.nodes import (
-    Convolution,
-    Delay,
-    Input,
-    Linear,
-    Node,
-    Output,
-    Pool,
-    Shape,
-    ShapeError,
-)
-
-
-@dataclass(frozen=True)
-class Edge:
-    """What leaves `source` arrives at `target` in the same time step, or with `delayed` the next.
-
-    Before the first step a delayed edge brings what its source would send if no neuron had spiked.
-    """
-
-    source: str
-    target: str
-    delayed: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.source} -> {self.target}" + (" (one step later)" if self.delayed else "")
-
-
-@dataclass(frozen=True)
-class Violation:
-    """What of a source cannot be taken: the place, what is wrong there, and what would mend it."""
-
-    node: str
-    what: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.node}: {self.what}; {self.remedy}"
+from compiler.source.edges import Edge, ordered, reached
+from compiler.source.nodes import Input, Node, Output, Shape
+from compiler.source.parameters import unsound_parameters
+from compiler.source.shapes import infer_shapes
+from compiler.source.violations import Violation, refuse
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +95,9 @@ class Graph:
         if not self.inputs or not self.outputs:
             lacks = "input" if not self.inputs else "output"
             yield Violation("graph", f"it has no {lacks}", f"give it an {lacks} node")
-        parameters = [v for name, node in self.nodes.items() for v in _of_parameters(name, node)]
+        parameters = [
+            v for name, node in self.nodes.items() for v in unsound_parameters(name, node)
+        ]
         yield from parameters
         if loose:
             return
@@ -156,151 +121,3 @@ class Graph:
                 what = "nothing leads to it but a loop, which no input ever enters"
                 yield Violation(name, what, "connect the node, or leave it out")
         yield from infer_shapes(self.nodes, self.edges, frozenset(v.node for v in parameters))[1]
-
-
-class SourceError(InputError):
-    """What of a source cannot be taken, and what all its nodes are, by name."""
-
-    def __init__(
-        self, text: str, violations: tuple[Violation, ...], nodes: Mapping[str, str]
-    ) -> None:
-        super().__init__(text)
-        self.violations, self.nodes = violations, nodes
-
-
-def refuse(
-    where: str, violations: tuple[Violation, ...], nodes: Mapping[str, str] | None = None
-) -> None:
-    """SourceError that lists all violations; returns where there is none.
-
-    nodes: kinds of all nodes by name, where more are known than are at fault.
-    """
-    if violations:
-        count = "1 thing" if len(violations) == 1 else f"{len(violations)} things"
-        lines = [f"{where} cannot be taken, for {count}:", *(f"  {v}" for v in violations)]
-        raise SourceError("\n".join(lines), violations, nodes or {})
-
-
-def ordered(nodes: Mapping[str, Node], edges: tuple[Edge, ...]) -> tuple[list[str], list[str]]:
-    """Nodes in the order of a time step, and those of a loop without a delay, if there is one."""
-    waiting = {n: sum(e.target == n and not e.delayed for e in edges) for n in nodes}
-    following: dict[str, list[str]] = {n: [] for n in nodes}
-    for e in edges:
-        if not e.delayed:
-            following[e.source].append(e.target)
-    ready = [n for n, count in waiting.items() if count == 0]
-    found: list[str] = []
-    while ready:
-        name = ready.pop(0)
-        found.append(name)
-        for target in following[name]:
-            waiting[target] -= 1
-            if waiting[target] == 0:
-                ready.append(target)
-    left = [n for n in nodes if n not in set(found)]
-    if not left:
-        return found, []
-    walk = [left[0]]
-    while True:  # backwards: each node that is left waits for another that is
-        before = next(e.source for e in edges if e.target == walk[-1] and e.source in left)
-        if before in walk:
-            return found, [*walk[walk.index(before) :], before][::-1]
-        walk.append(before)
-
-
-def reached(start: str, steps: Iterable[tuple[str, str]]) -> set[str]:
-    """Where steps, each from one node to another, lead; `start` itself only by a loop."""
-    onward: dict[str, list[str]] = {}
-    for here, there in steps:
-        onward.setdefault(here, []).append(there)
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for name in onward.get(waiting.pop(), ()):
-            if name not in found:
-                found.add(name)
-                waiting.append(name)
-    return found
-
-
-def infer_shapes(
-    nodes: Mapping[str, Node], edges: tuple[Edge, ...], unsound: frozenset[str] = frozenset()
-) -> tuple[dict[str, Shape], tuple[Violation, ...]]:
-    """Shapes of what leaves each node, and where something that arrives does not fit.
-
-    Nothing is said of `unsound` nodes, nor of what only they lead to.
-    """
-    shapes: dict[str, Shape] = {}
-    found: list[Violation] = []
-    before = {n: [e.source for e in edges if e.target == n] for n in nodes}
-    waiting = [n for n in nodes if n not in unsound]
-    while True:
-        known = [n for n in waiting if not before[n] or any(s in shapes for s in before[n])]
-        if not known:
-            break
-        for name in known:
-            waiting.remove(name)
-            first = next((s for s in before[name] if s in shapes), None)
-            try:
-                shapes[name] = nodes[name].output_shape(shapes[first] if first else ())
-            except ShapeError as error:
-                what, _, remedy = str(error).partition(": ")
-                found.append(Violation(name, what, remedy))
-    for name, sources in before.items():
-        brought = {s: shapes[s] for s in sources if s in shapes}
-        if len(set(brought.values())) > 1:
-            what = ", ".join(f"{s} brings {shape}" for s, shape in brought.items())
-            found.append(Violation(name, what, "bring the same shape along all edges"))
-    return shapes, tuple(found)
-
-
-def _of_parameters(name: str, node: Node) -> Iterator[Violation]:
-    for parameter, array in node.arrays().items():
-        bad = ~np.isfinite(array)
-        if bad.any():
-            index = [int(i) for i in np.argwhere(bad)[0]]
-            value = array[tuple(index)]
-            yield Violation(
-                name,
-                f"{parameter}{index if index else ''} is {value}",
-                "give finite numbers: train again, perhaps with a lower learning rate",
-            )
-    if isinstance(node, Linear) and node.weight.ndim != 2:
-        yield Violation(name, f"weight has {node.weight.ndim} axes", "give (out, in)")
-    if isinstance(node, Convolution):
-        yield from _of_convolution(name, node)
-    if isinstance(node, Pool) and (min(node.kernel) < 1 or min(node.stride) < 1):
-        yield Violation(name, "kernel or stride is below 1", "give at least 1")
-    bias = node.bias if isinstance(node, Linear | Convolution) else None
-    if bias is not None and bias.shape != node.weight.shape[:1]:  # type: ignore[attr-defined]
-        yield Violation(name, f"bias has shape {bias.shape}", "give one value an output channel")
-    if isinstance(node, Delay) and (node.steps < 0).any():
-        yield Violation(name, "steps are negative", "give 0 or more")
-    if isinstance(node, Neuron):
-        currents = [node.current.decay] if node.current is not None else []
-        for what, decay in zip(("decay", "current.decay"), [node.decay, *currents], strict=False):
-            if (decay < 0).any() or (decay > 1).any():
-                worst = float(decay.ravel()[np.abs(decay.ravel() - 0.5).argmax()])
-                yield Violation(
-                    name,
-                    f"{what} is {worst:g}",
-                    "give 0 to 1: a time constant of at least one time step (is dt right?)",
-                )
-
-
-def _of_convolution(name: str, node: Convolution) -> Iterator[Violation]:
-    if node.axes not in (1, 2):
-        yield Violation(name, f"weight has {node.weight.ndim} axes", "give Conv1d or Conv2d")
-    if node.groups < 1 or node.weight.shape[0] % max(node.groups, 1):
-        yield Violation(
-            name,
-            f"groups is {node.groups}, for {node.weight.shape[0]} output channels",
-            "give a divisor of the channels",
-        )
-    if min((*node.stride, *node.dilation, *node.weight.shape), default=1) < 1:
-        yield Violation(name, "stride, dilation or kernel is below 1", "give at least 1")
-    if {len(node.stride), len(node.dilation), len(node.padding)} != {node.axes}:
-        remedy = f"give {node.axes} numbers for each"
-        yield Violation(name, "stride, padding or dilation has other axes than weight", remedy)
-    if any(p < 0 for pair in node.padding for p in pair):
-        yield Violation(name, "padding is negative", "give 0 or more")

@@ -11,22 +11,18 @@ from compiler.program import Program
 from compiler.trace import Stimulus
 
 
-def static_step_seconds(program: Program, stimulus: Stimulus, timeout: float = TIME_LIMIT) -> float:
+def static_step_seconds(program: Program, stimulus: Stimulus) -> float:
     """Seconds of one time step of the forward pass alone, one sample at a time."""
-    return _step_seconds(program, stimulus, False, False, timeout)
+    return _step_seconds(program, stimulus, False, False)
 
 
-def plastic_step_seconds(
-    program: Program, stimulus: Stimulus, guarded: bool, timeout: float = TIME_LIMIT
-) -> float:
+def plastic_step_seconds(program: Program, stimulus: Stimulus, guarded: bool) -> float:
     """Seconds of one time step with learning on; `guarded` as in `trace`."""
-    return _step_seconds(program, stimulus, True, guarded, timeout)
+    return _step_seconds(program, stimulus, True, guarded)
 
 
-def _step_seconds(
-    program: Program, stimulus: Stimulus, learn: bool, guarded: bool, timeout: float
-) -> float:
+def _step_seconds(program: Program, stimulus: Stimulus, learn: bool, guarded: bool) -> float:
     require_installed()
     require_expressible(program, stimulus, learn)
-    (seconds,) = answers(Job(Task.TIME, program, stimulus, learn, guarded), timeout)
+    (seconds,) = answers(Job(Task.TIME, program, stimulus, learn, guarded), TIME_LIMIT)
     return seconds

@@ -214,5 +214,5 @@ def _arrival(program: Program, synapses: Synapses) -> Arrival:
         winner=1 << source.soma.neighbours - 1 if isinstance(source.soma, Relay) else 0,
         held_back=held,
         graded=not source.spiking,
-        taken_over=taken_over(program, synapses.target) if adds_spikes(program, synapses) else None,
+        taken_over=taken_over(program, synapses) if adds_spikes(program, synapses) else None,
     )

@@ -199,7 +199,7 @@ def _added(
 ) -> Rows:
     """The sum of a presentation's spikes, when the soma takes it over: weights times counts."""
     place = [offsets[population.name], population.size]
-    time = population.level + taken_over(program, population.name) + 0.3
+    time = population.level + taken_over(program, arriving[0]) + 0.3
     rows: Rows = [(time - 0.01, [Op.CLEAR, field, *place])]
     for s in arriving:
         source = program.population(s.source)

@@ -81,7 +81,7 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
 def _leaves(m: Machine, s: Synapses) -> int:
     """The target's own tau of what a dendrite hears: a message's, or when spikes are added up."""
     if adds_spikes(m.program, s):
-        return taken_over(m.program, s.target)
+        return taken_over(m.program, s)
     return arrival(m.program, s) - 1
 
 

@@ -79,12 +79,10 @@ def population(name: str, size: int, *, level: int = 1, host: bool = False) -> P
     return ProgramPopulation(name, size, 0 if host else level, soma, spikes=host)
 
 
-def projection(
-    index: int, source: str, target: str, weights: np.ndarray, steps: int, name: str = ""
-) -> Synapses:
+def projection(index: int, source: str, target: str, weights: np.ndarray, steps: int) -> Synapses:
     """Synapses onto somata; weights int8 (N_target, N_source)."""
     return Synapses(
-        name=name or f"{source} to {target}",
+        name=f"{source} to {target}",
         index=index,
         source=source,
         target=target,

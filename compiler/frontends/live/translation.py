@@ -15,8 +15,9 @@ from compiler.frontends.live.recording import Call
 from compiler.frontends.live.time_step import Rolled, Source, StepCall
 from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Edge, Graph, Input, Neuron, Node, Output, Reset
+from compiler.source.edges import reached
 from compiler.source.fold import fold_scales
-from compiler.source.graph import Violation, reached, refuse
+from compiler.source.violations import Violation, refuse
 
 INPUT, OUTPUT = "input", "output"
 

@@ -27,8 +27,10 @@ from compiler.frontends.nir.file import Table, read_tables
 from compiler.frontends.nir.nodes import INFERRED, NODES, NirNode
 from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Edge, Graph, Neuron, Node, Reset
+from compiler.source.edges import ordered
 from compiler.source.fold import fold_scales
-from compiler.source.graph import Violation, infer_shapes, ordered, refuse
+from compiler.source.shapes import infer_shapes
+from compiler.source.violations import Violation, refuse
 
 TIMED = ("LIF", "CubaLIF", "LI", "CubaLI", "IF", "I", "Delay")
 MARK = "clapp_neuro"  # what our own metadata begin with

@@ -40,7 +40,7 @@ from compiler.source import (
     Threshold,
 )
 from compiler.source.fold import fold_scales
-from compiler.source.graph import refuse
+from compiler.source.violations import refuse
 
 OUTPUT = "output"
 STEPS = "steps"  # the property of a file that says how many time steps a sample has
@@ -181,10 +181,10 @@ class _Assembly:
         made = self.reading.makers[self.loop.result]
         self._bring(self.reading.sources(result, made), title)
 
-    def _bring(self, atoms: tuple[Atom, ...], target: str, delayed: bool = False) -> None:
+    def _bring(self, atoms: tuple[Atom, ...], target: str) -> None:
         for atom in atoms:
             source, late = self._source(atom)
-            self.edges.append(Edge(source, target, delayed or late))
+            self.edges.append(Edge(source, target, late))
 
     def _source(self, atom: Atom) -> tuple[str, bool]:
         """The node that brings an atom, and whether it brings it one step later."""

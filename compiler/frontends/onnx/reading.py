@@ -18,8 +18,8 @@ from compiler.frontends.onnx.file import DOMAINS, constant, numbers, opset, samp
 from compiler.frontends.onnx.operators import OPERATORS, Given
 from compiler.frontends.refusals import UnsupportedError
 from compiler.source import Node, Rectifier, Scale
-from compiler.source.graph import Violation
 from compiler.source.nodes import Shape, ShapeError
+from compiler.source.violations import Violation
 
 HOST = ("Softmax", "LogSoftmax")  # last in a network they change no order: left to the host
 STEPPING = ("Gather", "GRU", "Loop", "LSTM", "RNN", "Scan", "Split")  # how files go through time

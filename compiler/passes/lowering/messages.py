@@ -50,7 +50,7 @@ def heard_by(
     if projection.carries not in PRE_QUANTITIES:
         return (spread_at(timetable.steps, plan.feedback)[projection.carries],), 0
     apical = projection.compartment is Compartment.APICAL
-    if apical and plan.together:
+    if plan.together:
         return tuple(range(timetable.steps)), 0
     _, lift = trace_lift(quantized.network, projection.source)
     return (timetable.predict if apical else timetable.retro,), lift + 1  # 2 * (count << lift)

@@ -57,14 +57,14 @@ class Plan:
     """The timetable and the slot (tau of the target) of every term of every plastic projection.
 
     feedback: tau at which retrodictions are spread, where any are. together: of rules with traces
-    of spikes the time step of the fixation at which all synapses learn.
+    of spikes the time steps of the fixation at which all synapses learn, one or two.
     """
 
     timetable: Timetable
     slots: dict[str, tuple[int, ...]]
     carry_exponent: int
     feedback: int = 0
-    together: int = 0
+    together: tuple[int, ...] = ()
 
 
 def schedule(

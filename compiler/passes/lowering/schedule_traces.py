@@ -1,9 +1,10 @@
 """The timetable of rules that know their presynaptic neurons by exponential traces.
 
 Nothing is sent after the presentation but scores and gates. All synapses learn in one time step of
-the chip, the same for all layers, as their rules are due every 2^k steps: the largest k for which
-there is such a step after the gates have arrived, since in each due step the learning engine goes
-through all synapses. The period is the network's own, as it is part of what the traces mean.
+the chip, or in two where some retrodict, the same for all layers, as their rules are due every 2^k
+steps: the largest k for which there are such steps after the gates have arrived, since in each due
+step the learning engine goes through all synapses. The period is the network's own, as it is part
+of what the traces mean.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def traced(projection: Projection) -> bool:
     return isinstance(rule, LearningRule) and rule.traces is not None
 
 
-def schedule_traces(network: Network) -> tuple[Timetable, int, int]:
-    """(timetable, time step within a fixation at which all learn, exponent of u_k).
+def schedule_traces(network: Network) -> tuple[Timetable, tuple[int, ...], int]:
+    """(timetable, time steps within a fixation at which all learn, exponent of u_k).
 
     Raises InputError where rules of another kind learn beside, or the rest is too short.
     """
@@ -34,14 +35,19 @@ def schedule_traces(network: Network) -> tuple[Timetable, int, int]:
     # scores bit by bit, the decision, the gate's arrival, at the highest level's own time
     ready = top + steps + SERIAL_BITS + 1
     last = period - 1 - top  # what the highest level does then is over when the fixation is
+    retrodicts = any(p.compartment is Compartment.RETRO for p in network.projections)
+    later = 1 if retrodicts else 0
     for k in range(DECIMATION_MAX, -1, -1):
         step = -(-(ready + 1) // (1 << k)) * (1 << k) - 1
-        if period % (1 << k) == 0 and step <= last:
+        together = tuple(step + (n << k) for n in range(1 + later))
+        if period % (1 << k) == 0 and together[-1] <= last:
             lowest = min(network.population(p.target).level for p in network.projections)
-            return Timetable(steps, period, retro=steps, predict=step - lowest), step, k
+            timetable = Timetable(steps, period, retro=steps, predict=together[-1] - lowest)
+            return timetable, together, k
+    least = ready + 1 + later + top - steps
     raise InputError(
         f"a rest of {network.schedule.rest} time steps between fixations is too short for {top} "
-        f"layers that learn from traces: give at least {ready + 1 + top - steps} (encoder.rest)"
+        f"layers that learn from traces: give at least {least} (encoder.rest)"
     )
 
 
@@ -51,12 +57,6 @@ def _refuse_others(network: Network) -> None:
             raise InputError(
                 f"projection {p.name} learns from counts, others from traces of spikes: give all "
                 "plastic projections rules of one kind"
-            )
-        if p.compartment is Compartment.RETRO:
-            raise InputError(
-                f"projection {p.name} retrodicts: with traces of spikes the rules of one neuron "
-                "would need four post values in one time step, where synapses see three; train "
-                "with retro 'none'"
             )
         ends = [network.population(name) for name in (p.source, p.target)]
         if ends[0].graded or any(end.shape is not None for end in ends):

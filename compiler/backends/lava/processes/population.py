@@ -110,7 +110,10 @@ class LifPopulationModel(LearningNeuronModelFixed):
             for t in self._wiring.traces
         }
         self._silence = np.zeros(self._population.size, np.int32)
-        self._awaited = np.zeros(self._population.size, np.int64)
+        self._awaited = {
+            compartment: np.zeros(self._population.size, np.int64)
+            for compartment in (Compartment.APICAL, Compartment.RETRO)
+        }
         self._on_the_way = {
             a.port: deque([self._silence] * a.held_back) for a in self._wiring.arrivals
         }
@@ -143,7 +146,8 @@ class LifPopulationModel(LearningNeuronModelFixed):
         self._average(fixation, tau)
         self._write_post_values(fixation, tau)
         self._remember(fixation, tau)
-        self._add_up(received, tau)
+        for compartment in self._awaited:
+            self._add_up(compartment, received, tau)
         if tau == self._clock.timetable.predict:
             state.end_fixation()
         for name in STATES:
@@ -172,15 +176,16 @@ class LifPopulationModel(LearningNeuronModelFixed):
         if tau == last:
             target[:] = clip_24_bits(target)
 
-    def _add_up(self, received: dict[str, Any], tau: int) -> None:
-        """A dendrite adds up spikes for the next fixation, until the soma takes the sum over."""
-        arrivals = [a for a in self._compartments[Compartment.APICAL] if a.taken_over is not None]
+    def _add_up(self, compartment: Compartment, received: dict[str, Any], tau: int) -> None:
+        """A dendrite adds up spikes until the soma takes the sum over."""
+        arrivals = [a for a in self._compartments[compartment] if a.taken_over is not None]
         for arrival in arrivals:
             if tau in arrival.steps:
-                self._awaited += received[arrival.port].astype(np.int64) >> arrival.shift
+                brought = received[arrival.port].astype(np.int64) >> arrival.shift
+                self._awaited[compartment] += brought
         if any(tau == a.taken_over for a in arrivals):
-            self._state.apical = clip_24_bits(self._awaited)
-            self._awaited = np.zeros_like(self._awaited)
+            setattr(self._state, compartment.value, clip_24_bits(self._awaited[compartment]))
+            self._awaited[compartment][:] = 0
 
     def _span(self, arrivals: list[Arrival]) -> tuple[int, int]:
         """First and last tau at which messages arrive, counted from when the sending begins."""
