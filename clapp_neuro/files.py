@@ -60,6 +60,9 @@ def require_place(path: str | os.PathLike[str]) -> None:
     folder = target.absolute().parent
     if not folder.is_dir():
         raise InputError(f"cannot write '{target}': there is no folder '{folder}', make it first")
+    replaced = not target.exists() or target.is_file()  # else a device or a pipe, which stays
+    if replaced and not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write '{target}': you may not write into the folder '{folder}'")
 
 
 def picture_kind(path: str | os.PathLike[str]) -> str:

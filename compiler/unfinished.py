@@ -11,11 +11,12 @@ from compiler.backends.simulator.memory import lay_out
 from compiler.backends.simulator.operations import Field
 from compiler.backends.simulator.working import allocate
 from compiler.events.columns import PopulationCount, SynapseCount
+from compiler.events.notes import notes
+from compiler.events.steps import ARRAYS as STEPS
 from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Program
 
 PREFIX = "run."  # of the arrays' names; projections are named after their layers
-STEPS = ("sent", "active")
 ARRAYS = tuple(f.name for f in fields(State) if f.name not in ("fixation", "record"))
 
 
@@ -54,8 +55,8 @@ def from_parts(numbers: dict[str, int], arrays: dict[str, np.ndarray]) -> Unfini
     if width == PopulationCount.CURRENT_WRAPPED:  # written before there were synaptic currents
         missing = len(PopulationCount) - width
         kept["population_counts"] = np.pad(kept["population_counts"], ((0, 0), (0, missing)))
-    record = None  # written before steps were recorded
-    if "stride" in numbers:
+    record = None  # written before steps were recorded, or what is learned in them
+    if "stride" in numbers and PREFIX + "noted" in arrays:
         record = StepRecord(_count(numbers["stride"]), *(arrays[PREFIX + name] for name in STEPS))
     state = State(fixation=_count(numbers["fixation"]), **kept, record=record)
     return Unfinished(_count(numbers["seed"]), _count(numbers["fixations"]), state)
@@ -85,7 +86,7 @@ def misfit(run: Unfinished, program: Program) -> str | None:
         return "a variance is below 0"
     if state.record is None:
         return None
-    recorder = StepRecorder(len(program.populations), program.timetable.steps)
+    recorder = StepRecorder(len(program.populations), program.timetable.steps, len(notes(program)))
     recorder.make_room(state.fixation)
     return _misfit_of_record(state.record, recorder.record(state.fixation))
 

@@ -17,7 +17,8 @@ from compiler.energy import Band, Coefficients, Ledger, estimate
 from compiler.energy.duration import duration
 from compiler.energy.ledger import StepWork
 from compiler.events import CORE_KINDS, steps
-from compiler.events.moments import Cause, profiles
+from compiler.events.moments import Cause
+from compiler.events.profiles import moments_of, profiles
 from compiler.events.steps import StepRecord, StepRecorder
 from compiler.passes.placing.place import place
 from compiler.targets import load_machine, load_target
@@ -124,7 +125,7 @@ def at(counts: np.ndarray, step: int, level: int, length: int) -> int:
 def test_levels_that_run_behind_are_lined_up() -> None:
     program = compiled((20, 16, 12), plastic=False)
     events = infer(program, stimulus(program, 3))[1]
-    causes = [Cause("sent", "layer1"), Cause("active", "layer2")]
+    causes = [moments_of(events, c) for c in (Cause("sent", "layer1"), Cause("active", "layer2"))]
     spread = profiles(events, causes)
     assert spread.shape == (3 * events.steps + 2, 2) and spread.sum(0) == pytest.approx([1, 1])
     assert spread[0, 0] == spread[-1, 0] == 0 and (spread[:2, 1] == 0).all()
@@ -135,15 +136,16 @@ def test_levels_that_run_behind_are_lined_up() -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_record_is_spread_evenly_and_the_same_in_parts(rows: int, parts: list[int]) -> None:
     total = sum(parts)
-    counts = np.arange(total * 6).reshape(total, 3, 2)
+    counts, notes = np.arange(total * 6).reshape(total, 3, 2), np.arange(total * 5).reshape(-1, 5)
 
     def recorded(stretches: list[int]) -> StepRecord:
-        recorder = StepRecorder(3, 2)
-        recorder.sent, recorder.active = np.zeros((2, rows, 3, 2), np.int32)
+        recorder = StepRecorder(3, 2, 5)
+        recorder.arrays = tuple(kept[:rows].copy() for kept in recorder.arrays)
         done = 0
         for stretch in stretches:
             recorder.make_room(done + stretch)
-            recorder.put(done, counts[done : done + stretch], -counts[done : done + stretch])
+            part = slice(done, done + stretch)
+            recorder.put(done, counts[part], -counts[part], notes[part])
             done += stretch
         return recorder.record(done)
 
@@ -151,6 +153,7 @@ def test_a_record_is_spread_evenly_and_the_same_in_parts(rows: int, parts: list[
     assert found == recorded([total])
     assert np.array_equal(found.sent, counts[:: found.stride])
     assert np.array_equal(found.active, -counts[:: found.stride])
+    assert np.array_equal(found.noted, notes[:: found.stride])
     assert len(found.sent) <= rows and (found.stride == 1) == (total <= rows)
 
 

@@ -11,7 +11,14 @@ from compiled_program import compiled
 from core_shares import assert_shares_add_up
 
 from compiler.backends.simulator import infer, simulate
-from compiler.events import count_events, forward_shares, neurobench, per_core, traffic
+from compiler.events import (
+    count_events,
+    forward_shares,
+    learning_shares,
+    neurobench,
+    per_core,
+    traffic,
+)
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.passes.placing.place import place
 from compiler.targets import load_target
@@ -155,7 +162,8 @@ def test_shares_of_cores_add_up_to_the_whole(method):
     placement = place(program, small)
     events = simulate(program, stimulus(20, 40)).events
     sent = traffic(events, placement, small.routing)
-    shares = per_core(events, placement, sent, forward_shares(events, placement, sent[0]))
+    learned = learning_shares(events, placement, *sent)
+    shares = per_core(placement, forward_shares(events, placement, sent[0]), learned)
     assert len(shares) == len(placement.cores) > 3
     assert_shares_add_up(shares, events)
     arriving = [p.messages * placement.receiving[p.name] for p in events.projections if p.plastic]

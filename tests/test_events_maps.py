@@ -13,7 +13,15 @@ from core_shares import assert_shares_add_up
 from compiler.backends.simulator import infer, simulate
 from compiler.energy import Band, Coefficients, NotPublished, estimate
 from compiler.energy.conventional import dense_operations
-from compiler.events import Events, count_events, forward_shares, neurobench, per_core, traffic
+from compiler.events import (
+    Events,
+    count_events,
+    forward_shares,
+    learning_shares,
+    neurobench,
+    per_core,
+    traffic,
+)
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.records import ProjectionEvents
 from compiler.passes.placing.place import place
@@ -175,7 +183,8 @@ def test_shares_of_cores_add_up_to_the_whole(program: Program, events: Events) -
     limits = TARGET.machine.limits.model_copy(update={"neurons_per_core": few})
     placement = place(program, TARGET.machine.model_copy(update={"limits": limits}))
     sent = traffic(events, placement, TARGET.machine.routing)
-    shares = per_core(events, placement, sent, forward_shares(events, placement, sent[0]))
+    learned = learning_shares(events, placement, *sent)
+    shares = per_core(placement, forward_shares(events, placement, sent[0]), learned)
     assert len(shares) > 4
     assert_shares_add_up(shares, events)
     slices = placement.slice_counts()

@@ -121,6 +121,19 @@ def test_followers_of_torchrun_say_nothing(capsys, monkeypatch):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_folder_that_may_not_be_written_is_said_before_the_work(tmp_path, monkeypatch):
+    """Asked of the system, since root may write wherever the mode says otherwise."""
+    monkeypatch.setattr(os, "access", lambda folder, mode: folder != tmp_path or not mode & os.W_OK)
+    (tmp_path / "older").write_text("kept")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("new", "older"):
+        with pytest.raises(InputError, match="you may not write into the folder"):
+            require_place(tmp_path / name)
+    require_place(tmp_path / "pipe")
+    (tmp_path / "within").mkdir()
+    require_place(tmp_path / "within" / "new")
+
+
 def test_links_and_devices_stay_what_they_are(tmp_path):
     real, link = tmp_path / "real", tmp_path / "link"
     link.symlink_to(real)

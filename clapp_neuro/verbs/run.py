@@ -25,7 +25,7 @@ from compiler.backends import tensor
 from compiler.backends.simulator import Result, infer, simulate
 from compiler.bundle import carries_run, read_bundle, read_unfinished, write_bundle
 from compiler.events import Events
-from compiler.frontends.checkpoint import RULES
+from compiler.frontends.checkpoint import LOWERED
 from compiler.program import Program
 from compiler.trace import Stimulus
 from compiler.unfinished import Unfinished
@@ -128,7 +128,7 @@ def run(
     if learn and not program.plastic:
         raise InputError(
             f"'{path}' has no plastic synapses: compile a model trained with one of the methods "
-            f"{', '.join(RULES)}, and without --static"
+            f"{', '.join(LOWERED)}, and without --static"
         )
     seen = images_of(program, data)
     labelled = _labelled(train_images, len(seen.train_images))

@@ -15,6 +15,8 @@ and the largest sum is taken (tests/test_energy_time.py: within 0.5 %, and never
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from compiler.energy.band import Band, Line, NotPublished, total
@@ -28,24 +30,38 @@ AT_ONCE = 1 << 20
 """Steps times halves that are looked at together."""
 
 
-def duration(ledger: Ledger, coefficients: Coefficients) -> Line:
-    """Seconds of the phase."""
-    east_west, north_south = ledger.longest
+def duration(ledger: Ledger, coefficients: Coefficients, beside: Ledger | None = None) -> Line:
+    """Seconds of the phase; `beside`: the inference of the same steps, if it is one of learning."""
+    steps, hops = ledger.time_steps, [ledger.time_steps * n for n in ledger.longest]
+    if beside is not None:  # the longest packet of a step may be one of learning
+        whole = steps + beside.time_steps
+        both = zip(ledger.longest, beside.longest, strict=True)
+        hops = [whole * max(own, other) - beside.time_steps * other for own, other in both]
     each_step = (
-        ("barrier", 1),
-        ("step_overhead", 1),
-        ("hop_east_west", east_west),
-        ("hop_north_south", north_south),
+        ("barrier", steps),
+        ("step_overhead", steps),
+        ("hop_east_west", hops[0]),
+        ("hop_north_south", hops[1]),
     )
-    parts = [cost(ledger.time_steps * n, coefficients.time(name)) for name, n in each_step]
-    parts.append(_slowest(ledger, coefficients))
-    found = [part for part in parts if part is not None]
+    parts = [cost(n, coefficients.time(name)) for name, n in each_step]
+    slowest = _slowest(ledger, coefficients)
+    if beside is not None and ledger.steps is not None:
+        slowest = _beyond(slowest, _slowest(beside, coefficients))
+    found = [part for part in (*parts, slowest) if part is not None]
     return total(found) if found else NotPublished("nothing happened", ("time",))
+
+
+def _beyond(both: Line | None, alone: Line | None) -> Line | None:
+    """How much longer the slowest halves take together than those of inference alone."""
+    if not isinstance(both, Band) or not isinstance(alone, Band):
+        return both
+    samples = np.maximum(both.samples - alone.samples, 0.0)
+    return replace(both, value=both.value - alone.value, samples=samples)
 
 
 def _slowest(ledger: Ledger, coefficients: Coefficients) -> Line | None:
     """The sum over steps of what the slowest half of a core has to do, in each draw."""
-    kinds = [kind for kind in (*_SYNAPSES, *_NEURONS) if any(c.get(kind) for c in ledger.cores)]
+    kinds = [kind for kind in (*_SYNAPSES, *_NEURONS) if _happens(ledger, kind)]
     lines = [(kind, coefficients.time(KINDS[kind].coefficient or kind)) for kind in kinds]
     unknown = [line for _, line in lines if isinstance(line, NotPublished)]
     if unknown:
@@ -63,6 +79,12 @@ def _slowest(ledger: Ledger, coefficients: Coefficients) -> Line | None:
     like = total(list(priced.values()))
     assert isinstance(like, Band)  # joins grade and source
     return Band(float((slowest @ values).max()), samples, "s", like.grade, like.source)
+
+
+def _happens(ledger: Ledger, kind: str) -> bool:
+    if ledger.steps is None:
+        return any(core.get(kind) for core in ledger.cores)
+    return bool(ledger.steps.counts[:, CORE_KINDS.index(kind)].any())
 
 
 def _halves(ledger: Ledger, kinds: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -212,7 +212,7 @@ def estimate(
         fixations=events.fixations,
         images=events.fixations / fixations_per_image,
         inference=lines_of(inference, coefficients),
-        learning=lines_of(learning, coefficients) if events.learn else None,
+        learning=lines_of(learning, coefficients, inference) if events.learn else None,
         inference_events=items_of(inference, coefficients),
         learning_events=items_of(learning, coefficients) if events.learn else (),
         assumptions=machine.assumptions,
@@ -227,15 +227,14 @@ def estimate(
 
 def _timing(events: Events) -> str:
     """Of which steps the slowest core was looked for."""
-    sums = "the core that is busiest in all of it, so a lower bound"
     record = events.record
     if record is None:
-        return f"time: of {sums}"
+        return (
+            "time: no steps were recorded, so of the core that is busiest in all of them: "
+            "a lower bound"
+        )
     which = "every fixation" if record.stride == 1 else f"one fixation in {record.stride}"
-    text = (
-        f"time of inference: of the slowest core of each step, in {which} of {events.fixations:,}"
-    )
-    return f"{text}; of learning: of {sums}" if events.learn else text
+    return f"time: of the slowest core of each step, in {which} of {events.fixations:,}"
 
 
 def items_of(ledger: Ledger, coefficients: Coefficients) -> tuple[Item, ...]:
@@ -248,12 +247,12 @@ def items_of(ledger: Ledger, coefficients: Coefficients) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def lines_of(ledger: Ledger, coefficients: Coefficients) -> Lines:
-    """The lines of one phase."""
+def lines_of(ledger: Ledger, coefficients: Coefficients, beside: Ledger | None = None) -> Lines:
+    """The lines of one phase; `beside`: the inference of the same steps, if it is learning."""
     items = items_of(ledger, coefficients)
     dynamic = _sum([item.energy for item in items if item.kind not in MANAGEMENT], "events")
     management = _sum([item.energy for item in items if item.kind in MANAGEMENT], "management")
-    seconds = duration(ledger, coefficients)
+    seconds = duration(ledger, coefficients, beside)
     static = _static(seconds, coefficients.power("static_core"), len(ledger.cores))
     chips = _static(seconds, coefficients.power("static_chip"), ledger.chips)
     everything = total([dynamic, static, management])

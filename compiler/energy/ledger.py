@@ -6,8 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.events import CORE_KINDS, Events, Traffic, forward_shares, per_core, traffic
-from compiler.events.moments import profiles
+from compiler.events import (
+    CORE_KINDS,
+    Events,
+    Shares,
+    Traffic,
+    forward_shares,
+    learning_shares,
+    per_core,
+    traffic,
+)
+from compiler.events.moments import Moments
+from compiler.events.profiles import moments_of, profiles
 from compiler.passes.placing.placement import Placement
 from compiler.targets.costs import Routing
 
@@ -75,7 +85,7 @@ class Ledger:
 
     `counts` are of the whole machine, by kind; `cores` those of each core, of the kinds that
     happen on one. `longest` is the longest way of a packet in hops (east-west, north-south).
-    `steps` says when, where steps were recorded.
+    `steps` says when, where steps were recorded; of learning together with the inference beside it.
     """
 
     time_steps: int
@@ -89,14 +99,14 @@ class Ledger:
 def ledgers(events: Events, placement: Placement, routing: Routing) -> tuple[Ledger, Ledger]:
     """What inference did, and what learning did beyond it."""
     sent = traffic(events, placement, routing)
-    forward_share = forward_shares(events, placement, sent[0])
-    shares = per_core(events, placement, sent, forward_share)
-    spread = profiles(events, forward_share.causes)
-    steps = None if spread is None else StepWork(forward_share.counts, spread)
+    inference = forward_shares(events, placement, sent[0])
+    learning = learning_shares(events, placement, *sent)
+    shares = per_core(placement, inference, learning)
     forward, learned = (
         tuple(core.inference for core in shares),
         tuple(core.learning for core in shares),
     )
+    both = (inference, learning) if events.learn else ()
     extra = {
         "learning_epoch": float(sum(s.learning_slots for s in events.projections)),
         "averaged_synapse": sum(
@@ -105,9 +115,27 @@ def ledgers(events: Events, placement: Placement, routing: Routing) -> tuple[Led
     }
     chips = placement.chips
     return (
-        _ledger(events.inference.time_steps, forward, sent[0], {}, chips, steps),
-        _ledger(events.learning.time_steps, learned, sent[1], extra, chips, None),
+        _ledger(events.inference.time_steps, forward, sent[0], {}, chips, _work(events, inference)),
+        _ledger(events.learning.time_steps, learned, sent[1], extra, chips, _work(events, *both)),
     )
+
+
+def _work(events: Events, *phases: Shares) -> StepWork | None:
+    """What phases do together in each step; None without a record. Causes with the same moments
+    are one.
+    """
+    column: dict[Moments, int] = {}
+    columns = [
+        [column.setdefault(moments_of(events, cause), len(column)) for cause in shares.causes]
+        for shares in phases
+    ]
+    spread = profiles(events, tuple(column)) if column else None
+    if spread is None:
+        return None
+    counts = np.zeros((*phases[0].counts.shape[:2], len(column)))
+    for shares, own in zip(phases, columns, strict=True):
+        np.add.at(counts.transpose(2, 0, 1), own, shares.counts.transpose(2, 0, 1))
+    return StepWork(counts, spread)
 
 
 def _ledger(

@@ -13,7 +13,14 @@ and what spikes cost on the axons that exist only because the network learns. A 
 is costed without those axons.
 """
 
-from compiler.events.cores import CORE_KINDS, CoreEvents, forward_shares, per_core
+from compiler.events.cores import (
+    CORE_KINDS,
+    CoreEvents,
+    Shares,
+    forward_shares,
+    learning_shares,
+    per_core,
+)
 from compiler.events.count import count_events
 from compiler.events.mesh import Traffic, traffic
 from compiler.events.neurobench import messages_sent, neurobench
@@ -32,10 +39,12 @@ __all__ = [
     "GateEvents",
     "PopulationEvents",
     "ProjectionEvents",
+    "Shares",
     "Totals",
     "Traffic",
     "count_events",
     "forward_shares",
+    "learning_shares",
     "messages_sent",
     "neurobench",
     "per_core",

@@ -8,6 +8,7 @@ from compiler.events.columns import GateCount, PopulationCount, SynapseCount
 from compiler.events.messages import Run, Sent, kept_in_turn, sent_messages
 from compiler.events.projections import projection_events
 from compiler.events.records import Events, GateEvents
+from compiler.events.schedule import schedule
 from compiler.events.steps import StepRecord
 from compiler.events.turns import populations_in_turn, projections_in_turn
 from compiler.events.updates import population_events
@@ -78,6 +79,7 @@ def count_events(
         projections=tuple(projections),
         gates=tuple(gates),
         record=record,
+        moments=schedule(run, sent) if learn else {},
     )
 
 
@@ -97,6 +99,7 @@ def _gate(run: Run, gate: Gate, sent: Sent, counters: np.ndarray) -> GateEvents:
         label_messages=run.fixations,
         broadcasts=broadcasts,
         broadcast_operations=broadcasts * size,
+        apart=sent.apart,
         score_operations=sent.scores,
         ignored_operations=0 if sent.apart else sent.everything - sent.scores,
         active_updates=busy,

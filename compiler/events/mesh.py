@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from compiler.connectivity import Window, windows, within_channels
-from compiler.events.records import Events, ProjectionEvents
+from compiler.events.moments import Cause
+from compiler.events.records import Events, GateEvents, PopulationEvents, ProjectionEvents
 from compiler.passes.placing.part import Part
 from compiler.passes.placing.placement import Placement, Slice
 from compiler.targets.costs import Routing
@@ -151,14 +152,40 @@ def _flows(events: Events, placement: Placement) -> Iterator[_Flow]:
     for p in events.populations:
         if p.signal_messages:
             targets = places[p.name]
-            yield _to_all(f"signals of {p.name}", _host(targets), targets, p.signal_messages)
+            yield _to_all(signals_of(p), _host(targets), targets, p.signal_messages)
     for g in events.gates:
         gate = places[g.name]
+        sender = scores_of(g) if g.apart else g.population
         scores = g.score_operations + g.ignored_operations
-        yield _to_all(g.population, places[g.population], gate, scores)
-        yield _to_all(f"label of {g.name}", _host(gate), gate, g.label_messages)
+        yield _to_all(sender, places[g.population], gate, scores)
+        yield _to_all(label_of(g), _host(gate), gate, g.label_messages)
         listening = [place for name in g.listeners for place in places[name]]
         yield _to_all(g.name, gate, listening, g.broadcasts)
+
+
+def cause_of(events: Events, sender: str) -> Cause:
+    """What the packets of one sender of learning follow from."""
+    if sender in {label_of(g) for g in events.gates} | {signals_of(p) for p in events.populations}:
+        return Cause("begun")
+    if sender in {g.name for g in events.gates}:
+        return Cause("opened", sender)
+    apart = {scores_of(g): g.population for g in events.gates}
+    return Cause("scores", apart[sender]) if sender in apart else Cause("messages", sender)
+
+
+def signals_of(p: PopulationEvents) -> str:
+    """The sender of modulators that a population hears itself."""
+    return f"signals of {p.name}"
+
+
+def label_of(g: GateEvents) -> str:
+    """The sender of a comparator's modulator."""
+    return f"label of {g.name}"
+
+
+def scores_of(g: GateEvents) -> str:
+    """The sender of scores that leave on an axon of their own."""
+    return f"scores of {g.name}"
 
 
 def _to_all(sender: str, sources: list[_Place], targets: list[_Place], messages: float) -> _Flow:

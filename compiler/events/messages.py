@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.connectivity import largest_fan_out
+from compiler.dendrites import adds_spikes
 from compiler.events.columns import PopulationCount, SynapseCount
-from compiler.program import Program, ProgramPopulation, Synapses
+from compiler.program import Message, Program, ProgramPopulation, Synapses
 from compiler.terms import Compartment, Quantity
 from compiler.timing import DOWNWARD, carried
 from compiler.turns import turns_of
@@ -70,13 +71,10 @@ def sent_messages(
             **whole.get(population.name, {}),
         }
         # A payload that a drop shifts to zero is no message; such counts are an upper bound.
-        allowed = forward_steps(run.program, population)
-        if run.learn:
-            allowed = allowed | phase_steps(run.program, population)
         found[population.name] = Sent(
             neurons=population.size,
             spikes=counts[PopulationCount.SPIKES],
-            graded={m.step: nonzero[m.quantity] for m in population.messages if m.step in allowed},
+            graded={m.step: nonzero[m.quantity] for m in messages_of(run, population)},
             scores=counts[PopulationCount.SCORE_MESSAGES] if run.learn else 0,
             told=counts[PopulationCount.POST_WRITES] if population.name in told else 0,
             apart=population.name in serial,
@@ -89,6 +87,20 @@ def kept_in_turn(program: Program, s: Synapses, sent: Sent) -> int:
     turns = turns_of(program, s)
     climbs = program.population(s.target).level - program.population(s.source).level
     return sent.total({turns.sent(slot, climbs) for slot in s.slots})
+
+
+def messages_of(run: Run, population: ProgramPopulation) -> list[Message]:
+    """The graded messages that it sends; without learning those that drive somata."""
+    allowed = forward_steps(run.program, population)
+    if run.learn:
+        allowed = allowed | phase_steps(run.program, population)
+    return [m for m in population.messages if m.step in allowed]
+
+
+def hears_spikes(run: Run, s: Synapses) -> bool:
+    """Whether spikes of the presentation are meant for a projection."""
+    shown = s.compartment is Compartment.SOMA and set(s.listens) == set(range(run.steps))
+    return shown or adds_spikes(run.program, s)
 
 
 def forward_steps(program: Program, population: ProgramPopulation) -> set[int]:

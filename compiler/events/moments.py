@@ -1,50 +1,64 @@
-"""When a run's events happen: how each population's are spread over the steps of the chip.
-
-An event on a core follows from what a population does in a step: its messages, its active updates,
-its idle ones. What they come to over the run is known; a record of steps says how it is spread.
-Messages count in the step in which they are sent, as they do for SANA-FE.
-"""
+"""What a count of events follows from, and at which steps of a fixation that happens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
-
-import numpy as np
-
-from compiler.events.records import Events
 
 
 class Cause(NamedTuple):
-    """What a count follows from step to step: a population's messages, or its neurons' updates."""
+    """What a count follows from step to step, of a population, projection or comparator."""
 
-    what: Literal["sent", "active", "idle"]
-    population: str
+    what: Literal[
+        "sent",  # messages that drive somata; all others are of learning
+        "active",  # updates of a presentation
+        "idle",
+        "messages",  # all that a population sends along its axons
+        "graded",  # ... the graded ones of them that drive no soma
+        "scores",  # what it tells its comparators
+        "busy",  # its updates that only learning needs
+        "resting",
+        "written",  # its post values
+        "delivered",  # messages that a projection brings to whoever learns from them
+        "ignored",  # messages that nobody at its end listens to
+        "visited",  # synapses that the learning engine looked at, of a projection
+        "updated",  # ... that a rule changed
+        "looked",  # ... that a carry looked at
+        "carried",  # ... that a carry moved
+        "opened",  # broadcasts of a comparator
+        "begun",  # fixations, each of which has a label
+    ]
+    name: str = ""
 
 
-def profiles(events: Events, causes: Sequence[Cause]) -> np.ndarray | None:
-    """(steps of the chip, causes): the share of a run's events in each step; None without a record.
+@dataclass(frozen=True)
+class Moments:
+    """Where a record has the counts of one cause: how many happen, and at which steps.
 
-    Each column adds up to 1. A population of level l does what it does l steps behind the input.
-    While the network learns, fixations are apart; else the next follows at once, and levels look at
-    different ones at the same time.
+    Steps are those of the chip within a fixation, which a population of level l is l behind; each
+    part is weighed by the number that ends it. recorded: "sent" or "active" of a population, step
+    by step. noted: (column, step) of what is noted once a fixation. steady: (step,), as often in
+    every fixation. due: (k,), at every 2^k-th step of the run.
     """
-    record = events.record
-    if record is None or not len(record.sent):
-        return None
-    recorded = events.populations[: record.sent.shape[1]]
-    row = {p.name: number for number, p in enumerate(recorded)}
-    last = max(p.level for p in recorded)
-    columns = []
-    for what, name in causes:
-        population = recorded[row[name]]
-        counts = (record.sent if what == "sent" else record.active)[:, row[name]]
-        if what == "idle":
-            counts = population.neurons - counts
-        together = counts if events.learn else counts.reshape(1, -1)
-        behind = (population.level, last - population.level)
-        columns.append(np.pad(together, ((0, 0), behind)).ravel())
-    steps = np.stack(columns, axis=1).astype(np.float64)
-    sums = steps.sum(axis=0)
-    # what happens in none of the recorded steps has no other time than any
-    return np.where(sums > 0, steps / np.maximum(sums, 1), 1 / len(steps))
+
+    recorded: tuple[tuple[Literal["sent", "active"], str, float], ...] = ()
+    noted: tuple[tuple[int, int, float], ...] = ()
+    steady: tuple[tuple[int, float], ...] = ()
+    due: tuple[tuple[int, float], ...] = ()
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.recorded + other.recorded,
+            self.noted + other.noted,
+            self.steady + other.steady,
+            self.due + other.due,
+        )
+
+    def times(self, factor: float) -> Moments:
+        """The same moments, of so many events each."""
+        return Moments(
+            tuple((what, name, n * factor) for what, name, n in self.recorded),
+            tuple((column, step, n * factor) for column, step, n in self.noted),
+            tuple((step, n * factor) for step, n in self.steady),
+            tuple((k, n * factor) for k, n in self.due),
+        )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from compiler.connectivity import fan_in, kernel_of, largest_fan_out
-from compiler.dendrites import adds_spikes
 from compiler.events.columns import SynapseCount
-from compiler.events.messages import Run, Sent
+from compiler.events.messages import Run, Sent, hears_spikes
 from compiler.events.records import Form, ProjectionEvents
 from compiler.products import decimation, in_slots
 from compiler.program import Synapses, Tally
@@ -38,8 +37,7 @@ def projection_events(
     forward = soma and not isinstance(target.soma, Tally)
     listens = set(synapses.listens)
     graded = sent.total(listens)
-    added = adds_spikes(run.program, synapses)
-    spikes = sent.spikes if added or (soma and listens == set(range(run.steps))) else 0
+    spikes = sent.spikes if hears_spikes(run, synapses) else 0
     heard = graded + spikes if forward or run.learn else 0
     form = form_of(synapses)
     stored = np.count_nonzero(synapses.weights) if form == "sparse" else fan_out * sent.neurons
@@ -91,10 +89,15 @@ def _swept(run: Run, synapses: Synapses) -> int:
     Of rules that do nothing but in due steps. An engine here skips the steps in which nothing is
     learned, as all products are zero; a chip knows that only when it has looked.
     """
-    rule = synapses.rule
-    assert rule is not None
-    due = {decimation(p.factors[0]) for p in (*rule.dw, *rule.dt)}
-    (k,) = due if len(due) == 1 else (None,)
+    k = due_alone(synapses)
     if k is None or not run.learn:
         return 0
     return run.fixations * run.program.timetable.period * synapses.weights.size >> k
+
+
+def due_alone(synapses: Synapses) -> int | None:
+    """k where a rule does nothing but in every 2^k-th time step."""
+    rule = synapses.rule
+    assert rule is not None
+    due = {decimation(p.factors[0]) for p in (*rule.dw, *rule.dt)}
+    return due.pop() if len(due) == 1 else None

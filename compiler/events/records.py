@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
+from compiler.events.moments import Cause, Moments
 from compiler.events.steps import StepRecord
 from compiler.terms import CENTRED, Connection, Geometry
 
@@ -118,7 +120,8 @@ class GateEvents:
 
     `label_messages` arrive from the modulator (one a fixation: an upper bound, zero is no
     message); `broadcasts` leave, one for each fixation with an open gate, to all `fan_out` neurons.
-    `score_operations` sum the score; `ignored_operations` are other messages of the population.
+    `score_operations` sum the score; `ignored_operations` are other messages of the population;
+    `apart`: scores come on an axon of their own.
     """
 
     name: str
@@ -130,6 +133,7 @@ class GateEvents:
     label_messages: int
     broadcasts: int
     broadcast_operations: int
+    apart: bool
     score_operations: int
     ignored_operations: int
     active_updates: int
@@ -164,7 +168,8 @@ class Totals:
 class Events:
     """A whole run: sums, and where it was kept what happened step by step.
 
-    The first populations are those of `record`, in its order.
+    The first populations are those of `record`, in its order. `moments` are those of all causes
+    of learning.
     """
 
     fixations: int
@@ -175,6 +180,7 @@ class Events:
     projections: tuple[ProjectionEvents, ...]
     gates: tuple[GateEvents, ...]
     record: StepRecord | None = None
+    moments: Mapping[Cause, Moments] = field(default_factory=dict)
 
     @property
     def inference(self) -> Totals:
@@ -225,8 +231,8 @@ class Events:
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and names, totals included."""
         totals = {"inference": asdict(self.inference), "learning": asdict(self.learning)}
-        sums = asdict(replace(self, record=None))
-        del sums["record"]
+        sums = asdict(replace(self, record=None, moments={}))
+        del sums["record"], sums["moments"]
         return {**sums, **totals}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from compiler.connectivity import fan_in, kernel_of, largest_fan_out
 from compiler.events.fan_out import fan_out, receives
+from compiler.events.moments import Cause, Moments
 from compiler.events.projections import form_of
 from compiler.events.records import Events, PopulationEvents, ProjectionEvents
 from compiler.events.steps import StepRecord
@@ -74,8 +75,20 @@ def count_spike_trains(
         populations=populations,
         projections=projections,
         gates=(),
-        record=StepRecord(1, sent, busy),
+        record=StepRecord(1, sent, busy, np.zeros((1, 0), np.int32)),
+        moments=_moments(program) if learn else {},
     )
+
+
+def _moments(program: Program) -> dict[Cause, Moments]:
+    """Synapses are visited and changed in their slots."""
+    found = {
+        Cause("messages", p.name): Moments((("sent", p.name, 1),)) for p in program.populations
+    }
+    for s in program.synapses:
+        slots = Moments(steady=tuple((slot, 1) for slot in s.slots))
+        found |= {Cause("visited", s.name): slots, Cause("updated", s.name): slots}
+    return found
 
 
 def _train(trains: Trains, p: ProgramPopulation, steps: int) -> np.ndarray:

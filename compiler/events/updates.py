@@ -72,6 +72,16 @@ def _phase_updates(run: Run, population: ProgramPopulation) -> Updates:
     """Neuron updates after the presentation, from the timetable."""
     if not run.learn:
         return 0, 0
+    phases = run.program.timetable.period - run.steps
+    active = len(busy_steps(run, population))
+    # each neuron tells its post values at a step of its own
+    active += sum(len(s.slots) for s in run.program.arriving[population.name] if s.in_turn)
+    each = run.fixations * population.size
+    return active * each, (phases - active) * each
+
+
+def busy_steps(run: Run, population: ProgramPopulation) -> set[int]:
+    """The steps after the presentation in which all of its neurons have something to do."""
     program, steps, period = run.program, run.steps, run.program.timetable.period
     busy = {m.step for m in population.messages} | {v.step for v in population.post_values}
     for s in program.arriving[population.name]:
@@ -85,9 +95,4 @@ def _phase_updates(run: Run, population: ProgramPopulation) -> Updates:
         if gate.population == population.name:
             busy |= set(range(steps, gate.decided(steps)))  # sends its scores
             busy.add(gate.decided(steps) + 1)  # receives the gate
-    phases = period - steps
-    active = len({step % period for step in busy if step % period >= steps})
-    # each neuron tells its post values at a step of its own
-    active += sum(len(s.slots) for s in program.arriving[population.name] if s.in_turn)
-    each = run.fixations * population.size
-    return active * each, (phases - active) * each
+    return {step % period for step in busy if step % period >= steps}

@@ -57,13 +57,19 @@ def clipped(w, gate, u):
 
 
 @compiled
-def count_bits(messages, bits):
-    """Ones in the two's complement of all messages: the spikes that bring them."""
-    ones = np.int64(0)
-    for message in messages:
-        for b in range(bits):
-            ones += (message >> b) & 1
-    return ones
+def count_bits(messages, bits, ones):
+    """Ones in the two's complement of all messages, by bit: the spikes that bring them.
+
+    The highest comes first, as it is sent first; returns their sum.
+    """
+    total = np.int64(0)
+    for b in range(bits):
+        n = np.int64(0)
+        for message in messages:
+            n += (message >> (bits - 1 - b)) & 1
+        ones[b] = n
+        total += n
+    return total
 
 
 @compiled(inline="always")
@@ -78,8 +84,11 @@ def add_noise(w, op, messages, fixation, clock):
 
 
 @compiled(inline="always")
-def send_scores(w, op, first, second, shift, fixation, clock):
-    """What the comparator hears of each neuron, one message: the product of two factors."""
+def send_scores(w, op, first, second, shift, turn, fixation, clock):
+    """What the comparator hears of each neuron, one message: the product of two factors.
+
+    `turn` is the number of such messages before this one.
+    """
     start, size, population, most, serial = op[2], op[3], op[8], op[18], op[19]
     messages = w.products[:size]
     messages[:] = 1
@@ -96,8 +105,11 @@ def send_scores(w, op, first, second, shift, fixation, clock):
         kept += np.int64((message == whole) & (said == shifted))
         messages[j] = said
         sent += np.int64(said != 0)
+    noted = op[20] + turn * max(1, serial)
     if serial > 0:
-        sent = count_bits(messages, serial)
+        sent = count_bits(messages, serial, w.noted[noted : noted + serial])
+    else:
+        w.noted[noted] = sent
     w.population_counts[population, c.A_CLIPPED] += size - kept
     w.population_counts[population, c.SCORE_SENT] += sent
 
@@ -131,7 +143,7 @@ def reward(w, op, fixation, clock):
     y = w.signals[modulator]
     right, best, named = np.int64(0), np.int64(-2 * MEMBRANE_MAX), np.int64(0)
     other = best
-    send_scores(w, op, first, second, score_shift, fixation, clock)
+    send_scores(w, op, first, second, score_shift, 0, fixation, clock)
     for k in range(classes):
         total = sum_scores(w, op, k, classes)
         if total > best:
@@ -153,12 +165,12 @@ def compare(w, op, fixation, clock):
     """The comparator: sums the score messages; (score, gate) as `compiler.program.Gate`."""
     gate, first, second, score_shift, modulator = op[1], op[4], op[5], op[6], op[7]
     stays, left, norm = op[9], op[10], op[11]
-    send_scores(w, op, first, second, score_shift, fixation, clock)
+    send_scores(w, op, first, second, score_shift, 0, fixation, clock)
     u = sum_scores(w, op, 0, 1)
     y = w.signals[modulator]
     opened = y
     if norm >= 0:
-        send_scores(w, op, norm, norm, np.int64(0), fixation, clock)
+        send_scores(w, op, norm, norm, np.int64(0), 1, fixation, clock)
         square = sum_scores(w, op, 0, 1)
         length = root(square << 2 * NORM_BITS)
         if length > 0:
@@ -184,6 +196,8 @@ def decide(w, op, fixation, clock):
     w.signals[w.signals.shape[0] - w.scores.shape[0] + gate] = opened
     w.gate_counts[gate, c.POSITIVE] += opened > 0
     w.gate_counts[gate, c.NEGATIVE] += opened < 0
+    steps = max(1, op[19]) * (2 if op[11] >= 0 else 1)
+    w.noted[op[20] + steps] = opened != 0
 
 
 @compiled(inline="always")
@@ -224,6 +238,7 @@ def write_post(w, op, fixation, clock):
     channels, worth, critic, classes = op[15], op[16], op[17], op[18]
     y = w.registers[register, start : start + size]
     y[:] = 0
+    w.noted[op[19]] = 0
     signal = np.int64(1) if modulator < 0 else w.signals[modulator]
     if signal < 0 and op[14] > 0:
         signal = np.int64(0) if op[14] == HALF else -signal
@@ -250,6 +265,7 @@ def write_post(w, op, fixation, clock):
         y[j] = np.int16(kept)
     w.population_counts[population, c.Y_CLIPPED] += size - unclipped
     w.population_counts[population, c.WRITES] += size - silent
+    w.noted[op[19]] = size - silent
 
 
 @compiled(inline="always")
@@ -262,8 +278,10 @@ def traces(w, op):
 
 
 @compiled(inline="always")
-def count_epoch(counts, rows, clipped):
+def count_epoch(w, synapses, noted, rows, clipped):
     """One learning epoch of a projection, in its counters."""
+    w.noted[noted] += rows
+    counts = w.synapse_counts[synapses]
     counts[c.ROWS] += rows
     counts[c.T_CLIPPED] += clipped
     counts[c.EPOCHS] += 1
@@ -275,6 +293,7 @@ def learn(w, op, fixation, clock):
     synapses, start, register, target = op[1], op[2], op[8], op[9]
     exponent, stream, delay, n_post = op[10], op[11], op[12], op[13]
     y = w.registers[register, target : target + n_post]
+    w.noted[op[15]] = 0
     if not np.any(y):
         return
     x1 = traces(w, op)
@@ -293,13 +312,14 @@ def learn(w, op, fixation, clock):
         rows, clipped = plasticity.learn(
             w.tags, start, n_post, x1, y, exponent, k, w.maxima[0], noise, shared
         )
-    count_epoch(counts, rows, clipped)
+    count_epoch(w, synapses, op[15], rows, clipped)
 
 
 @compiled(inline="always")
 def carry(w, op, fixation, clock):
     """Every 2^n time steps whole weight units move from the tags into the weights."""
     synapses, start, size, real, mask, delay = op[1], op[2], op[3], op[4], op[5], op[6]
+    w.noted[op[9]], w.noted[op[9] + 1] = 0, 0
     if (fixation * clock.period + delay) & mask != 0:
         return
     span, n_post = slice(start, start + size), op[7]
@@ -317,3 +337,4 @@ def carry(w, op, fixation, clock):
     counts[c.CARRIED] += moved
     counts[c.W_CLIPPED] += clipped
     counts[c.CARRY_VISITS] += real
+    w.noted[op[9]], w.noted[op[9] + 1] = moved, real

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from compiler.backends.simulator.operations import COMPARTMENT_FIELD, FIELD_OF, Op
 from compiler.connectivity import kernel_of, windows
 from compiler.dendrites import adds_spikes, taken_over
+from compiler.events.notes import Note
 from compiler.program import Message, Program, ProgramPopulation, Relay, Soma, Synapses, Tally
 from compiler.recurrence import members
 from compiler.terms import CENTRED, Compartment, Connection, Quantity, Reset
@@ -157,7 +158,11 @@ def _window(s: Synapses, source: ProgramPopulation, target: ProgramPopulation) -
 
 
 def compartments(
-    program: Program, population: ProgramPopulation, offsets: dict[str, int], starts: dict[str, int]
+    program: Program,
+    population: ProgramPopulation,
+    offsets: dict[str, int],
+    starts: dict[str, int],
+    columns: dict[Note, int],
 ) -> Rows:
     """Messages into the dendrites, and the inhibition by those who pooled."""
     rows: Rows = []
@@ -179,13 +184,14 @@ def compartments(
             to = [s.delivery_shift, int(target), place[0]]
             if s.connection is Connection.SPREAD:
                 here = [program.synapse_row[s.name], starts[s.name]]
-                rows.append((time, [Op.SPREAD, *here, *message, *to, s.weights.size]))
+                to += [s.weights.size, columns[Note("brought", s.name)]]
+                rows.append((time, [Op.SPREAD, *here, *message, *to]))
             else:
                 where = [starts[s.name], population.size]
                 rows.append((time, [Op.DELIVER, *where, *message, *to]))
         rows.append((max(sent) + 0.01, [Op.SATURATE, int(target), *place, index]))
     for s in _into(program, population.name, Compartment.INHIBITION):
-        rows.append(_inhibition(program, population, s, offsets, starts))
+        rows.append(_inhibition(program, population, s, offsets, starts, columns))
     return rows
 
 
@@ -225,6 +231,7 @@ def _inhibition(
     s: Synapses,
     offsets: dict[str, int],
     starts: dict[str, int],
+    columns: dict[Note, int],
 ) -> tuple[float, list[int]]:
     """Received a step after it was sent, as counts that change must not do so too early."""
     source = program.population(s.source)
@@ -233,4 +240,5 @@ def _inhibition(
     message = [offsets[s.source], source.size, *message_operands(source.message(step))]
     where = [program.synapse_row[s.name], starts[s.name]]
     to = [offsets[population.name], *population.map, 1 << (source.soma.neighbours - 1)]
+    to.append(columns[Note("brought", s.name)])
     return source.level + step + 1, [Op.INHIBIT, *where, *message, *to]

@@ -24,6 +24,7 @@ def learn_copies(w, op, fixation, clock):
     height, width = op[16], op[17]
     positions = height * width
     y = w.registers[register, target : target + positions * n_post]
+    w.noted[op[18]] = 0
     if not np.any(y):
         return
     x1, begins = traces(w, op), w.begins[0]
@@ -37,7 +38,7 @@ def learn_copies(w, op, fixation, clock):
     rows, clipped = copies.learn_copies(
         w.tags, start, n_post, w.rows, begins, x1, y, exponent, k, w.maxima[0], noise, *window
     )
-    count_epoch(w.synapse_counts[synapses], rows, clipped)
+    count_epoch(w, synapses, op[18], rows, clipped)
 
 
 @compiled(inline="always")

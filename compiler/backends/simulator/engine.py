@@ -21,6 +21,9 @@ from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Program, ProgramPopulation, Tally
 from compiler.trace import Stimulus, count_type
 
+Recorded = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+"""A stride, and the arrays of a recorder."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -80,7 +83,8 @@ class Machine:
         self.clock = Clock(timetable.period, timetable.steps, program.seed, shared)
         self.working: Working = allocate(program, self.layout)
         self.fixation = 0
-        self.recorder = StepRecorder(len(program.populations), timetable.steps)
+        noted = len(self.layout.notes) if learn else 0
+        self.recorder = StepRecorder(len(program.populations), timetable.steps, noted)
         self.records = state is None or state.record is not None
         if state is not None:
             self.fixation = state.fixation
@@ -99,9 +103,9 @@ class Machine:
         return np.concatenate([np.zeros(0, np.int64), *places])
 
     @property
-    def recorded(self) -> tuple[int, np.ndarray, np.ndarray]:
+    def recorded(self) -> Recorded:
         """Where compiled code puts the record of steps."""
-        return self.recorder.stride, self.recorder.sent, self.recorder.active
+        return self.recorder.stride, *self.recorder.arrays
 
     def record(self, fixations: int) -> StepRecord | None:
         """What was recorded of so many fixations; None where a state began without a record."""
@@ -281,7 +285,7 @@ def _infer_part(
     machine: Machine,
     shown: Shown,
     begin: int,
-    recorded: tuple[int, np.ndarray, np.ndarray],
+    recorded: Recorded,
     kept: np.ndarray,
     counts: np.ndarray,
 ) -> None:

@@ -135,6 +135,7 @@ def learn_epoch(w, op, fixation, clock):
     )
     counts = w.synapse_counts[row[SYNAPSES]]
     counts[c.VISITED] += visits
+    w.noted[op[9]] = visits
     counts[c.T_CLIPPED] += outcome[1]
     counts[c.CARRIED] += outcome[2]
     counts[c.W_CLIPPED] += outcome[3]

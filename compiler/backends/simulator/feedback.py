@@ -27,6 +27,7 @@ def spread(w, op):
             target[j] = np.int32(target[j] + np.int32(np.int32(sent[j] * weight) >> shift))
     messages = channels - count_equal(sent, np.int32(0))
     w.synapse_counts[synapses, c.OPERATIONS] += messages * positions
+    w.noted[op[12]] = messages
 
 
 @compiled(inline="always")
@@ -51,3 +52,4 @@ def inhibit(w, op):
                 count[j] = 0
     messages = sent.shape[0] - count_equal(sent, np.int32(0))
     w.synapse_counts[synapses, c.OPERATIONS] += messages * NEIGHBOURS**2
+    w.noted[op[13]] = messages

@@ -73,7 +73,7 @@ def integrate(w, op, steps, log):
         counts[c.V_CLIPPED] += clipped
         w.n_active[population, tau] = active
         fire(w, population, start, size, tau, log)
-    count_population(counts, count, size, steps)
+    count_population(w, population, count, steps)
 
 
 @compiled(inline="always")
@@ -90,11 +90,19 @@ def fire(w, population, start, size, tau, log):
 
 
 @compiled(inline="always")
-def count_population(counts, count, size, steps):
-    """Counts the silent, the saturated and the rest once a fixation is over."""
+def count_spiking(w, population, count):
+    """Counts the silent and the rest."""
     silent = count_equal(count, np.int32(0))
-    counts[c.SILENT] += silent
-    counts[c.COUNT_SENT] += size - silent
+    w.population_counts[population, c.SILENT] += silent
+    w.population_counts[population, c.COUNT_SENT] += count.shape[0] - silent
+    w.noted[population] = count.shape[0] - silent
+
+
+@compiled(inline="always")
+def count_population(w, population, count, steps):
+    """Counts the silent, the saturated and the rest once a fixation is over."""
+    count_spiking(w, population, count)
+    counts = w.population_counts[population]
     counts[c.SATURATED] += count_equal(count, np.int32(steps))
 
 
@@ -139,7 +147,7 @@ def step(w, op, steps, log):
     fire(w, population, start, size, tau, log)
     if tau == steps - 1:
         w.held[start : start + size] = 0
-        count_population(counts, count, size, steps)
+        count_population(w, population, count, steps)
 
 
 @compiled(inline="always")
@@ -188,6 +196,7 @@ def present(w, op):
     start, size, population = op[1], op[2], op[3]
     silent = count_equal(w.state[c.COUNT, start : start + size], np.int32(0))
     w.population_counts[population, c.COUNT_SENT] += size - silent
+    w.noted[population] = size - silent
     w.n_fired[population, 0] = size - silent  # until it spikes, if it is an input that does
 
 
@@ -198,4 +207,5 @@ def end(w, op):
     previous = w.state[c.PREVIOUS, start : start + size]
     silent = count_equal(previous, np.int32(0))
     w.population_counts[population, c.PREVIOUS_SENT] += size - silent
+    w.noted[w.n_fired.shape[0] + population] = size - silent
     copy(previous, w.state[c.COUNT, start : start + size])

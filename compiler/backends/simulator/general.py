@@ -128,6 +128,4 @@ def advance(w, op, first, stop, log):
 def finish(w, op, steps):
     """Counts the outcome of a presentation."""
     population, start, size = op[1], op[2], op[3]
-    count_population(
-        w.population_counts[population], w.state[c.COUNT, start : start + size], size, steps
-    )
+    count_population(w, population, w.state[c.COUNT, start : start + size], steps)

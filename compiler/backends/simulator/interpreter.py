@@ -168,10 +168,12 @@ def show(w, intensities, inputs, sequences):
 
 @compiled
 def record(w, fixation, recorded):
-    """Keeps what each population did in each step, of those fixations that are kept."""
-    stride, sent, active = recorded
+    """Keeps what each population did in each step, and notes, of those fixations that are kept."""
+    stride, sent, active, noted = recorded
     if fixation % stride == 0:
         row = fixation // stride
+        for n in range(noted.shape[1]):
+            noted[row, n] = w.noted[n]
         for p in range(w.n_fired.shape[0]):
             copy(sent[row, p], w.n_fired[p])
             copy(active[row, p], w.n_active[p])
@@ -185,7 +187,7 @@ def run_learning(
 
     `shown` are intensities (F, N), of the input neurons whose places are `inputs` (N,), and
     sequences (F, T, S) of all that inputs are given step by step. Scores and gates (F, gates) are
-    filled in, and what is `recorded`: stride, sent, active of `compiler.events.steps`.
+    filled in, and what is `recorded`: a stride and the arrays of `compiler.events.steps`.
     """
     modulators = labels.shape[1]
     intensities, sequences = shown

@@ -9,7 +9,7 @@ import numpy as np
 
 from compiler.backends.simulator import codes as c
 from compiler.backends.simulator.compiled import compiled
-from compiler.backends.simulator.forward import count_population, fire, lifted
+from compiler.backends.simulator.forward import count_population, count_spiking, fire, lifted
 from compiler.backends.simulator.kernels.maps import (
     add_channels,
     add_graded_map,
@@ -89,7 +89,7 @@ def relay(w, op, steps, log):
         counts[c.ACTIVE] += active
         w.n_active[population, tau] = active
         fire(w, population, start, size, tau, log)
-    count_population(counts, count, size, steps)
+    count_population(w, population, count, steps)
 
 
 @compiled(inline="always")
@@ -117,6 +117,4 @@ def tally(w, op, steps):
         active = size - count_equal(arrived, np.int32(0))
         counts[c.ACTIVE] += active
         w.n_active[population, t] = active
-    silent = count_equal(count, np.int32(0))
-    counts[c.SILENT] += silent
-    counts[c.COUNT_SENT] += size - silent
+    count_spiking(w, population, count)

@@ -31,6 +31,7 @@ from compiler.backends.simulator.operations import (
 )
 from compiler.backends.simulator.order import places
 from compiler.connectivity import synapse_count
+from compiler.events.notes import Note, carried, notes
 from compiler.products import direct, in_slots, managed, transfers
 from compiler.program import Program, ProgramPopulation, Synapses, Tally
 from compiler.recurrence import bands
@@ -58,6 +59,7 @@ class Layout:
     operations: np.ndarray  # (n, OPERANDS) int64; column 0 the code
     times: np.ndarray  # (n,) global time of each operation within the fixation
     learners: stepwise.Learners  # the rules that may learn at any step
+    notes: dict[Note, int]  # the column of each
 
 
 def factor_code(quantity: Quantity) -> int:
@@ -81,6 +83,7 @@ def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout
     sequences = _starts([(p.name, p.size) for p in program.populations if p.sequence])
     lying = Places(offsets, starts, sequences)
     together = bands(program)
+    columns = notes(program)
     table: list[tuple[float, list[int]]] = []
     by_step = learn and any(stepwise.by_step(s) for s in program.synapses)
     present = stepwise.presentation if by_step else presentation
@@ -90,16 +93,16 @@ def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout
         if not any(population.level in band for band in together) or population.soma is None:
             table += present(program, population, lying)
         if learn:
-            table += compartments(program, population, offsets, starts)
+            table += compartments(program, population, offsets, starts, columns)
             table += _averages(program, population, offsets, signals)
-            table += _post_values(program, population, offsets, signals)
+            table += _post_values(program, population, offsets, signals, columns)
             table += _end(program, population, offsets)
     for band in together:
         table += recurrent(program, band, lying)
     if learn:
-        table += _gates(program, offsets, signals)
-        table += _plasticity(program, offsets, starts, each_step)
-        table += stepwise.plasticity(program)
+        table += _gates(program, offsets, signals, columns)
+        table += _plasticity(program, offsets, starts, each_step, columns)
+        table += stepwise.plasticity(program, columns)
     table.sort(key=lambda row: row[0])
     operations = np.zeros((len(table), OPERANDS), np.int64)
     for i, (_, row) in enumerate(table):
@@ -118,6 +121,7 @@ def lay_out(program: Program, learn: bool, *, each_step: bool = False) -> Layout
         operations=operations,
         times=np.array([int(time) for time, _ in table], np.int64),
         learners=stepwise.learners(program, offsets, starts),
+        notes=columns,
     )
 
 
@@ -161,11 +165,12 @@ def _post_values(
     population: ProgramPopulation,
     offsets: dict[str, int],
     signals: dict[str, int],
+    columns: dict[Note, int],
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     index = program.population_row[population.name]
     pointing = {g.name: [i, g.classes] for i, g in enumerate(program.gates) if g.points}
-    for value in population.post_values:
+    for part, value in enumerate(population.post_values):
         factors = [factor_code(q) for q in value.factors]
         factors += [ONE] * (3 - len(factors))
         signal = -1 if value.gate is None else signals[value.gate]
@@ -174,13 +179,17 @@ def _post_values(
         head = [index, offsets[population.name], population.size, int(value.register[1:]) - 1]
         how = [delay, RECTIFIED[value.rectified], population.map[0], value.reward]
         how += pointing.get(value.gate or "", [-1, 1])
+        how.append(columns[Note("written", population.name, part)])
         row = [Op.POST, *head, *factors, signal, *scale, *how]
         rows.append((population.level + value.step + 0.2, row))
     return rows
 
 
 def _gates(
-    program: Program, offsets: dict[str, int], signals: dict[str, int]
+    program: Program,
+    offsets: dict[str, int],
+    signals: dict[str, int],
+    columns: dict[Note, int],
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, gate in enumerate(program.gates):
@@ -195,20 +204,26 @@ def _gates(
         sent = 1 + population.level + gate.sent(steps)
         how = [norm, gate.classes, int(gate.points), gate.noise, gate.stream]
         how += [sent, population.map[0], gate.largest_message, gate.serial]
+        how.append(columns[Note("said", gate.name)])
         row = [Op.GATE, i, *place, *factors, *decide, *how]
         rows.append((population.level + gate.decided(steps) - 0.9, row))
     return rows
 
 
 def _plasticity(
-    program: Program, offsets: dict[str, int], starts: dict[str, int], each_step: bool
+    program: Program,
+    offsets: dict[str, int],
+    starts: dict[str, int],
+    each_step: bool,
+    columns: dict[Note, int],
 ) -> list[tuple[float, list[int]]]:
     rows: list[tuple[float, list[int]]] = []
     for i, s in enumerate(program.synapses):
         if s.rule is None or not in_slots(s):
             continue
         source, target = program.population(s.source), program.population(s.target)
-        for slot in s.slots:
+        for part, slot in enumerate(s.slots):
+            noted = columns[Note("learned", s.name, part)]
             turns = turns_of(program, s) if in_turn(s) else None
             climbs = target.level - source.level
             heard = slot + climbs if turns is None else turns.sent(slot, climbs)
@@ -220,14 +235,15 @@ def _plasticity(
             if turns is not None:
                 how[-1] = 1 + target.level + turns.learned(slot)
                 head = [Op.LEARN_IN_TURN, i, starts[s.name], *sent, *register, *how, *_window(s)]
-                rows += _in_turn(turns, target.level + slot, [*head, *source.map[1:]], each_step)
+                head += source.map[1:]
+                rows += _in_turn(turns, target.level + slot, head, noted, each_step)
                 continue
             if s.connection is Connection.UNTIED:
                 learn = [Op.LEARN_COPIES, i, starts[s.name], *sent, *register, *how, *_window(s)]
-                learn += source.map[1:]
+                learn += [*source.map[1:], noted]
             else:
                 learn = [Op.LEARN, i, starts[s.name], *sent, *register, *how, target.size]
-                learn.append(int(direct(s.rule)))
+                learn += [int(direct(s.rule)), noted]
             rows.append((target.level + slot + 0.4, learn))
         if managed(s):
             size = [s.weights.size, s.averaged, s.tag_units, program.largest_tag(s)]
@@ -239,15 +255,15 @@ def _plasticity(
             size = [s.weights.size, s.averaged, 1 << s.fine, program.weight_max]
             row = [Op.CARRY_OVER, *high, *size, i, starts[s.name]]
             rows.append((program.timetable.period - 1 + 0.95, row))
-        if direct(s.rule):
+        if not carried(s):
             continue
         tau = program.timetable.last_tau(target.level)
         mask = (1 << s.rule.carry_exponent) - 1
         real = synapse_count(s.connection, s.weights.shape, source.map, target.map, s.geometry)
         size = [s.weights.size, real]
         carry = [Op.CARRY, i, starts[s.name], *size, mask, 1 + target.level + tau]
-        if transfers(s.rule):
-            carry += [target.size, s.index]
+        carry += [target.size, s.index] if transfers(s.rule) else [0, 0]
+        carry.append(columns[Note("carried", s.name)])
         rows.append((target.level + tau + 0.5, carry))
         if s.averaged:
             where = [i, starts[s.name], *_window(s), *source.map[1:], real, s.averaged]
@@ -262,11 +278,11 @@ def _window(s: Synapses) -> list[int]:
 
 
 def _in_turn(
-    turns: Turns, slot: float, head: list[int], each_step: bool
+    turns: Turns, slot: float, head: list[int], noted: int, each_step: bool
 ) -> list[tuple[float, list[int]]]:
     """The epochs of all positions: what they read does not change before the last turn is over."""
     positions = turns.height * turns.width
     if not each_step:
-        return [(slot + 0.4, [*head, 0, positions])]
+        return [(slot + 0.4, [*head, 0, positions, noted])]
     learned = turns.learned(0) + turns.of_positions()
-    return [(slot + int(step) + 0.4, [*head, p, p + 1]) for p, step in enumerate(learned)]
+    return [(slot + int(step) + 0.4, [*head, p, p + 1, noted]) for p, step in enumerate(learned)]

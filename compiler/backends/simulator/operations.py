@@ -1,4 +1,7 @@
-"""The operations of a fixation, and the rows and columns of what they work on."""
+"""The operations of a fixation, and the rows and columns of what they work on.
+
+Columns of notes are those of `compiler.events.notes`.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ class Op(IntEnum):
     GATE = 4  # gate, offset, size, factor, factor, score shift, signal, population, margin where
     #           y = +1, and where y = -1, factor of the norm, classes or 0, points (0 or 1), bits
     #           of noise, its stream, dt of the messages, channels, largest message, its bits
-    #           where it is sent one by one (else 0)
+    #           where it is sent one by one (else 0), column of notes
     CLEAR = 5  # field, offset, size
     DELIVER = 6  # start, n_post, source, n_pre, field, drop, lift, shift, to field, target
     SATURATE = 7  # field, offset, size, population
     POST = 8  # population, offset, size, register, f, f, f, signal, mult, shift, grain, stream, dt,
     #           rectified (0 not, 1 half, 2 full), channels, reward, gate that points or -1,
-    #           its classes
+    #           its classes, column of notes
     LEARN = 9  # synapses, start, source, n_pre, field, drop, lift, register, target, exponent,
-    #            stream, dt, n_post, 1 where weights learn instead of tags
+    #            stream, dt, n_post, 1 where weights learn instead of tags, column of notes
     CARRY = 10  # synapses, start, size, size without what is off the map, mask, dt; where all of
-    #             the tag is transferred n_post (else 0), stream
+    #             the tag is transferred n_post (else 0), stream, column of notes
     END = 11  # offset, size, population: counts become previous counts
     PRESENT = 12  # offset, size, population: counts the input neurons that send anything
     AVERAGE = 13  # offset, size, population, signal, multiplier, shift, fraction, epsilon
@@ -42,17 +45,18 @@ class Op(IntEnum):
     SEND_SPIKES = 20  # start, n_post, source population, tau, target
     SEND_GRADED = 21  # start, n_post, source, n_pre, field, drop, lift, target
     EPOCH = 22  # learner, tau of the source or -1, tau of the target or -1, field or -1, drop,
-    #             lift, registers that are written, dt
+    #             lift, registers that are written, dt, column of notes
     SUM = 23  # synapses, start, source population, channels, height, width of the source
     TALLY = 24  # population, offset, size
     SPREAD = 25  # synapses, start, source, n_pre, field, drop, lift, shift, to field, target,
-    #              positions
+    #              positions, column of notes
     INHIBIT = 26  # synapses, start, source, n_pre, field, drop, lift, target, its channels, height,
-    #               width, the winner's bit
-    LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width
+    #               width, the winner's bit, column of notes
+    LEARN_COPIES = 27  # as LEARN to dt, C_out, C_in, kernel, height, width, column of notes
     AVERAGE_COPIES = 28  # synapses, start, C_out, C_in, kernel, height, width, synapses on the map,
     #                      fixations from one average to the next
-    LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position), first position, and the end
+    LEARN_IN_TURN = 29  # as LEARN_COPIES (dt of the first position) to width, first position, and
+    #                     the end, column of notes
     CARRY_OVER = 30  # synapses, start, size, fixations from one to the next, tag units in a unit of
     #                  the weight, largest tag; of a pair low synapses and their start, else -1
     SEQUENCE = 31  # population, offset, size, place among what inputs are given

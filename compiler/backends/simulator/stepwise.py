@@ -17,6 +17,7 @@ import numpy as np
 from compiler.backends.simulator.arrivals import Places
 from compiler.backends.simulator.operations import FIELD_OF, Op
 from compiler.backends.simulator.rule_table import rule_tables
+from compiler.events.notes import Note
 from compiler.ir import Compartment
 from compiler.products import TRACES, decimations, in_slots
 from compiler.program import Program, ProgramPopulation, Soma, SumOfProducts, Synapses
@@ -138,7 +139,7 @@ def presentation(program: Program, population: ProgramPopulation, places: Places
     return rows
 
 
-def plasticity(program: Program) -> Rows:
+def plasticity(program: Program, columns: dict[Note, int]) -> Rows:
     """An epoch at every step of every projection with a general rule."""
     rows: Rows = []
     timetable = program.timetable
@@ -156,6 +157,7 @@ def plasticity(program: Program) -> Rows:
             written = {v.register for v in target.post_values if v.step == other}
             mask = sum(1 << (int(register[1:]) - 1) for register in written)
             delay = 1 + source.level + tau
-            row = [Op.EPOCH, g, pre, post, *graded, mask, delay]
+            noted = columns[Note("visited", s.name, tau)]
+            row = [Op.EPOCH, g, pre, post, *graded, mask, delay, noted]
             rows.append((source.level + tau + 0.4, row))
     return rows

@@ -23,6 +23,8 @@ def learn_in_turn(w, op, fixation, clock):
     stream, delay, n_post, channels, kernel = op[11], op[12], op[13], op[14], op[15]
     height, width, first, stop = op[16], op[17], op[18], op[19]
     y = w.registers[register, target : target + height * width * n_post]
+    if first == 0:
+        w.noted[op[20]] = 0
     if not np.any(y[first * n_post : stop * n_post]):
         return
     x1, begins = traces(w, op), w.begins[0]
@@ -47,7 +49,7 @@ def learn_in_turn(w, op, fixation, clock):
         first,
         stop,
     )
-    count_epoch(w.synapse_counts[synapses], rows, clipped)
+    count_epoch(w, synapses, op[20], rows, clipped)
 
 
 @compiled(inline="always")

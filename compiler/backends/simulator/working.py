@@ -58,6 +58,7 @@ class Working(NamedTuple):
     rows_fired: np.ndarray  # (P, T, widest + GROUP) int32: the neurons that spiked
     n_fired: np.ndarray  # (P, T) int32: how many; of an input, first, how many send an intensity
     n_active: np.ndarray  # (P, T) int32: updates of neurons that were not idle
+    noted: np.ndarray  # int32: of this fixation, columns as in `compiler.events.notes`
     reached: np.ndarray  # (T, 2) int64: part of each step's list that is being added up
     arrived: np.ndarray  # (N,) int32: current of the next step, where populations go step by step
     held: np.ndarray  # (N,) int32: and what holds for the whole presentation
@@ -108,6 +109,7 @@ def allocate(program: Program, layout: Layout) -> Working:
         rows_fired=np.zeros((populations, steps, widest + GROUP), np.int32),
         n_fired=np.zeros((populations, steps), np.int32),
         n_active=np.zeros((populations, steps), np.int32),
+        noted=np.zeros(len(layout.notes), np.int32),
         reached=np.zeros((steps, 2), np.int64),
         arrived=np.zeros(layout.neurons, np.int32),
         held=np.zeros(layout.neurons, np.int32),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from compiler.backends.tensor import maps, rounding, somata, synapses
@@ -11,7 +10,7 @@ from compiler.backends.tensor.machine import Machine, on_device
 from compiler.connectivity import on_the_map, synapse_count
 from compiler.ir import Quantity
 from compiler.products import direct, transfers
-from compiler.program import Gate, PostValue, ProgramPopulation, Synapses
+from compiler.program import Gate, ProgramPopulation, Synapses
 from compiler.terms import Connection
 
 
@@ -32,14 +31,14 @@ def decide(m: Machine, gate: Gate, population: ProgramPopulation, sent: int) -> 
     noise: Tensor | int = 0
     if gate.noise:
         noise = somata.noise(gate, rounding.words(m.key(gate.stream, sent), population.size))
-    messages = _messages(m, population, gate, gate.score, gate.score_shift, noise)
+    messages = _messages(m, population, gate, gate.score, gate.score_shift, noise=noise)
     if gate.classes:
         score, opened, beyond, named = somata.reward(gate, label, messages)
         m.named[gate.name] = named
     else:
         sums = [messages.sum(1)]
         if gate.norm is not None:
-            sums.append(_messages(m, population, gate, (gate.norm, gate.norm), 0).sum(1))
+            sums.append(_messages(m, population, gate, (gate.norm, gate.norm), 0, turn=1).sum(1))
         score, opened, beyond = somata.decide(gate, label, sums)
     m.scores[gate.name], m.signals[gate.name] = score, opened
     m.counters.decide(gate, opened, beyond)
@@ -51,29 +50,30 @@ def _messages(
     gate: Gate,
     factors: tuple[Quantity, ...],
     shift: int,
+    *,
+    turn: int = 0,
     noise: Tensor | int = 0,
 ) -> Tensor:
-    """What each neuron tells the comparator, int64 (R, N)."""
+    """What each neuron tells the comparator, int64 (R, N); `turn` messages went before it."""
     state, most = m.state[population.name], gate.largest_message
     whole, clipped = somata.coincidences(state, factors, shift, m.steps, noise)
     messages = whole.clip(-most - 1, most)
     m.counters.add(population, "ACCUMULATOR_CLIPPED", (clipped | (messages != whole)).sum(1))
-    sent = (messages != 0).sum(1)
+    sent = [(messages != 0).sum(1)]
     if gate.serial:
-        bits = torch.arange(gate.serial, device=m.device)
-        sent = ((messages[..., None] >> bits) & 1).sum((1, 2))
-    m.counters.add(population, "SCORE_MESSAGES", sent)
+        sent = [((messages >> bit) & 1).sum(1) for bit in reversed(range(gate.serial))]
+    m.counters.tell(population, gate, sent, turn * max(1, gate.serial))
     return messages
 
 
-def write(m: Machine, population: ProgramPopulation, value: PostValue, time_step: int) -> None:
-    """The somata write a post value."""
+def write(m: Machine, population: ProgramPopulation, part: int, time_step: int) -> None:
+    """The somata write one of their post values."""
+    value = population.post_values[part]
     drawn = rounding.words(m.key(value.stream, time_step), population.size)
     state, signal = m.state[population.name], m.told(value.gate, population.size)
     y, written, clipped = somata.post_value(state, value, signal, drawn, m.steps)
     m.post[population.name, value.register] = y
-    m.counters.add(population, "POST_WRITES", written.sum(1))
-    m.counters.add(population, "POST_CLIPPED", clipped.sum(1))
+    m.counters.write(population, part, written.sum(1), clipped.sum(1))
 
 
 def learn(
@@ -102,7 +102,7 @@ def learn(
     else:
         m.tags[s.name] = moved.view_as(held)
     clips = "WEIGHT_CLIPPED" if straight else "TAG_CLIPPED"
-    m.counters.learn(s, rows, learning.any(1), {clips: clipped})
+    m.counters.learn(s, slot, rows, learning.any(1), {clips: clipped})
 
 
 def carry(m: Machine, s: Synapses, time_step: int) -> None:

@@ -31,6 +31,7 @@ def forward(m: Machine) -> None:
 
 def run(m: Machine, fixation: int) -> None:
     """One fixation of every network, with all that they learn from it."""
+    m.counters.begin()
     for _, what in agenda(m, fixation):
         what()
 
@@ -60,8 +61,8 @@ def _todo(m: Machine, population: ProgramPopulation, fixation: int) -> Iterator[
         if gate.population == population.name:
             what = partial(adapt.decide, m, gate, population, began + gate.sent(steps))
             yield gate.decided(steps) - 0.9, what
-    for value in population.post_values:
-        yield value.step + 0.2, partial(adapt.write, m, population, value, began + value.step)
+    for part, value in enumerate(population.post_values):
+        yield value.step + 0.2, partial(adapt.write, m, population, part, began + value.step)
     own = program.arriving[population.name]
     for compartment in (Compartment.APICAL, Compartment.RETRO):
         arriving = [s for s in own if s.compartment is compartment]

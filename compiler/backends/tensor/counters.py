@@ -11,6 +11,7 @@ from torch import Tensor
 
 from compiler.events import Events, count_events
 from compiler.events.columns import GateCount, PopulationCount, SynapseCount
+from compiler.events.notes import Note, What, notes
 from compiler.events.steps import StepRecord, StepRecorder
 from compiler.program import Gate, Program, ProgramPopulation, Synapses
 
@@ -41,7 +42,7 @@ class Counted:
 class Counters:
     """int64 tensors (R, things, columns), added to as a run goes on."""
 
-    def __init__(self, program: Program, rows: int, device: torch.device) -> None:
+    def __init__(self, program: Program, rows: int, device: torch.device, *, learn: bool) -> None:
         def zeros(things: int, columns: type) -> Tensor:
             return torch.zeros(rows, things, len(columns), dtype=torch.int64, device=device)  # type: ignore[arg-type]
 
@@ -51,6 +52,9 @@ class Counters:
         # of the fixation that is shown, (R, P, T): as `compiler.events.steps` has them
         counts = (2, rows, len(program.populations), program.timetable.steps)
         self.sent, self.active = torch.zeros(counts, dtype=torch.int32, device=device)
+        # of the same fixation, (R, columns); without learning there is nothing to note
+        self.column = notes(program) if learn else {}
+        self.noted = torch.zeros(rows, len(self.column), dtype=torch.int32, device=device)
         # apart, since a population and what ends on it may have the same name
         self.population = {p.name: i for i, p in enumerate(program.populations)}
         self.projection = {s.name: i for i, s in enumerate(program.synapses)}
@@ -60,10 +64,19 @@ class Counters:
         """Adds counts (R,) of a population."""
         self.populations[:, self.population[population.name], PopulationCount[column]] += counts
 
+    def begin(self) -> None:
+        """A fixation, of which nothing has been noted yet."""
+        self.noted.zero_()
+
+    def note(self, what: What, name: str, numbers: Tensor | int, part: int = 0) -> None:
+        """Notes numbers (R,) of this fixation, added to what has been noted in the same place."""
+        if self.column:
+            self.noted[:, self.column[Note(what, name, part)]] += numbers
+
     def present(self, population: ProgramPopulation, intensity: Tensor) -> None:
         """An input sends what is not zero."""
         messages = (intensity != 0).sum(1)
-        self.add(population, "COUNT_MESSAGES", messages)
+        self.count(population, messages)
         self.sent[:, self.population[population.name], 0] = messages
 
     def send(self, population: ProgramPopulation, spikes: Tensor) -> None:
@@ -86,17 +99,45 @@ class Counters:
 
     def conclude(self, population: ProgramPopulation, count: Tensor, steps: int) -> None:
         """The end of a presentation: spikes (R, N) of each neuron."""
+        self.count(population, (count != 0).sum(1))
         self.add(population, "SILENT", (count == 0).sum(1))
-        self.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
         self.add(population, "SATURATED", (count == steps).sum(1))
+
+    def count(self, population: ProgramPopulation, messages: Tensor) -> None:
+        """Neurons (R,) with a nonzero count."""
+        self.add(population, "COUNT_MESSAGES", messages)
+        self.note("counts", population.name, messages)
 
     def operations(self, s: Synapses, operations: Tensor) -> None:
         """Adds synaptic operations (R,) of a map, where fan-out depends on the position."""
         self._add_to(s, {"OPERATIONS": operations})
 
+    def bring(self, s: Synapses, messages: Tensor, reached: int) -> None:
+        """Messages (R,) that are no counts, each to so many neurons."""
+        self.operations(s, messages * reached)
+        self.note("brought", s.name, messages)
+
     def end(self, population: ProgramPopulation, previous: Tensor) -> None:
         """The end of a fixation."""
-        self.add(population, "PREVIOUS_MESSAGES", (previous != 0).sum(1))
+        messages = (previous != 0).sum(1)
+        self.add(population, "PREVIOUS_MESSAGES", messages)
+        self.note("previous", population.name, messages)
+
+    def tell(
+        self, population: ProgramPopulation, gate: Gate, sent: list[Tensor], turn: int
+    ) -> None:
+        """Score messages (R,) of the steps from part `turn` on, in which they leave."""
+        for part, messages in enumerate(sent, turn):
+            self.add(population, "SCORE_MESSAGES", messages)
+            self.note("said", gate.name, messages, part)
+
+    def write(
+        self, population: ProgramPopulation, part: int, written: Tensor, clipped: Tensor
+    ) -> None:
+        """A post value, the `part`th of its population's: nonzero ones and clipped ones, (R,)."""
+        self.add(population, "POST_WRITES", written)
+        self.add(population, "POST_CLIPPED", clipped)
+        self.note("written", population.name, written, part)
 
     def decide(self, gate: Gate, opened: Tensor, clipped: Tensor) -> None:
         """A decision of a comparator, (R,)."""
@@ -104,21 +145,28 @@ class Counters:
         row[:, GateCount.POSITIVE] += opened > 0
         row[:, GateCount.NEGATIVE] += opened < 0
         row[:, GateCount.SCORE_CLIPPED] += clipped
+        self.note("opened", gate.name, opened != 0)
 
-    def learn(self, s: Synapses, rows: Tensor, there: Tensor, more: dict[str, Tensor]) -> None:
-        """A learning epoch, (R,): rows that learn, whether there is any post value, other counts.
+    def learn(
+        self, s: Synapses, slot: int, rows: Tensor, there: Tensor, more: dict[str, Tensor]
+    ) -> None:
+        """An epoch of a slot, (R,): rows that learn, whether there is any post value, other counts.
 
         Networks without any post value have no epoch.
         """
+        self.note("learned", s.name, rows, s.slots.index(slot))
         self._add_to(s, {"ROWS_LEARNED": rows, "EPOCHS": there, **more})
 
-    def learn_at_step(self, s: Synapses, visits: Tensor, more: dict[str, Tensor]) -> None:
+    def learn_at_step(self, s: Synapses, tau: int, visits: Tensor, more: dict[str, Tensor]) -> None:
         """An epoch of a general rule, (R,): synapses visited, and other counts."""
+        self.note("visited", s.name, visits, tau)
         self._add_to(s, {"VISITED": visits, "EPOCHS": visits > 0, **more})
 
     def carry(self, s: Synapses, real: int, moved: Tensor, clipped: Tensor) -> None:
         """A carry of all synapses, `real` of them."""
         self._add_to(s, {"CARRIED": moved, "WEIGHT_CLIPPED": clipped, "CARRY_VISITS": real})
+        self.note("carried", s.name, moved)
+        self.note("looked", s.name, real)
 
     def average_copies(self, s: Synapses, real: int, weights: Tensor, tags: Tensor) -> None:
         """An average of copies, `real` synapses: weights and tags that were clipped, (R,)."""
@@ -135,13 +183,15 @@ class Counters:
     def record(self, recorders: Sequence[StepRecorder], fixation: int) -> None:
         """Puts down the steps of each row, a network, which has just been shown this fixation."""
         if fixation % recorders[0].stride == 0:
-            sent, active = self.sent.cpu().numpy(), self.active.cpu().numpy()
-            for recorder, *counts in zip(recorders, sent, active, strict=True):
+            for recorder, *counts in zip(recorders, *self._of_fixation(), strict=True):
                 recorder.put(fixation, *(one[None] for one in counts))
 
     def record_rows(self, recorder: StepRecorder, first: int) -> None:
         """Puts down the steps of all rows, the fixations from `first` on."""
-        recorder.put(first, self.sent.cpu().numpy(), self.active.cpu().numpy())
+        recorder.put(first, *self._of_fixation())
+
+    def _of_fixation(self) -> list[np.ndarray]:
+        return [counts.cpu().numpy() for counts in (self.sent, self.active, self.noted)]
 
     def of(self, row: int) -> Counted:
         """The counters of one network."""

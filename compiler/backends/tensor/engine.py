@@ -13,6 +13,7 @@ from compiler.backends.tensor.agenda import forward, run
 from compiler.backends.tensor.machine import Machine, on_device
 from compiler.connectivity import fan_in
 from compiler.events import Events
+from compiler.events.notes import notes
 from compiler.events.steps import StepRecorder
 from compiler.program import Program, Tally
 from compiler.terms import Connection
@@ -47,7 +48,7 @@ def infer(
         if p.soma is not None and not isinstance(p.soma, Tally)
     }
     events = None
-    recorder = _recorder(program, stimulus.fixations)
+    recorder = _recorder(program, stimulus.fixations, learn=False)
     at_once = max(1, min(AT_ONCE, CURRENTS // (_widest(program) * program.timetable.steps)))
     for start in range(0, max(stimulus.fixations, 1), at_once):
         shown = stimulus.part(start, start + at_once)
@@ -93,7 +94,7 @@ def simulate(
     }
     scores = torch.zeros(fixations, len(programs), len(program.gates), dtype=torch.int64)
     gates = torch.zeros_like(scores)
-    recorders = [_recorder(program, fixations) for _ in programs]
+    recorders = [_recorder(program, fixations, learn=True) for _ in programs]
     for fixation in range(fixations):
         machine.show({name: values[fixation] for name, values in shown.items()})
         machine.signals |= {name: values[fixation] for name, values in signals.items()}
@@ -117,8 +118,9 @@ def simulate(
     ]
 
 
-def _recorder(program: Program, fixations: int) -> StepRecorder:
-    recorder = StepRecorder(len(program.populations), program.timetable.steps)
+def _recorder(program: Program, fixations: int, *, learn: bool) -> StepRecorder:
+    noted = len(notes(program)) if learn else 0
+    recorder = StepRecorder(len(program.populations), program.timetable.steps, noted)
     recorder.make_room(fixations)
     return recorder
 

@@ -38,7 +38,7 @@ def inhibit(m: Machine, population: ProgramPopulation, s: Synapses) -> None:
     won = (heard & (1 << (source.soma.neighbours - 1))) != 0
     state = m.state[population.name]
     state["count"] = state["count"] * won
-    m.counters.operations(s, (sent != 0).sum(1) * NEIGHBOURS**2)
+    m.counters.bring(s, (sent != 0).sum(1), NEIGHBOURS**2)
 
 
 def _brought(m: Machine, s: Synapses, sent: Tensor) -> Tensor:
@@ -46,5 +46,5 @@ def _brought(m: Machine, s: Synapses, sent: Tensor) -> Tensor:
     if s.connection is not Connection.SPREAD:
         return summed(sent[:, None], m.numbers[s.name])[:, 0]
     everywhere = m.weights[s.name].flatten(1)
-    m.counters.operations(s, (sent != 0).sum(1) * everywhere.shape[1])
+    m.counters.bring(s, (sent != 0).sum(1), everywhere.shape[1])
     return (sent[:, :, None] * everywhere[:, None]).flatten(1)

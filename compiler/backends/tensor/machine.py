@@ -47,7 +47,7 @@ class Machine:
         self.bands = bands(self.program)
         self.by_step = learn and any(_at_any_step(s) for s in self.program.synapses)
         self.seeds = rounding.seeds([p.seed for p in programs], device)
-        self.counters = Counters(self.program, rows, device)
+        self.counters = Counters(self.program, rows, device, learn=learn)
         self.populations = [p for p in _by_level(self.program) if learn or not _is_mean(p)]
         self.state = {p.name: self._rest(p) for p in self.populations}
         self.bias = {p.name: self._bias(p) for p in self.populations}

@@ -113,7 +113,7 @@ def _count_positions(m: Machine, population: ProgramPopulation, current: Tensor)
     m.state[population.name]["count"] = count
     m.counters.receive(population, (current != 0).sum(2))
     m.counters.add(population, "SILENT", (count == 0).sum(1))
-    m.counters.add(population, "COUNT_MESSAGES", (count != 0).sum(1))
+    m.counters.count(population, (count != 0).sum(1))
 
 
 def _arriving(m: Machine, population: ProgramPopulation, without: Collection[str] = ()) -> Tensor:

@@ -108,12 +108,13 @@ def _learn(m: Machine, s: Synapses, tau: int, other: int, time_step: int) -> Non
     }
     parts = {side: sum_of_products.parts(some, x, y) for side, some in sides.items() if some}
     if parts:
-        _apply(m, s, parts, y["y0"], time_step)
+        _apply(m, s, tau, parts, y["y0"], time_step)
 
 
 def _apply(
     m: Machine,
     s: Synapses,
+    tau: int,
     parts: dict[str, sum_of_products.Parts],
     spiked: Tensor,
     time_step: int,
@@ -134,7 +135,7 @@ def _apply(
         counts["TAG_CLIPPED"] = (kept != wanted).sum((1, 2))
         m.tags[s.name] = kept.to(torch.int16)
     visits = sum_of_products.visits(parts.values(), spiked)
-    m.counters.learn_at_step(s, visits, counts)
+    m.counters.learn_at_step(s, tau, visits, counts)
 
 
 def _presynaptic(m: Machine, s: Synapses, tau: int) -> tuple[sum_of_products.Values, bool]:

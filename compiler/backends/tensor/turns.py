@@ -43,7 +43,7 @@ def learn(
     m.tags[s.name] = moved.view_as(held)
     rows = (x1 != 0).sum((1, 2)) * (y != 0).any(2)[:, 0]
     began = (told != 0).flatten(1).any(1) & (position == 0)
-    m.counters.learn(s, rows, began, {"TAG_CLIPPED": clipped})
+    m.counters.learn(s, slot, rows, began, {"TAG_CLIPPED": clipped})
 
 
 def carry_over(m: Machine, s: Synapses) -> None:

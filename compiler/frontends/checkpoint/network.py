@@ -28,6 +28,8 @@ from compiler.local_rules.layer import Layer, Learning
 
 RULES = {"clapp": clapp, "espp": espp, "lpl": lpl}
 """Which file of `compiler/local_rules` lowers which method."""
+LOWERED = (*RULES, *(name for name, method in METHODS.items() if method.timed))
+"""All methods that learn on the chip: those, and the rules of spike times."""
 INPUT = "input"
 SACCADE = "saccade"  # the broadcast y: +1 fixation, -1 right after a saccade
 INTENSITY = 1 / 255  # an input's 8-bit intensity stands for 0..1
@@ -143,7 +145,7 @@ def _require_chip_rule(layers: int, train: TrainConfig) -> None:
     if train.method not in RULES:
         raise InputError(
             f"train.method is '{train.method}': the rules that are lowered to the chip are those "
-            f"of {', '.join(RULES)}; train with one of them, {static}"
+            f"of {', '.join(LOWERED)}; train with one of them, {static}"
         )
     if train.decay != 0:
         raise InputError(
