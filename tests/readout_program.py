@@ -15,9 +15,12 @@ from compiler.trace import Stimulus
 CLASSES = 3
 
 
-def readout_network(*, plastic: bool = True, rate: float = 2**-8, depth: int = 2) -> Network:
-    """Layers that learn or not, and a readout of three classes."""
-    return with_readout(network((12, 8, 6, 5)[: depth + 1], plastic=plastic), CLASSES, rate)
+def readout_network(
+    *, plastic: bool = True, rate: float = 2**-8, depth: int = 2, positions: int = 0
+) -> Network:
+    """Layers that learn or not, and a readout of three classes, or one for each position."""
+    layers = network((12, 8, 6, 5)[: depth + 1], plastic=plastic)
+    return with_readout(layers, CLASSES, rate, positions)
 
 
 def readout_program(seed: int = 3, **how: object) -> Program:
@@ -32,5 +35,9 @@ def images(program: Program, fixations: int, seed: int = 0) -> Stimulus:
     label = random.integers(0, CLASSES, fixations)
     inputs = patterns[label] + random.integers(0, 56, (fixations, 12))
     signals = dict.fromkeys(program.modulators, random.choice([-1, 1], fixations).astype(np.int8))
-    signals["class"] = np.where(random.random(fixations) < 0.1, -1, label).astype(np.int8)
+    told = np.where(random.random(fixations) < 0.1, -1, label).astype(np.int8)
+    critics = [gate for gate in program.gates if gate.classes]
+    for position, critic in enumerate(critics):  # several take turns, as the gaze does
+        here = np.arange(fixations) % len(critics) == position
+        signals[critic.modulator] = np.where(here, told, -1).astype(np.int8)
     return Stimulus({"input": inputs.astype(np.uint8)}, signals)

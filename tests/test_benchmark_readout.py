@@ -30,16 +30,18 @@ def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
         readout.measure(setting, tmp_path, data, pool)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == stamps
     found = readout.summarise(setting, tmp_path, "trial")
-    assert found["scale"] == "trial" and list(found["ways"]) == ["learning", "untrained", "float"]
+    ways = parts["readout_settings"].WAYS
+    assert found["scale"] == "trial" and list(found["ways"]) == list(ways) and len(ways) == 5
     for name, way in found["ways"].items():
         assert way["seeds"] == [0, 1] and way["rate"] in setting.rates
         for curve in ("test", "validation", "rewarded"):
             assert [len(run) for run in way[curve]] == [2, 2]
             assert all(0 <= value <= 100 for run in way[curve] for value in run)
-        assert len(way["linear"]) == (0 if name == "float" else 2)
+        assert len(way["linear"]) == (2 if name in ("learning", "untrained") else 0)
     chosen = found["ways"]["learning"]["validated"]
     assert max(chosen.values()) == chosen[f"{found['ways']['learning']['rate']:g}"]
     page.write_page(json.loads(json.dumps(found)), tmp_path)
     text = (tmp_path / "readout.md").read_text()
     assert "| on the chip, while the layers learn |" in text and "180 |" in text
+    assert "one for each position − one for all" in text
     assert (tmp_path / "readout.png").read_bytes().startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ from clapp_neuro.readouts.reward import RewardReadout
 from compiler.backends import lava, tensor
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle, write_bundle
-from compiler.frontends.checkpoint.readout import CRITIC, READOUT, with_readout
+from compiler.frontends.checkpoint.readout import READOUT, with_readout
 from compiler.pipeline import compile_network
 from compiler.program import Gate, Program
 from compiler.rounding import round_stochastically, words
@@ -26,26 +26,27 @@ from compiler.verify import Comparison, compare
 from compiler.worked_examples.rules import worked_example
 
 TARGET = load_target("loihi2-sim")
+CRITIC = f"{READOUT}.critic"
 
 
 def critic(program: Program) -> Gate:
     return next(g for g in program.gates if g.name == CRITIC)
 
 
-def plain_fixation(program: Program, f: int, label: int, seen: FixationTrace) -> int:
+def plain_fixation(program: Program, gate: Gate, f: int, label: int, seen: FixationTrace) -> int:
     """The class that is named; score, gate and post values are compared on the way."""
-    gate, timetable = critic(program), program.timetable
-    level = program.population(READOUT).level
+    timetable, name = program.timetable, gate.population
+    level = program.population(name).level
     began = f * timetable.period + 1 + level
-    retro = seen.retro[READOUT].astype(np.int64)
+    retro = seen.retro[name].astype(np.int64)
     drawn = words(program.seed, gate.stream, began + gate.sent(timetable.steps), CLASSES)
     scores = retro + drawn % 2**gate.noise - 2 ** (gate.noise - 1)
     named = int(np.argmax(scores))
     known = 0 <= label < CLASSES
-    assert seen.gates[CRITIC] == ((1 if named == label else -1) if known else 0)
+    assert seen.gates[gate.name] == ((1 if named == label else -1) if known else 0)
     if known:
-        assert seen.scores[CRITIC] == scores[label] - max(np.delete(scores, label))
-    for value, y in zip(program.population(READOUT).post_values, seen.post[READOUT], strict=True):
+        assert seen.scores[gate.name] == scores[label] - max(np.delete(scores, label))
+    for value, y in zip(program.population(name).post_values, seen.post[name], strict=True):
         expected = np.zeros(CLASSES, np.int64)
         if known:
             expected[named] = value.reward * (named == label) - retro[named]
@@ -57,23 +58,37 @@ def plain_fixation(program: Program, f: int, label: int, seen: FixationTrace) ->
     return named
 
 
-@pytest.mark.parametrize("how", [{}, {"plastic": False}, {"depth": 3}])
+@pytest.mark.parametrize("how", [{}, {"plastic": False}, {"depth": 3}, {"positions": 3}])
 def test_the_readout_is_that_of_plain_integers(how: dict) -> None:
     program = readout_program(**how)
     seen = images(program, 60)
-    counted = [0] * CLASSES
+    critics = [gate for gate in program.gates if gate.points]
+    assert len(critics) == max(1, how.get("positions", 0))
+    counted = {gate.population: [0] * CLASSES for gate in critics}
     for f, shown in enumerate(trace(program, seen)):
-        counted[plain_fixation(program, f, int(seen.signals["class"][f]), shown)] += 1
-        weights = {s.name: shown.weights[s.name] for s in program.arriving[READOUT]}
-        collected = sum(
-            weights[s.name][s.slots[0] - 1].astype(int) @ shown.counts[s.source]
-            for s in program.arriving[READOUT]
-        )
-        assert shown.retro[READOUT].tolist() == collected.tolist()
-    assert all(counted), "noise names every class now and then"
+        for gate in critics:
+            label, name = int(seen.signals[gate.modulator][f]), gate.population
+            counted[name][plain_fixation(program, gate, f, label, shown)] += 1
+            weights = {s.name: shown.weights[s.name] for s in program.arriving[name]}
+            collected = sum(
+                weights[s.name][s.slots[0] - 1].astype(int) @ shown.counts[s.source]
+                for s in program.arriving[name]
+            )
+            assert shown.retro[name].tolist() == collected.tolist()
+    assert all(map(all, counted.values())), "noise names every class now and then"
 
 
-@pytest.mark.parametrize("how", [{}, {"plastic": False}, {"depth": 3}])
+def test_a_position_learns_while_the_gaze_is_there_alone() -> None:
+    program = readout_program(plastic=False, positions=3)
+    seen = images(program, 120)
+    for name in ("class1", "class3"):
+        seen.signals[name][:] = -1
+    learned = simulate(program, seen).program
+    changed = {s.target for s in learned.synapses if s.tags is not None and s.tags.any()}
+    assert changed == {"readout2"}
+
+
+@pytest.mark.parametrize("how", [{}, {"plastic": False}, {"depth": 3}, {"positions": 3}])
 def test_tensors_learn_the_same(how: dict) -> None:
     program = readout_program(**how)
     seen = images(program, 60)
@@ -84,7 +99,7 @@ def test_tensors_learn_the_same(how: dict) -> None:
     assert theirs.events == ours.events
 
 
-@pytest.mark.parametrize("how", [{}, {"plastic": False}])
+@pytest.mark.parametrize("how", [{}, {"plastic": False}, {"plastic": False, "positions": 2}])
 def test_lava_learns_the_same(how: dict) -> None:
     program = often(readout_program(**how))
     seen = images(program, 10)

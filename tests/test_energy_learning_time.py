@@ -20,7 +20,7 @@ from recorded_moments import require_shares, require_sums, steps_of
 from clapp_neuro.errors import InputError
 from compiler.backends import tensor
 from compiler.backends.simulator import simulate, trace
-from compiler.energy import Band, Coefficients, estimate
+from compiler.energy import Band, Coefficients, compare, estimate
 from compiler.energy.duration import duration
 from compiler.energy.ledger import KINDS, ledgers
 from compiler.events import CORE_KINDS
@@ -70,6 +70,18 @@ def test_every_step_of_learning_is_recorded_alike_and_adds_up(of: str) -> None:
     require_sums(events)
     assert any(s.plastic_updates for s in events.projections), "nothing was learned"
     require_shares(events, place(program, MACHINE), MACHINE)
+
+
+@pytest.mark.parametrize("of", ["stdp", "in turn", "traces", "readout"])
+def test_every_machine_takes_what_any_rule_did(of: str) -> None:
+    """No kind of event happens less than never, and all machines have a line for the network."""
+    program, shown = PROGRAMS[of]()
+    events = simulate(program, shown).events
+    found = compare(events, program)
+    assert not found.refused and len(found.estimates) > 10
+    for each in found.estimates:
+        for item in (*each.inference_events, *each.learning_events):
+            assert item.count >= 0, (each.name, item.kind)
 
 
 @given(cases(least=1, most=3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from test_cli import call
 
 import clapp_neuro
 from clapp_neuro.data.images import load_images
+from clapp_neuro.errors import InputError
 from clapp_neuro.verbs.own_readout import answers, scores
-from clapp_neuro.verbs.sight import experiment_of, gaze, machine_of, scan
+from clapp_neuro.verbs.sight import experiment_of, gaze, machine_of, readouts, scan
 from compiler import energy
 from compiler.backends.simulator import simulate, trace
 from compiler.bundle import read_bundle
@@ -87,6 +89,36 @@ def test_answers_are_what_the_dendrites_collect(bundle: Path, tmp_path: Path) ->
     assert collected.any()
 
 
+def test_each_position_has_a_readout_of_its_own(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, learned, report = (tmp_path / n for n in ("m.clapp", "learned.clapp", "r.json"))
+    options = ("--readout", "reward-by-position", "--consolidation", "pair", "--out", path)
+    assert call("compile", model, *options) == 0
+    capsys.readouterr()
+    run = ("--learn", "--images", IMAGES, "--out", learned, "--json", report)
+    assert call("run", path, *run) == 0
+    assert "named the class in" in capsys.readouterr().out
+    values = json.loads(report.read_text())
+    assert 0 < values["rewarded"] < 1 and list(values["rates"]) == ["layer1", "layer2"]
+    program = read_bundle(learned)[0]
+    images = load_images(experiment_of(program).data)
+    shown = gaze(program, images, 27, seed=1)
+    for position, name in enumerate(readouts(program)):
+        told = shown.signals[f"class{position + 1}"] >= 0
+        assert name == f"readout{position + 1}"
+        assert told.tolist() == (np.arange(27) % 9 == position).tolist()
+    seen = scan(program, images.test_images[:2])
+    for name in seen.signals:
+        seen.signals[name][:] = -1 if name.startswith("class") else 0
+    collected = [t.retro[f"readout{t.fixation % 9 + 1}"] for t in trace(program, seen)]
+    said = scores(program, images.test_images[:2])
+    assert said.reshape(18, 10).tolist() == np.array(collected).tolist() and said.any()
+    lost = replace(program, gates=program.gates[:-1])
+    with pytest.raises(InputError, match="8 readouts for 9 positions"):
+        gaze(lost, images, 9, seed=1)
+
+
 @pytest.mark.parametrize("static", [False, True])
 def test_engines_agree(model: Path, tmp_path: Path, static: bool) -> None:
     path = tmp_path / "m.clapp"
@@ -131,6 +163,7 @@ def test_what_has_no_readout_is_refused(
         ((model, "--readout", "rewards"), "did you mean 'reward'"),
         ((model, "--readout", "reward", "--readout-rate", -1), "give a number above 0"),
         ((convolution, "--static", "--readout", "reward"), "layer1 is a map"),
+        ((convolution, "--readout", "reward-by-position"), "train a dense network"),
         ((timed, "--readout", "reward"), "learns at every time step"),
         ((Path("net.onnx"), "--readout", "reward"), "has no labelled images"),
     ):

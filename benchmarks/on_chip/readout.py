@@ -18,7 +18,7 @@ from typing import Any
 
 from readout_page import write_page
 from readout_runs import linear, way
-from readout_settings import SCALES, WAYS, Setting
+from readout_settings import FITTED, SCALES, WAYS, Setting
 from runs import once
 
 from clapp_neuro.reproduce.measuring import command_line, processes
@@ -55,7 +55,7 @@ def measure(setting: Setting, folder: Path, data: str | None, pool: ProcessPoolE
     best = {name: best_rate(setting, folder, name) for name in WAYS}
     for seed in (first, *others):
         run((name, seed, best[name]) for name in WAYS)
-        run(((name, seed, best[name]) for name in WAYS if name != "float"), LINEAR)
+        run(((name, seed, best[name]) for name in FITTED), LINEAR)
 
 
 def do(setting: Setting, job: Job, folder: Path, data: str | None, beside: str) -> str:

@@ -65,18 +65,26 @@ def _verdict(found: Found) -> str:
         for name, way in ways.items()
     }
     chip = ends["learning"]
+    linear = dict(zip(chip, ways["learning"]["linear"], strict=False))
     others = {
         "learned − untrained layers": ends["untrained"],
         "chip − float": ends["float"],
-        "chip − linear readout off the chip": dict(
-            zip(chip, ways["learning"]["linear"], strict=False)
-        ),
+        "chip − linear readout off the chip": linear,
     }
-    parts = [
-        f"{words} {_mean([chip[seed] - other[seed] for seed in chip if seed in other])}"
-        for words, other in others.items()
-    ]
+    placed = ends["learning-by-position"]
+    more = {
+        "one for each position − one for all": chip,
+        "one for each position, learned − untrained layers": ends["untrained-by-position"],
+        "one for each position − linear readout off the chip": linear,
+    }
+    parts = [f"{words} {_less(chip, other)}" for words, other in others.items()]
+    parts += [f"{words} {_less(placed, other)}" for words, other in more.items()]
     return f"Seed by seed, in points: {'; '.join(parts)}."
+
+
+def _less(one: dict[int, float], other: dict[int, float]) -> str:
+    """How much the one has more than the other, seed by seed."""
+    return _mean([one[seed] - other[seed] for seed in one if seed in other])
 
 
 def _table(found: Found) -> str:
@@ -108,14 +116,14 @@ def _costs(found: Found) -> str:
     for way in found["ways"].values():
         tried = ", ".join(f"{rate} ({right:.1f} %)" for rate, right in way["validated"].items())
         parts.append(f"- {way['title']}: {way['rate']:g}, of {tried} in validation")
-    chip = found["ways"]["learning"]
-    clipped = (
-        f"On the chip, while the layers learn, {_number(chip['plastic_updates'])} synapses of the "
-        f"readout are updated in a fixation. In a whole run {_number(chip['post_clipped'])} post "
-        f"values, {_number(chip['tag_clipped'])} tags and {_number(chip['weight_clipped'])} "
-        "weights were clipped (means over the seeds)."
-    )
-    return "## Learning rates and clipping\n\n" + "\n".join(parts) + f"\n\n{clipped}"
+    clipped = [
+        f"{way['title'].capitalize()}, {_number(way['plastic_updates'])} synapses are updated in a "
+        f"fixation. In a whole run {_number(way['post_clipped'])} post values, "
+        f"{_number(way['tag_clipped'])} tags and {_number(way['weight_clipped'])} weights were "
+        "clipped (means over the seeds)."
+        for way in (found["ways"][name] for name in ("learning", "learning-by-position"))
+    ]
+    return "\n\n".join(("## Learning rates and clipping", "\n".join(parts), *clipped))
 
 
 def _number(values: list[float]) -> str:

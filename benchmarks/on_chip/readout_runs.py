@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from readout_settings import ENCODER_RATE, PRESET, Setting
+from readout_settings import BY_POSITION, ENCODER_RATE, PRESET, Setting
 from settings import VALIDATION
 
 import clapp_neuro
@@ -24,40 +24,45 @@ from clapp_neuro.training.compiled_online import CompiledOnlineTrainer
 from clapp_neuro.training.online import BLOCK
 from clapp_neuro.training.tally import Tally
 from clapp_neuro.verbs.own_readout import scores
-from clapp_neuro.verbs.sight import chip_features, gaze
+from clapp_neuro.verbs.sight import chip_features, gaze, readouts
 from compiler.backends.simulator import simulate
 from compiler.bundle import read_bundle, write_bundle
-from compiler.frontends.checkpoint.readout import READOUT
 
 Found = dict[str, Any]
 
 
 def on_chip(
-    setting: Setting, seed: int, rate: float, static: bool, learned: Path, data: str | None
+    setting: Setting, seed: int, rate: float, name: str, learned: Path, data: str | None
 ) -> Found:
-    """The chip, its layers learning or not; what it has learned is written to `learned`."""
+    """The chip as a way's name says; what it has learned is written to `learned`."""
     start = learned.parent / f"start-{learned.stem}.pt"
     learned.parent.mkdir(parents=True, exist_ok=True)
     clapp_neuro.train(_experiment(seed, 0), start, data=data)
     clapp_neuro.compile(
-        start, out=learned, seed=seed, static=static, readout="reward", readout_rate=rate
+        start,
+        out=learned,
+        seed=seed,
+        static=name.startswith("untrained"),
+        readout="reward-by-position" if name.endswith(BY_POSITION) else "reward",
+        readout_rate=rate,
     )
     program, _ = read_bundle(learned)
     images = load_images(_experiment(seed, 0).data, data)
     state, curve = None, _Curve(images)
-    number = [g.population for g in program.gates].index(READOUT)
+    critics = [number for number, gate in enumerate(program.gates) if gate.points]
     for first, last in _stretches(setting):
         result = simulate(program, gaze(program, images, last - first, seed, first), state=state)
         program, state = result.program, result.state
-        rewarded = float((result.gates[first:last, number] > 0).mean())
+        rewarded = float((result.gates[first:last, critics] > 0).any(axis=1).mean())
         said = scores(program, images.test_images)
         curve.look(last, rewarded, said.sum(1).argmax(1), said.argmax(2))
     write_bundle(learned, program)
     events = result.events
-    own = [p for p in events.projections if p.target == READOUT]
+    named = readouts(program)
+    own = [p for p in events.projections if p.target in named]
     return {
         **curve.found,
-        "post_clipped": next(p.post_clipped for p in events.populations if p.name == READOUT),
+        "post_clipped": sum(p.post_clipped for p in events.populations if p.name in named),
         "tag_clipped": sum(p.tag_clipped for p in own),
         "weight_clipped": sum(p.weight_clipped for p in own),
         "plastic_updates": sum(p.plastic_updates for p in own) / setting.looks[-1],
@@ -130,9 +135,8 @@ def way(name: str) -> Callable[..., Found]:
     """The run of one of `readout_settings.WAYS`: (setting, seed, rate, learned, data) -> Found."""
     if name == "float":
         return lambda setting, seed, rate, _learned, data: in_float(setting, seed, rate, data)
-    static = name == "untrained"
     return lambda setting, seed, rate, learned, data: on_chip(
-        setting, seed, rate, static, learned, data
+        setting, seed, rate, name, learned, data
     )
 
 

@@ -7,11 +7,15 @@ from typing import Any
 
 PRESET = "fashion-dense"
 ENCODER_RATE = 2**-9  # what `make on-chip` chose for this preset
+BY_POSITION = "-by-position"  # the name of a way with a readout for each position ends so
 WAYS = {
     "learning": "on the chip, while the layers learn",
     "untrained": "on the chip, on layers that stay untrained",
+    "learning-by-position": "a readout for each position, while the layers learn",
+    "untrained-by-position": "a readout for each position, on layers that stay untrained",
     "float": "the same rule in float, while float layers learn online",
 }
+FITTED = ("learning", "untrained")  # beside which a linear readout of their layers is fitted
 
 
 @dataclass(frozen=True)

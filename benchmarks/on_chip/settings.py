@@ -80,10 +80,11 @@ FOR_MAPS = ("tied-averaged",)
 # refuses: a step of W_pred would not fit the accumulator.
 TRACES = Network(
     "fashion-traces",
-    fixations=540_000,
+    fixations=60_000,
     labelled=5_000,
-    seeds=(0, 1, 2, 3, 4),
+    seeds=(0, 1, 2),
     rates=RATES[:2],
+    choosing=1,
     prefix=4,
     target="binary-spikes-sim",
 )

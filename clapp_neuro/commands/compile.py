@@ -37,7 +37,8 @@ def compile(
         int | None, typer.Option(help="fixations, default 32; a power of two, but for pair")
     ] = None,
     readout: Annotated[
-        str, typer.Option(help="on the chip: none, or reward, which learns from one bit of it")
+        str,
+        typer.Option(help="on the chip: none; reward, one bit of it teaches; reward-by-position"),
     ] = "none",
     readout_rate: Annotated[float, typer.Option(help="its learning rate")] = RATE,
     dt: Dt = None,

@@ -30,7 +30,8 @@ from compiler.worked_examples.rules import unshown, worked_example
 
 MEASURED = 64  # samples of a calibration file
 KERNELS = ("untied", "tied-averaged", "sequential")
-READOUTS = ("none", "reward")
+NO_READOUT, BY_POSITION = "none", "reward-by-position"
+READOUTS = (NO_READOUT, "reward", BY_POSITION)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def compile(
     consolidation: str | None = None,
     consolidate_every: int | None = None,
     percentile: float = MAXIMUM,
-    readout: str = "none",
+    readout: str = NO_READOUT,
     readout_rate: float = RATE,
     exponents: Mapping[str, int] | None = None,
     measure: int | None = None,
@@ -90,8 +91,9 @@ def compile(
     the program runs beside its source in real numbers: of a foreign model's calibration (default:
     64 of it, where there is one), of a checkpoint fixations over its images, from `data` as in
     `load_images` (default: none). readout: "reward" adds one neuron a class, which learns at
-    `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`). Raises InputError for
-    what does not fit, with all violated limits; nothing is written then.
+    `readout_rate` from one bit of reward (`clapp_neuro.readouts.reward`); "reward-by-position" as
+    many for each position of the gaze. Raises InputError for what does not fit, with all violated
+    limits; nothing is written then.
     """
     if not 0 <= seed < 2**32:
         raise InputError(f"seed {seed}: the chip's random numbers take one from 0 to 2^32 - 1")
@@ -112,8 +114,14 @@ def compile(
         raise InputError(f"'{path}' would overwrite the model: give another --out")
     if measure is not None and measure < 1:
         raise InputError(f"measure on {measure} samples: give at least 1")
-    rate = readout_rate if readout == "reward" else None
-    source = read_source(model, reading, static=static, data=data, readout=rate)
+    source = read_source(
+        model,
+        reading,
+        static=static,
+        data=data,
+        readout=None if readout == NO_READOUT else readout_rate,
+        by_position=readout == BY_POSITION,
+    )
     network = source.network
     averaged = 0 if kernels == "untied" else average_every
     compiled = compile_network(

@@ -11,10 +11,9 @@ from torch import Tensor
 from clapp_neuro.encoders.activity import as_maps
 from clapp_neuro.encoders.layers import answer, forward
 from clapp_neuro.encoders.parts import parts
-from clapp_neuro.verbs.sight import experiment_of, readout_populations
+from clapp_neuro.verbs.sight import experiment_of, readout_populations, readouts
 from compiler.backends import simulator
 from compiler.connectivity import on_the_map
-from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program, Soma, Synapses
 from compiler.terms import CHANNELWISE, Connection
 from compiler.trace import Stimulus
@@ -27,10 +26,11 @@ def float_weights(program: Program) -> dict[str, Tensor]:
     or the shared kernel where they are still alike; of a pair of synapses the high ones, which
     drive neurons.
     """
+    on_the_chip = readouts(program)
     weights = {
         s.name: torch.from_numpy(_kernels(program, s) * weight_unit(program, s.name)).float()
         for s in program.synapses
-        if s.connection not in CHANNELWISE and s.target != READOUT and not s.paired
+        if s.connection not in CHANNELWISE and s.target not in on_the_chip and not s.paired
     }
     for p in program.populations:
         if isinstance(p.soma, Soma) and p.soma.bias:

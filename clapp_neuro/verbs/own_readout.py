@@ -8,31 +8,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from clapp_neuro.verbs.sight import IMAGES_AT_ONCE, experiment_of, scan
+from clapp_neuro.verbs.sight import IMAGES_AT_ONCE, experiment_of, readouts, scan
 from compiler.backends.simulator import infer
-from compiler.frontends.checkpoint.readout import READOUT
 from compiler.program import Program
 
 
 def has_readout(program: Program) -> bool:
     """Whether the program names classes itself."""
-    return any(p.name == READOUT for p in program.populations)
+    return bool(readouts(program))
 
 
 def scores(program: Program, images: np.ndarray) -> np.ndarray:
     """Scores of the classes, int64 (images, positions, classes), without noise.
 
-    What the readout's dendrites collect in each fixation: the weights times the counts.
+    What the dendrites of a position's readout collect: the weights times the counts.
     """
     positions = experiment_of(program).data.positions
-    heard = program.arriving[READOUT]
+    named = readouts(program)
+    asked = named * positions if len(named) == 1 else named
+    heard = [[s for s in program.arriving[name] if not s.paired] for name in asked]
+    sources = {s.source for some in heard for s in some}
     parts = []
     for first in range(0, len(images), IMAGES_AT_ONCE):
         seen = scan(program, images[first : first + IMAGES_AT_ONCE])
-        counts, _ = infer(program, seen, keep=tuple(s.source for s in heard))
+        counts, _ = infer(program, seen, keep=tuple(sorted(sources)))
         # products of integers far below 2^53: exact in float64, and fast
-        added = sum(counts[s.source].astype(np.float64) @ s.weights.T for s in heard)
-        parts.append(np.asarray(added, np.int64).reshape(-1, positions, added.shape[-1]))
+        grid = {
+            name: counts[name].astype(np.float64).reshape(-1, positions, counts[name].shape[1])
+            for name in sources
+        }
+        said = [
+            sum(grid[s.source][:, position] @ s.weights.T for s in some)
+            for position, some in enumerate(heard)
+        ]
+        parts.append(np.stack(said, axis=1).astype(np.int64))
     return np.concatenate(parts)
 
 

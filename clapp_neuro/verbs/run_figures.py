@@ -7,7 +7,7 @@ import numpy as np
 from clapp_neuro.data.images import ImageSet
 from clapp_neuro.readouts.logistic import logistic_readout
 from clapp_neuro.verbs.own_readout import answers, has_readout
-from clapp_neuro.verbs.sight import chip_features
+from clapp_neuro.verbs.sight import chip_features, readouts
 from compiler.backends.simulator import Result
 from compiler.events import Events
 from compiler.frontends.checkpoint.convolution import MEAN
@@ -17,7 +17,8 @@ from compiler.program import Program
 
 def rates(program: Program, events: Events) -> dict[str, float]:
     """Spikes per neuron and time step of each population that can send any."""
-    spiking = {p.name for p in program.populations if p.spiking and p.name != READOUT}
+    silent = (READOUT, *readouts(program))
+    spiking = {p.name for p in program.populations if p.spiking and p.name not in silent}
     return {
         p.name: p.spikes / (p.neurons * program.timetable.steps * events.fixations)
         for p in events.populations
@@ -38,7 +39,7 @@ def learning_curve(
     last = max(1, done // 5)
     loss, opened = {}, {}
     for i, gate in enumerate(program.gates):
-        if gate.population == READOUT:  # no layer
+        if gate.points:  # of a readout, which is no layer
             continue
         decided, layer = result.gates[-last:, i], gate.population.removesuffix(MEAN)
         opened[layer] = float((decided != 0).mean())
@@ -57,9 +58,9 @@ def rewarded(program: Program, result: Result | None) -> float | None:
     """How often the readout on the chip was right in the last fifth of the run."""
     if result is None or not has_readout(program):
         return None
-    number = next(i for i, gate in enumerate(program.gates) if gate.population == READOUT)
+    critics = [i for i, gate in enumerate(program.gates) if gate.points]
     last = max(1, result.state.fixation // 5)
-    return float((result.gates[-last:, number] > 0).mean())
+    return float((result.gates[-last:, critics] > 0).any(axis=1).mean())
 
 
 def own_accuracy(program: Program, images: ImageSet) -> float | None:

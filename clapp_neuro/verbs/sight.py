@@ -16,7 +16,6 @@ from clapp_neuro.errors import InputError
 from compiler.backends.simulator import infer
 from compiler.frontends.checkpoint import INPUT
 from compiler.frontends.checkpoint.convolution import POOLED
-from compiler.frontends.checkpoint.spike_timing import CLASS
 from compiler.program import MACHINE, Program, Soma
 from compiler.targets import NeuromorphicMachine, load_target
 from compiler.trace import Stimulus
@@ -75,13 +74,18 @@ def gaze(program: Program, images: ImageSet, fixations: int, seed: int, start: i
     stream = fixation_stream(len(seen), config.positions, fixations, seed, start)
     inputs = {INPUT: intensities(fixated_inputs(seen, stream, config))}
     signals = dict.fromkeys(program.modulators, stream.label)
-    if CLASS in signals:
-        if images.unlabelled_images is not None:
-            raise InputError(
-                f"the program is rewarded for naming an image's class, but the learning images of "
-                f"{images.dataset} have no labels: give another data set"
-            )
-        signals[CLASS] = images.train_labels[stream.image].astype(np.int8)
+    critics = [gate for gate in program.gates if gate.classes]
+    if critics and images.unlabelled_images is not None:
+        raise InputError(
+            f"the program is rewarded for naming an image's class, but the learning images of "
+            f"{images.dataset} have no labels: give another data set"
+        )
+    if critics:
+        label = images.train_labels[stream.image].astype(np.int8)
+        by_position = len(readouts(program)) > 1
+        for position, critic in enumerate(critics):
+            told = np.where(stream.position == position, label, -1) if by_position else label
+            signals[critic.modulator] = told.astype(np.int8)
     return Stimulus(inputs, signals)
 
 
@@ -104,6 +108,20 @@ def scan(program: Program, images: np.ndarray) -> Stimulus:
     labels[0, 0] = 0
     flat = patches.reshape(-1, patches.shape[-1])
     return Stimulus({INPUT: flat}, dict.fromkeys(program.modulators, labels.ravel()))
+
+
+def readouts(program: Program) -> tuple[str, ...]:
+    """The readouts on the chip: none, one, or one for each position of the gaze, in their order.
+
+    InputError where a file has several, but not as many as its images have positions.
+    """
+    found = tuple(gate.population for gate in program.gates if gate.points)
+    if len(found) > 1 and len(found) != (positions := experiment_of(program).data.positions):
+        raise InputError(
+            f"the program has {len(found)} readouts for {positions} positions: compile the model "
+            "again"
+        )
+    return found
 
 
 def readout_populations(program: Program) -> dict[str, str]:

@@ -69,12 +69,14 @@ def read_source(
     static: bool = False,
     data: str | os.PathLike[str] | None = None,
     readout: float | None = None,
+    by_position: bool = False,
 ) -> Source:
     """A checkpoint of ours, a NIR or an ONNX file, as a network.
 
     static: leave learning out. data: of a checkpoint's images, as in `load_images`, which are
     looked at where `reading` asks for another percentile than the checkpoint has. readout: the
-    learning rate of a readout on the chip, for a checkpoint only.
+    learning rate of a readout on the chip, for a checkpoint only; by_position: of one for each
+    position of the gaze.
     Raises InputError for anything else, and for what is not taken.
     """
     if readout is not None and not (math.isfinite(readout) and readout > 0):
@@ -109,8 +111,9 @@ def read_source(
         checkpoint = _calibrated(checkpoint, how.activities, data)
     network = network_from_checkpoint(checkpoint, plastic=not static)
     if readout is not None:
-        classes = CLASSES[checkpoint.experiment.data.dataset]
-        network = with_readout(network, classes, readout)
+        config = checkpoint.experiment.data
+        positions = config.positions if by_position else 0
+        network = with_readout(network, CLASSES[config.dataset], readout, positions)
     return Source(network, "checkpoint")
 
 

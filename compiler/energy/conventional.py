@@ -77,7 +77,7 @@ def dense_operations(events: Events, program: Program) -> Counts:
         size[s.name] * len(s.listens) for s in program.synapses if s.name not in driving
     )
     scores = fixations * sum(program.population(g.population).size for g in program.gates)
-    outer = sum(s.learning_slots * size[s.name] for s in events.projections)
+    outer = sum(s.learning_slots * size[s.name] for s in events.projections if s.learning_slots)
     averaged = sum(s.averaged for s in events.projections)
     post = fixations * (steps * means + sum(p.size * len(p.post_values) for p in somata))
     return (forward, delivered + scores + outer + averaged), (updates, post)
@@ -87,7 +87,8 @@ def event_operations(events: Events) -> Counts:
     """Accumulations and neuron operations that events ask for."""
     forward, learned = events.inference, events.learning
     delivered = learned.synaptic_operations - learned.ignored_synaptic_operations
-    changed = learned.plastic_updates + learned.carries + learned.averaged
+    carries = sum(s.units_carried for s in events.projections)
+    changed = learned.plastic_updates + carries + learned.averaged
     updates = forward.active_updates + forward.idle_updates
     return (forward.synaptic_operations, delivered + changed), (updates, learned.post_writes)
 

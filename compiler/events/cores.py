@@ -187,10 +187,9 @@ def _at_synapses(s: ProjectionEvents, placement: Placement) -> Iterator[_Item]:
     rows = s.trace_writes * placement.receiving[s.name]
     yield _Item("trace_write", Cause("messages", s.source), rows, by_slice=True)
     updated, looked, carried = (Cause(w, s.name) for w in ("updated", "looked", "carried"))
-    carries = s.carries if s.carry_visits else 0  # of a rule that acts at any step: updates
     yield _Item("plastic_update", updated, s.plastic_updates)
-    yield _Item("carry", carried, carries)
+    yield _Item("carry", carried, s.units_carried)
     yield _Item("learning_visit", Cause("visited", s.name), s.learning_visits)
     yield _Item("learning_visit", updated, -s.plastic_updates)
     yield _Item("learning_visit", looked, s.carry_visits)
-    yield _Item("learning_visit", carried, -carries)
+    yield _Item("learning_visit", carried, -s.units_carried)

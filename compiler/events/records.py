@@ -102,6 +102,11 @@ class ProjectionEvents:
         """All of them, useful or ignored."""
         return self.forward_operations + self.delivered_operations + self.ignored_operations
 
+    @property
+    def units_carried(self) -> int:
+        """Weights that a carry moved; those that a rule without one changed are updates."""
+        return self.carries if self.carry_visits else 0
+
 
 Counted = TypeVar("Counted", PopulationEvents, ProjectionEvents)
 

@@ -1,4 +1,8 @@
-"""A readout on the chip, on top of a network: one neuron a class, which learns from rewards."""
+"""A readout on the chip, on top of a network: one neuron a class, which learns from rewards.
+
+Or one readout for each position of the gaze, which is rewarded while the gaze is there: whoever
+moves the gaze knows where it is, and tells that position's critic alone the class.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,15 @@ from compiler.ir import (
 from compiler.local_rules import reward_readout
 
 READOUT = "readout"
-CRITIC = f"{READOUT}.critic"
 COLLECTOR = Neuron(decay=1.0, threshold=None, reset=Reset.NONE)
 """Never spikes: what a neuron of the readout has to say is what its dendrite collects."""
 
 
-def with_readout(network: Network, classes: int, rate: float) -> Network:
+def with_readout(network: Network, classes: int, rate: float, positions: int = 0) -> Network:
     """The network with a readout of all its layers, whose weights are 0 at first.
+
+    positions: as many readouts, `readout1` on, in the order of the gaze's positions, with signals
+    `class1` on; 0 for a single one, with the signal `class`.
 
     InputError where a layer is a map, or learns from spike times.
     """
@@ -35,8 +41,9 @@ def with_readout(network: Network, classes: int, rate: float) -> Network:
     for layer in layers:
         if layer.shape is not None:
             raise InputError(
-                f"population {layer.name} is a map: the readout on the chip hears dense layers "
-                "only; leave --readout out, and probe the layers"
+                f"population {layer.name} is a map (encoder.architecture 'conv'), and a readout on "
+                "the chip (--readout) hears dense layers only: leave --readout out and fit one off "
+                "the chip (run --probe), or train a dense network (preset fashion-dense)"
             )
     for p in network.projections:
         if p.rule is not None and not isinstance(p.rule, LearningRule):
@@ -45,24 +52,33 @@ def with_readout(network: Network, classes: int, rate: float) -> Network:
                 "--readout out, or compile with learning left out (--static)"
             )
     top = max(p.level for p in layers)
-    population = Population(READOUT, classes, top, COLLECTOR)
-    rule = reward_readout.readout(rate, CRITIC)
+    for end in [str(number) for number in range(1, positions + 1)] or [""]:
+        readout = Population(READOUT + end, classes, top, COLLECTOR)
+        network = _with_one(network, layers, readout, rate, CLASS + end)
+    return network
+
+
+def _with_one(
+    network: Network, layers: list[Population], readout: Population, rate: float, label: str
+) -> Network:
+    """One readout, its synapses from all layers, and its critic, which hears the label."""
+    critic = reward_readout.critic(f"{readout.name}.critic", readout.name, label, readout.size)
+    rule = reward_readout.readout(rate, critic.name)
     projections = tuple(
         Projection(
-            f"{READOUT}.{layer.name}",
+            f"{readout.name}.{layer.name}",
             layer.name,
-            READOUT,
+            readout.name,
             Compartment.RETRO,
-            np.zeros((classes, layer.size)),
+            np.zeros((readout.size, layer.size)),
             rule,
         )
         for layer in layers
     )
-    critic = reward_readout.critic(CRITIC, READOUT, CLASS, classes)
     return replace(
         network,
-        populations=(*network.populations, population),
+        populations=(*network.populations, readout),
         projections=(*network.projections, *projections),
         comparators=(*network.comparators, critic),
-        modulators=(*network.modulators, Modulator(CLASS)),
+        modulators=(*network.modulators, Modulator(label)),
     )
