@@ -50,7 +50,7 @@ demo: setup
 
 # Two tests at a time, one thread each; tests of one file share what they set up.
 test: setup
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: setup
 	@$(RUN) -m pytest -m slow
