@@ -50,7 +50,7 @@ demo: setup
 
 # Two tests at a time, one thread each; tests of one file share what they set up.
 test: setup
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: setup
 	@$(RUN) -m pytest -m slow
@@ -68,8 +68,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	@$(RUN) -m ruff format .
 
-# short: 35 s of processor time a dense network, 41 of them; full: 95, and five times as many fixations
-# for the convolutions, whose float reference then takes most of the time (it was not run).
+# Processor time. short: 35 s a dense network, 41 of them; a convolution takes 85 on the chip and 130 in
+# float, of which 100 are its readout, so that five seeds take 35 minutes. full: 95 s a dense network,
+# and nine times as many fixations for the convolutions (it was not run).
 SCALE := short
 on-chip: setup
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/on_chip --scale $(SCALE) --workers 2

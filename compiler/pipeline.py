@@ -14,7 +14,14 @@ from compiler.ir import LearningRule, Network
 from compiler.kept import cost
 from compiler.passes.admit import admit
 from compiler.passes.fold import fold
-from compiler.passes.lowering.consolidation import CARRY, EVERY, Consolidation, candidates
+from compiler.passes.lowering.consolidation import (
+    CARRY,
+    EVERY,
+    Consolidation,
+    candidates,
+    pair_bits,
+    require_companions,
+)
 from compiler.passes.lowering.learning import lower_learning
 from compiler.passes.lowering.schedule import Plan, schedule
 from compiler.passes.lowering.schedule_traces import DECIMATION_MAX, traced
@@ -72,7 +79,7 @@ def compile_network(
     largest = _largest(limits.weight_bits, WEIGHT_BITS), _largest(limits.tag_bits, TAG_BITS)
     best, *others = candidates(consolidation, *largest, counted=_counted(network, limits))
     if sequential and any(in_turn(p) for p in network.projections):
-        best, others = _in_turn(consolidation), []
+        best, others = _in_turn(consolidation, largest[0]), []
     if not any(isinstance(p.rule, LearningRule) for p in network.projections):
         others = []  # nothing is consolidated, however it is done
 
@@ -93,14 +100,14 @@ def compile_network(
         raise
 
 
-def _in_turn(asked: Consolidation) -> Consolidation:
+def _in_turn(asked: Consolidation, weight_max: int) -> Consolidation:
     """Of kernels that learn in turn: in the tag, and the management processor carries."""
     if asked != BEST:
         raise InputError(
             "kernels that learn sequentially are carried by the management processor, every "
             "--average-every fixations: leave --consolidation and --consolidate-every out"
         )
-    return CARRY
+    return replace(CARRY, fine=pair_bits(weight_max))
 
 
 def _compiled(
@@ -151,11 +158,14 @@ def _lowered(
     limits = target.machine.limits
     # A tag must hold the unit that it carries. Where it cannot, the check refuses this width.
     tag_max = max(TAG_UNITS, _largest(limits.tag_bits, TAG_BITS))
-    if any(traced(p) for p in quantized.network.projections) and chosen != CARRY:
+    known_by_traces = [p.name for p in quantized.network.projections if traced(p)]
+    if known_by_traces and chosen != CARRY:
         raise InputError(
-            "rules of traces learn in the tag and carry it whenever the gate is open: leave "
-            f"consolidation out, and use a machine with tags of {TAG_UNITS.bit_length() + 1} bits"
+            f"projection {known_by_traces[0]}: rules of traces learn in the tag and carry it "
+            "whenever the gate is open: leave consolidation out, and use a machine with tags of "
+            f"{TAG_UNITS.bit_length() + 1} bits"
         )
+    require_companions(quantized.network, chosen)
     untied, copying = (quantized, ()) if sequential else untie(quantized, averaged)
     plan = schedule(
         untied.network,

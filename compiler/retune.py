@@ -35,31 +35,35 @@ def with_margin(program: Program, factor: float) -> Program:
     return replace(program, gates=tuple(gates))
 
 
-def with_rate(program: Program, halvings: int) -> Program:
-    """The learning rate halved so many times: post values are shifted down by as much more.
+def with_rate(program: Program, factor: float) -> Program:
+    """The learning rate times `factor`: post values are shifted down by less or more.
 
-    Those that tell when tags are carried stay as they are.
+    Those that tell when tags are carried stay as they are. At a higher rate more post values
+    saturate; engines count them.
 
-    Raises InputError for a negative number, or more than the shift of a post value holds, and for
-    rules without post values.
+    Raises InputError for a factor that is no power of two, or beyond what the shift of a post value
+    holds, and for rules without post values.
     """
-    if halvings and not any(p.post_values for p in program.populations):
-        raise InputError("the program learns without post values: its rate cannot be halved here")
-    room = min(
-        (SHIFT_MAX - v.shift for p in program.populations for v in p.post_values if not v.carries),
-        default=SHIFT_MAX,
-    )
-    if not 0 <= halvings <= room:
-        raise InputError(f"the learning rate halved {halvings} times: give 0 to {room}")
+    if not (math.isfinite(factor) and factor > 0 and math.frexp(factor)[0] == 0.5):
+        raise InputError(f"a learning rate {factor:g} times as large: give a power of two")
+    doublings = math.frexp(factor)[1] - 1
+    shifts = [v.shift for p in program.populations for v in p.post_values if not v.carries]
+    if doublings and not shifts:
+        raise InputError("the program learns without post values: its rate cannot be changed here")
+    if doublings and not max(shifts) - SHIFT_MAX <= doublings <= min(shifts):
+        raise InputError(
+            f"a learning rate {factor:g} times as large: give 2^{max(shifts) - SHIFT_MAX} to "
+            f"2^{min(shifts)}"
+        )
     populations = tuple(
-        replace(p, post_values=tuple(_halved(v, halvings) for v in p.post_values))
+        replace(p, post_values=tuple(_doubled(v, doublings) for v in p.post_values))
         for p in program.populations
     )
     return replace(program, populations=populations)
 
 
-def _halved(value: PostValue, halvings: int) -> PostValue:
-    return value if value.carries else replace(value, shift=value.shift + halvings)
+def _doubled(value: PostValue, doublings: int) -> PostValue:
+    return value if value.carries else replace(value, shift=value.shift - doublings)
 
 
 def with_interval(program: Program, fixations: int, longest: int) -> Program:

@@ -17,7 +17,7 @@ from plain_synapses import Listed, listed
 from compiler import rounding
 from compiler.connectivity import on_the_map
 from compiler.ir import Compartment, Connection, Quantity
-from compiler.products import carries
+from compiler.products import carries, general
 from compiler.program import (
     MEMBRANE_MAX,
     PostValue,
@@ -30,6 +30,16 @@ from compiler.program import (
 )
 from compiler.trace import FixationTrace, Stimulus
 from compiler.turns import in_turn
+
+
+def restated(program: Program) -> bool:
+    """Whether all of a program is restated here."""
+    return (
+        all(gate.norm is None and not gate.classes and not gate.serial for gate in program.gates)
+        and not any(general(s) or s.delay for s in program.synapses)
+        and not any(p.averages is not None or p.sequence for p in program.populations)
+        and all(p.soma.plain is not None for p in program.populations if isinstance(p.soma, Soma))
+    )
 
 
 def clip(x: np.ndarray, largest: int) -> np.ndarray:

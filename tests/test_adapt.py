@@ -62,7 +62,7 @@ def test_changes_are_what_their_names_say():
         assert np.array_equal(changed[name][1].train_labels, images.train_labels)
 
 
-def test_a_smaller_margin_closes_gates_and_a_halved_rate_changes_less(bundle):
+def test_a_smaller_margin_closes_gates_and_a_higher_rate_changes_more(bundle):
     program, _ = read_bundle(bundle)
     stimulus = gaze(program, images_of(program, None), 300, seed=1)
 
@@ -77,7 +77,11 @@ def test_a_smaller_margin_closes_gates_and_a_halved_rate_changes_less(bundle):
 
     opened, moved = learned(program)
     assert learned(with_margin(program, 0.1))[0] < opened
-    assert learned(with_rate(program, 3))[1] < 0.6 * moved
+    assert (
+        learned(with_rate(program, 1 / 8))[1]
+        < 0.6 * moved
+        < 0.6 * learned(with_rate(program, 4))[1]
+    )
     often = with_interval(program, 2, longest=9)
     assert fault(often) is None
     assert (
@@ -85,7 +89,8 @@ def test_a_smaller_margin_closes_gates_and_a_halved_rate_changes_less(bundle):
         > 8 * simulate(program, stimulus).events.learning.carry_visits
     )
     assert with_interval(program, 32, longest=9) == program
-    assert with_margin(program, 1.0) == program == with_rate(program, 0)
+    assert with_margin(program, 1.0) == program == with_rate(program, 1.0)
+    assert with_rate(with_rate(program, 0.25), 4.0) == program
 
 
 def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
@@ -94,7 +99,7 @@ def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
         drift="dim",
         images=60,
         before=20,
-        settings=(Setting(), Setting(0.5, 1)),
+        settings=(Setting(), Setting(0.5, 2.0)),
         looks=2,
         train_images=200,
         model=model,
@@ -106,6 +111,7 @@ def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
     for course in found.courses:
         assert [look.fixations for look in course.looks] == [270, 540]
         assert all(np.shape(look.gate) == (2,) for look in course.looks)
+        assert all(0 <= look.clipped < 0.5 for look in course.looks)
         last = course.looks[-1].accuracy
         assert course.forgotten == pytest.approx(frozen.old[-1] - last.old[-1])
         cost = frozen.old[-1] - frozen.new[-1]
@@ -124,10 +130,20 @@ def test_the_verb_measures_both_worlds(bundle, model, tmp_path):
 def test_a_course_looked_at_on_the_way_ends_where_one_without_looks_does(bundle):
     program, _ = read_bundle(bundle)
     images = images_of(program, None)
-    *_, (often, opened) = learn_on(program, images, (50, 120, 300), seed=2)
-    [(once, whole)] = learn_on(program, images, (300,), seed=2)
-    assert often == once
-    assert opened != whole  # since the look before
+    *_, often = learn_on(program, images, (50, 120, 300), seed=2)
+    (once,) = learn_on(program, images, (300,), seed=2)
+    assert often.program == once.program
+    assert often.gate != once.gate  # since the look before
+    assert often.clipped == once.clipped  # of the whole run
+
+
+def test_what_a_high_rate_clips_is_counted(bundle):
+    program, _ = read_bundle(bundle)
+    images = images_of(program, None)
+    (slow,) = learn_on(program, images, (300,), seed=2)
+    (fast,) = learn_on(with_rate(program, 8.0), images, (300,), seed=2)
+    assert fast.clipped > slow.clipped
+    assert fast.clipped > 0.001
 
 
 def test_a_kept_readout_hears_what_the_encoder_has_become():
@@ -147,14 +163,14 @@ def test_a_kept_readout_hears_what_the_encoder_has_become():
 
 def test_the_command_as_typed(bundle, tmp_path, capsys):
     words = "--drift new-classes --images 20 --looks 1 --train-images 100 --margin 1 --margin 0.5 "
-    words += "--every 8"
+    words += "--every 8 --rate 2"
     with pytest.raises(SystemExit) as done:
         main(["adapt", str(bundle), *words.split(), "--json", str(tmp_path / "found.json")])
     assert done.value.code == 0
     found = json.loads((tmp_path / "found.json").read_text())
     assert [c["setting"] for c in found["courses"]] == [
-        {"margin": 1.0, "halvings": 0, "every": 8},
-        {"margin": 0.5, "halvings": 0, "every": 8},
+        {"margin": 1.0, "rate": 2.0, "every": 8},
+        {"margin": 0.5, "rate": 2.0, "every": 8},
     ]
     assert found["frozen"]["new_kept"] is None
     assert [c["won_back"] for c in found["courses"]] == [None, None]
@@ -174,7 +190,10 @@ def test_the_command_as_typed(bundle, tmp_path, capsys):
         ({"drift": "dim", "settings": (Setting(margin=1e-12),)}, "times 1e-12"),
         ({"drift": "dim", "settings": (Setting(every=24),)}, "a power of two, at most 32"),
         ({"drift": "dim", "settings": (Setting(every=64),)}, "a power of two, at most 32"),
-        ({"drift": "dim", "settings": (Setting(halvings=40),)}, "halved 40 times: give 0 to"),
+        ({"drift": "dim", "settings": (Setting(rate=2.0**-40),)}, r"give 2\^-\d+ to 2\^\d"),
+        ({"drift": "dim", "settings": (Setting(rate=2.0**20),)}, r"give 2\^-\d+ to 2\^\d"),
+        ({"drift": "dim", "settings": (Setting(rate=3.0),)}, "3 times as large: give a power of"),
+        ({"drift": "dim", "settings": (Setting(rate=0.0),)}, "give a power of two"),
         ({"drift": "dim", "train_images": 401}, "each world has 400"),
         ({"drift": "dim", "train_images": 0}, "0 labelled images"),
         ({"drift": "dim", "train_images": 1}, "at least two classes"),
@@ -191,7 +210,7 @@ def test_what_a_program_does_not_have_cannot_be_changed(bundle):
         with_margin(replace(program, gates=()), 0.5)
     silent = tuple(replace(p, post_values=()) for p in program.populations)
     with pytest.raises(InputError, match="without post values"):
-        with_rate(replace(program, populations=silent), 1)
+        with_rate(replace(program, populations=silent), 2.0)
 
 
 def test_a_float_network_of_other_data_is_not_compared_with(bundle, model, tmp_path):

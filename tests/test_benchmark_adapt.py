@@ -16,7 +16,7 @@ from clapp_neuro.verbs.adapt import Setting
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = str(ROOT / "clapp_neuro" / "data" / "shipped")
-MODULES = ("scales", "chips", "plan", "collect", "shares", "report")
+MODULES = ("scales", "chips", "plan", "collect", "shares", "ceiling", "report")
 
 
 @pytest.fixture
@@ -60,6 +60,35 @@ def test_next_to_no_cost_is_not_shared_out(parts):
     assert parts["shares"].ledger("dim", found, look).share is None
 
 
+def test_what_can_come_back_is_what_a_chip_raised_there_has_more(parts):
+    """Of 10 points lost a chip raised there has 2 more than the frozen one; learning on wins 3."""
+    looks = [{**standing([80.0, 80.0], [73.0, 73.0], [70.0, 70.0]), "fixations": 90}]
+    known = {
+        "frozen": standing([80.0, 80.0], [70.0, 70.0], [80.0, 80.0]),
+        "course": {"seeds": [0, 1], "looks": looks},
+        "native": standing([75.0, 75.0], [72.0, 72.0], [75.0, 75.0]),
+        "pixels": None,
+        "settings": {},
+    }
+    found = {
+        "scale": {"far": "far", "far_looks": [90], "born": 90, "looks": [90]},
+        "drifts": {"noise": known},
+    }
+    section = parts["ceiling"].ceiling_section
+    assert "| 3.00 ± 0.00 | 30% | 150% |" in section(found)
+    known["native"] = standing([75.0, 75.0], [70.1, 70.1], [75.0, 75.0])
+    assert "| 30% | – |" in section(found)
+    native, known["native"] = known["native"], None
+    assert section(found) == ""
+    looks[0] = {**standing([79.0, 79.0], [78.0, 78.0], [70.0, 70.0]), "fixations": 90}
+    known["settings"]["far"] = {"seeds": [0, 1], "looks": looks}
+    assert "| 80% | – | 1.00 ± 0.00 |" in section(found)
+    assert "met by `noise`" in section(found)
+    known["native"] = native
+    native["test"]["new"] = [[74.0], [74.0]]
+    assert "| 80% | 200% | 1.00 ± 0.00 |" in section(found)
+
+
 def test_intervals_are_students(parts):
     assert interval(np.array([1.0, 2.0, 3.0])) == pytest.approx(2.4841, abs=1e-3)
     assert interval(np.array([1.0])) == 0
@@ -88,15 +117,21 @@ def test_a_small_measurement_writes_its_page_and_goes_on(parts, tmp_path):
     assert np.shape(dim["frozen"]["test"]["new"]) == (1, 2)
     assert new["frozen"]["test"]["new_kept"] is None
     assert (dim["tested"], new["tested"]) == (500, 250)
-    assert list(dim["settings"]) == ["margin x 1, rate / 1, tags every 8"]
+    assert list(dim["settings"]) == ["margin x 1, rate x 1, tags every 8", "margin x 4, rate x 1"]
+    far = dim["settings"]["margin x 4, rate x 1"]
+    assert [look["fixations"] for look in far["looks"]] == [180, 270]
+    assert list(new["settings"]) == ["margin x 1, rate x 1, tags every 8"]
+    assert dim["native"]["seeds"] == new["native"]["seeds"] == dim["pixels"]["seeds"] == [0]
+    assert list(found["unchanged"]["all"]) == ["margin x 1, rate x 1", "margin x 4, rate x 1"]
+    assert list(found["unchanged"]["old-classes"]) == ["margin x 1, rate x 1"]
     # what was chosen on is not what is reported
-    stored = json.loads((folder / "0" / "course-dim-1-0-None.json").read_text())
+    stored = json.loads((folder / "0" / "course-dim-1-1-None.json").read_text())
     assert found["drifts"]["dim"]["frozen"]["test"]["old"] == [
         pytest.approx([100 * share for share in stored["frozen"]["test"]["old"]])
     ]
     parts["report"].write_page(found, tmp_path)
     page = (tmp_path / "adapt.md").read_text()
-    for title in ("came back", "trained offline", "Without any label", "forgotten", "soun"):
+    for title in ("came back", "can come back", "all pixels", "trained offline", "label", "soun"):
         assert title in page
     assert "Not measured yet" not in page
     for name in ("adapt.png", "adapt_trade.png"):
@@ -117,10 +152,11 @@ def test_the_page_says_what_is_missing(parts, tmp_path):
                 "course": {"seeds": [0], "looks": [look]},
                 "network": None,
                 "native": None,
+                "pixels": None,
                 "settings": {},
             }
         },
-        "unchanged": {"all": None},
+        "unchanged": {"all": {}},
         "long": [],
     }
     parts["report"].write_page(found, tmp_path)
@@ -128,6 +164,9 @@ def test_the_page_says_what_is_missing(parts, tmp_path):
     for words in (
         "learns on: `dim`, `noise`",
         "float network: `dim`, `noise`",
-        "x 0.25, rate / 1: `dim`",
+        "x 0.25, rate x 1: `dim`",
+        "x 4, rate x 1: `dim`",
+        "raised there: `dim`",
+        "world stays: all, margin x 1, rate x 1, all, margin x 4, rate x 1",
     ):
         assert words in page

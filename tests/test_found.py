@@ -6,16 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import plastic_maps
 import pytest
 from compiled_program import compiled, network
 from conv_network import conv_network
 from fuzz.agreement import difference
 from fuzz.cases import Case
+from narrow_target import loihi2_with
+from readout_program import readout_network
 
 from clapp_neuro.errors import InputError
 from compiler.backends import tensor
 from compiler.bundle import read_bundle, write_bundle
 from compiler.ir import Compartment, Network, Projection
+from compiler.passes.lowering.consolidation import Consolidation
 from compiler.pipeline import compile_network
 from compiler.program import Program
 from compiler.soundness import fault
@@ -105,3 +109,31 @@ def skipping() -> Network:
 def test_recurrence_and_short_cuts_are_refused(source, words: str) -> None:
     with pytest.raises(InputError, match=words):
         compile_network(source(), TARGET)
+
+
+@pytest.mark.parametrize("kind", ["transfer", "direct"])
+def test_a_readout_beside_what_no_engine_executes_with_it(kind: str) -> None:
+    """Compiled before, and then not readable from its own file."""
+    with pytest.raises(InputError, match="population readout is not one of those; use 'pair'"):
+        compile_network(readout_network(), TARGET, consolidation=Consolidation(kind))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 6])
+def test_kernels_learn_in_turn_in_weights_of_few_bits(bits: int) -> None:
+    """What rounding left to the tags, counted 64 times finer, was beyond what they hold."""
+    source = plastic_maps.network(layers=(2,), pool=(), patch=3, rate=2**-6)
+    target = loihi2_with(weight_bits=bits)
+    program = compile_network(source, target, averaged=1, sequential=True).program
+    assert all(s.fine <= bits - 2 for s in program.synapses if s.in_turn)
+    assert difference("tensor", case(program, 6)) is None
+    assert difference("plain", case(program, 6)) is None
+
+
+@pytest.mark.parametrize("layers", [(2, 2), (1, 2, 1)])
+def test_a_map_of_one_position_sends_one_message_a_step(layers: tuple[int, ...]) -> None:
+    """Of kernels of one entry that learn in turn: the next layer's traces met its post values."""
+    source = plastic_maps.network(layers=layers, pool=(), patch=1, rate=2**-10)
+    source = plastic_maps.with_kernels(source, 1)
+    program = compile_network(source, TARGET, averaged=1, sequential=True).program
+    for against in ("tensor", "plain"):
+        assert difference(against, case(program, 6)) is None

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from clapp_neuro.errors import InputError
 from compiler.backends import simulator
-from compiler.products import general
+from compiler.products import direct, general, transfers
 from compiler.soundness import fault
 from compiler.terms import Connection
 
@@ -40,6 +40,15 @@ def seen_in(draws: int) -> tuple[Counter[str], list[Case]]:
         happened["inference"] += not case.learn
         kernels = [s.name for s in program.synapses if s.connection is Connection.UNTIED]
         happened["kernels that learn"] += bool(kernels)
+        happened["kernels in turn"] += any(s.in_turn for s in program.synapses)
+        happened["traces of spikes"] += any(gate.serial for gate in program.gates)
+        happened["readouts"] += any(gate.points for gate in program.gates)
+        happened["pairs"] += bool(program.low)
+        happened["rounded into weights"] += any(
+            s.rule is not None and not s.paired and (transfers(s.rule) or direct(s.rule))
+            for s in program.synapses
+        )
+        happened["other widths"] += (program.weight_max, program.tag_max) != (127, 255)
         happened["any time step"] += any(general(s) for s in program.synapses)
         happened["no fixation"] += case.stimulus.fixations == 0
         if not (case.learn and program.plastic and case.stimulus.fixations):
@@ -82,9 +91,17 @@ def test_draws_are_of_all_kinds(tmp_path) -> None:
         assert happened[what] > draws / 20, happened
     for what in ("tags change", "in between", "gates open"):
         assert happened[what] > draws / 20, happened
-    for what in ("silent", "saturated", "no fixation", "carries", "weight_clipped"):
+    for what in (
+        "silent",
+        "saturated",
+        "no fixation",
+        "carries",
+        "weight_clipped",
+        "rounded into weights",
+    ):
         assert happened[what] >= 3, happened
-    for what in ("kernels change", "averages", "losers forget"):
+    drawn = ("kernels in turn", "traces of spikes", "readouts", "pairs")
+    for what in ("kernels change", "averages", "losers forget", "other widths", *drawn):
         assert happened[what] >= 10, happened
     for what in ("post_clipped", "membrane_clipped"):
         assert happened[what] >= 1, happened

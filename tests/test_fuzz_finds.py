@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from compiler.backends.tensor import maps as tensor_maps
 from compiler.backends.tensor import somata, sum_of_products, synapses
 
-FEW = st.integers(1, 6)  # neurons of a layer
+FEW = st.integers(1, 6)  # neurons of a layer, or channels of a map
 
 
 def wrong_threshold(soma, v, fired, drive, right=somata.step):
@@ -58,9 +58,9 @@ def wrong_trace(values, spiked, trace, words, right=sum_of_products.follow):
     [
         (somata, "step", wrong_threshold, "membrane of|spikes of", dense(FEW), 24),
         (synapses, "learn", wrong_rounding, "tags of", dense(FEW), 24),
-        (tensor_maps, "neighbours", wrong_pool, "membrane of", maps(), 60),
-        (synapses, "average", wrong_average, "tags of", learning_maps(), 24),
-        (tensor_maps, "hear_winners", wrong_winner, "counts of|post of", learning_maps(), 24),
+        (tensor_maps, "neighbours", wrong_pool, "membrane of", maps(FEW), 60),
+        (synapses, "average", wrong_average, "tags of", learning_maps(FEW), 24),
+        (tensor_maps, "hear_winners", wrong_winner, "counts of|post of", learning_maps(FEW), 24),
         (sum_of_products, "follow", wrong_trace, "weights of|tags of", timed(), 24),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_wrong_engine_is_found_and_its_case_is_small_written_and_reproduced(
     module, name, wrong, words, sources, few, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr(module, name, wrong)
-    monkeypatch.setattr("fuzz.hunt.SHRINKS", 600)  # enough for few neurons, and some seconds
+    monkeypatch.setattr("fuzz.hunt.SHRINKS", 200)  # enough for few neurons, and some seconds
     with pytest.raises(EnginesDisagreeError) as caught:
         hunt("tensor", 2000, folder=tmp_path, most=2, sources=sources)
     told = str(caught.value)

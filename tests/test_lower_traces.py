@@ -247,7 +247,7 @@ def test_another_consolidation_and_interval_are_refused_by_name():
 
 
 def test_halving_the_rate_leaves_the_carry_alone():
-    program = with_rate(compiled(), 1)
+    program = with_rate(compiled(), 0.5)
     carries = [v for p in program.populations for v in p.post_values if v.carries]
     assert len(carries) == 2
     assert all((v.multiplier, v.shift) == (32, 0) for v in carries)

@@ -21,19 +21,25 @@ KINDS = {
 }
 
 
-def draw_drifts(drifts: dict[str, Found]) -> Figure:
+def draw_drifts(drifts: dict[str, Found], scale: Found) -> Figure:
     """One panel a change: the new world at each look, with each readout, and who does not learn."""
     figure = Figure(figsize=(max(6, 2.9 * len(drifts)), 4.4), layout="constrained")
     panels = figure.subplots(1, len(drifts), squeeze=False)[0]
     for axes, (drift, found) in zip(panels, drifts.items(), strict=True):
-        looks = found["course"]["looks"]
-        x = [0, *(some["fixations"] / 1000 for some in looks)]
-        for number, (kind, title) in enumerate(KINDS.items()):
+        lines = [(title, kind, found["course"]) for kind, title in KINDS.items()]
+        if scale["far"] in found["settings"]:
+            far = found["settings"][scale["far"]]
+            lines.append((f"{scale['far']}, fitted anew", "new", far))
+        last = 0.0
+        for number, (title, kind, course) in enumerate(lines):
             if found["frozen"]["test"][kind] is None:
                 continue
-            values = [top(found["frozen"], kind), *(top(some, kind) for some in looks)]
+            start = top(found["frozen"], kind, seeds=course["seeds"])
+            values = [start, *(top(some, kind) for some in course["looks"])]
+            x = [0, *(some["fixations"] / 1000 for some in course["looks"])]
             means, widths = [v.mean() for v in values], [interval(v) for v in values]
             axes.errorbar(x, means, widths, label=title, capsize=2, **look(number))
+            last = max(last, x[-1])
         levels = []
         if drift != NEW_CLASSES:  # another task: its accuracy says nothing of this one
             levels.append(("before the change", top(found["frozen"], "old"), ":"))
@@ -42,7 +48,7 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
         if found["native"] is not None:
             levels.append(("knows only the new world", top(found["native"], "new"), "-."))
         for title, values, style in levels:
-            axes.plot([0, x[-1]], [values.mean()] * 2, color="black", linestyle=style, label=title)
+            axes.plot([0, last], [values.mean()] * 2, color="black", linestyle=style, label=title)
         axes.set_title(drift)
         axes.set_xlabel("thousand fixations since")
     _legend(figure, panels)
@@ -50,13 +56,13 @@ def draw_drifts(drifts: dict[str, Found]) -> Figure:
     return figure
 
 
-def draw_trade(drifts: dict[str, Found], default: str) -> Figure:
+def draw_trade(drifts: dict[str, Found], scale: Found) -> Figure:
     """One panel a change, one point a setting: points lost in the old world against points won."""
     shown = {drift: found for drift, found in drifts.items() if found["settings"]}
     figure = Figure(figsize=(max(6, 2.9 * len(shown)), 4.4), layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, (drift, found) in zip(panels, shown.items(), strict=True):
-        for number, (name, some) in enumerate(ways_of(found, default).items()):
+        for number, (name, some) in enumerate(ways_of(found, scale).items()):
             points = ledger(drift, found, some)
             axes.errorbar(
                 points.unlearned.mean(),

@@ -47,8 +47,8 @@ def _raised(
     scale: Scale, seed: int, drift: str, world: ImageSet, folder: Path, data: str | None
 ) -> Program:
     newborn = _newborn(scale, seed, drift, folder, data)
-    ((program, _),) = learn_on(newborn, world, (scale.born,), seed)
-    return program
+    (raised,) = learn_on(newborn, world, (scale.born,), seed)
+    return raised.program
 
 
 def _newborn(scale: Scale, seed: int, drift: str, folder: Path, data: str | None) -> Program:

@@ -24,10 +24,7 @@ def summarise(scale: Scale, folder: Path) -> Found:
     return {
         "scale": scale.to_json(),
         "drifts": {drift: found for drift, found in drifts.items() if found is not None},
-        "unchanged": {
-            home(drift): _course(scale, folder, "unchanged", drift, DEFAULT)
-            for drift in controls(scale)
-        },
+        "unchanged": {home(drift): _controls(scale, folder, drift) for drift in controls(scale)},
         "long": [run for run in _of_seeds(scale, folder, "long", "million") if run is not None],
     }
 
@@ -39,11 +36,8 @@ def _drift(scale: Scale, folder: Path, drift: str) -> Found | None:
         return None
     runs = _of_seeds(scale, folder, "course", drift)
     frozen = _together(scale, [None if run is None else run["frozen"] for run in runs])
-    tried = {
-        str(setting): _course(scale, folder, "course", drift, setting)
-        for setting in scale.settings
-        if setting != DEFAULT
-    }
+    others = (*scale.settings[1:], *([scale.far] if drift in scale.far_drifts else []))
+    tried = {str(some): _course(scale, folder, "course", drift, some) for some in others}
     return {
         "source": frozen["source"],
         "tested": frozen["tested"],
@@ -51,8 +45,18 @@ def _drift(scale: Scale, folder: Path, drift: str) -> Found | None:
         "course": course,
         "network": _standing(scale, folder, "network", drift),
         "native": _standing(scale, folder, "native", drift),
+        "pixels": _standing(scale, folder, "pixels", drift),
         "settings": {name: found for name, found in tried.items() if found is not None},
     }
+
+
+def _controls(scale: Scale, folder: Path, drift: str) -> dict[str, Found]:
+    """Chips that learn on in the old world of a change, by setting."""
+    courses = {
+        str(setting): _course(scale, folder, "unchanged", drift, setting)
+        for setting in (DEFAULT, scale.far)
+    }
+    return {name: course for name, course in courses.items() if course is not None}
 
 
 def _standing(scale: Scale, folder: Path, what: str, drift: str) -> Found | None:

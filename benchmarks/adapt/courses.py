@@ -15,7 +15,6 @@ from clapp_neuro.verbs.adapt import Setting, tuned
 from clapp_neuro.verbs.adaptation import (
     Encoder,
     Readouts,
-    Share,
     accuracy,
     chip_encoder,
     fitted,
@@ -38,10 +37,12 @@ def course(
     return _looks(scale, seed, drift, setting, old, new, new, folder, data)
 
 
-def unchanged(scale: Scale, seed: int, drift: str, folder: Path, data: str | None) -> Found:
+def unchanged(
+    scale: Scale, seed: int, drift: str, setting: Setting, folder: Path, data: str | None
+) -> Found:
     """The chip that learns on in the old world, as if nothing had changed."""
     old, new = world_pair(scale, drift, data)
-    return _looks(scale, seed, drift, DEFAULT, old, new, old, folder, data)
+    return _looks(scale, seed, drift, setting, old, new, old, folder, data)
 
 
 def raised_there(scale: Scale, seed: int, drift: str, folder: Path, data: str | None) -> Found:
@@ -49,6 +50,12 @@ def raised_there(scale: Scale, seed: int, drift: str, folder: Path, data: str | 
     old, new = world_pair(scale, drift, data)
     chip = native(scale, seed, drift, folder, data)
     return _judged(chip_encoder(chip), old, new, scale.labelled)
+
+
+def pixels(scale: Scale, seed: int, drift: str, folder: Path, data: str | None) -> Found:
+    """No encoder at all: the same readout of the images themselves."""
+    old, new = world_pair(scale, drift, data)
+    return _judged(lambda seen: [seen.reshape(len(seen), -1) / 255], old, new, scale.labelled)
 
 
 def network(scale: Scale, seed: int, drift: str, folder: Path, data: str | None) -> Found:
@@ -71,16 +78,16 @@ def _looks(
 ) -> Found:
     chip = grown(scale, seed, drift, folder, data)
     kept = fitted(chip_encoder(chip), old, scale.labelled)
-    ends = scale.looks if setting == DEFAULT else (scale.tried,)
+    ends = scale.ends(setting)
 
-    def look(learned: Program, fixations: int, gate: Share | None) -> Found:
+    def look(learned: Program, fixations: int, **more: Any) -> Found:
         found = _judged(chip_encoder(learned), old, new, scale.labelled, kept)
-        return {"fixations": fixations, "gate": gate, **found, **_dead(learned, new)}
+        return {"fixations": fixations, **more, **found, **_dead(learned, new)}
 
     learning = zip(ends, learn_on(tuned(chip, setting), seen, ends, seed), strict=True)
     return {
-        "frozen": look(chip, 0, None) if seen is new and setting == DEFAULT else None,
-        "looks": [look(learned, end, gate) for end, (learned, gate) in learning],
+        "frozen": look(chip, 0) if seen is new and setting == DEFAULT else None,
+        "looks": [look(on.program, end, gate=on.gate) for end, on in learning],
     }
 
 

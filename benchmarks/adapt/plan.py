@@ -11,7 +11,7 @@ from typing import Any
 
 import long_run
 from chips import grown, home, offline, old_data
-from courses import course, network, raised_there, unchanged
+from courses import course, network, pixels, raised_there, unchanged
 from scales import DEFAULT, Scale
 
 from clapp_neuro.data.drift import NEW_CLASSES
@@ -20,19 +20,23 @@ from clapp_neuro.verbs.adapt import Setting
 
 Found = dict[str, Any]
 Job = tuple[str, int, str, Setting]
-"""What, seed, drift, and how a chip of "course" learns on."""
+"""What, seed, drift, and how a chip of `LEARNING` learns on."""
 
-MEASURES: dict[str, Callable[[Scale, int, str, Path, str | None], Found]] = {
+STANDING: dict[str, Callable[[Scale, int, str, Path, str | None], Found]] = {
     "network": network,
-    "unchanged": unchanged,
     "native": raised_there,
+    "pixels": pixels,
+}
+LEARNING: dict[str, Callable[[Scale, int, str, Setting, Path, str | None], Found]] = {
+    "course": course,
+    "unchanged": unchanged,
 }
 
 
 def place(folder: Path, job: Job) -> Path:
     """Where a job's result is stored."""
     what, seed, drift, setting = job
-    how = f"-{setting.margin:g}-{setting.halvings}-{setting.every}" if what == "course" else ""
+    how = f"-{setting.margin:g}-{setting.rate:g}-{setting.every}" if what in LEARNING else ""
     return folder / str(seed) / f"{what}-{drift}{how}.json"
 
 
@@ -44,10 +48,10 @@ def do(scale: Scale, job: Job, folder: Path, data: str | None) -> str:
         began = time.process_time()
         if what == "long":
             found = long_run.measure(scale.preset, scale.long, scale.stretches, seed, data)
-        elif what == "course":
-            found = course(scale, seed, drift, setting, folder, data)
+        elif what in LEARNING:
+            found = LEARNING[what](scale, seed, drift, setting, folder, data)
         else:
-            found = MEASURES[what](scale, seed, drift, folder, data)
+            found = STANDING[what](scale, seed, drift, folder, data)
         text = json.dumps({**found, "processor_seconds": time.process_time() - began})
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda file: file.write(text.encode()))
@@ -82,14 +86,22 @@ def everything(scale: Scale, folder: Path, data: str | None, pool: Executor) -> 
     for seed in scale.seeds:
         make(raise_chip, seed)
         run(("course", seed, drift, DEFAULT) for drift in scale.drifts)
-        run(("native", seed, drift, DEFAULT) for drift in scale.drifts if drift == NEW_CLASSES)
+        run(("course", seed, drift, scale.far) for drift in scale.far_drifts)
+        run(("native", seed, drift, DEFAULT) for drift in ceilings(scale))
         run([("long", seed, "million", DEFAULT)])
+    run(("pixels", scale.seeds[0], drift, DEFAULT) for drift in scale.far_drifts)
     for seed in scale.seeds:
         make(train_offline, seed)
         run(("network", seed, drift, DEFAULT) for drift in scale.drifts)
         run(("unchanged", seed, drift, DEFAULT) for drift in controls(scale))
+        run(("unchanged", seed, d, scale.far) for d in controls(scale) if d != NEW_CLASSES)
     for setting in (some for some in scale.settings if some != DEFAULT):
         run(("course", seed, d, setting) for d in scale.drifts for seed in scale.seeds)
+
+
+def ceilings(scale: Scale) -> list[str]:
+    """Changes in whose new world a chip is raised, to see what can be reached there."""
+    return [d for d in scale.drifts if d in scale.far_drifts or d == NEW_CLASSES]
 
 
 def controls(scale: Scale) -> list[str]:

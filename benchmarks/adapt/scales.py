@@ -15,13 +15,12 @@ DEFAULT = Setting()
 SETTINGS = (
     DEFAULT,
     Setting(margin=0.25),
-    Setting(halvings=2),
+    Setting(rate=0.25),
     Setting(every=8),
-    Setting(margin=2.0),
-    Setting(margin=0.5),
-    Setting(halvings=1),
 )
 """The default, then the most telling ones, in the order in which they are measured."""
+FAR = Setting(margin=4.0)
+"""What won back most on the validation images where the default did not win back enough."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,8 @@ class Scale:
 
     born: fixations of the old world that a chip has learned from when the world changes. looks:
     fixations since the change at which the default setting is judged; tried: the one of them up to
-    which the other settings learn. batches: minibatches of the float network's offline training.
+    which the other settings learn, all but `far`: that one learns up to the last of `far_looks`,
+    from the changes `far_drifts`. batches: minibatches of the float network's offline training.
     long: fixations of the long run, looked at `stretches` times.
     """
 
@@ -43,12 +43,25 @@ class Scale:
     seeds: tuple[int, ...]
     long: int
     stretches: int
+    far_looks: tuple[int, ...]
+    far_drifts: tuple[str, ...] = ("noise", "invert")
     drifts: tuple[str, ...] = DRIFTS
     settings: tuple[Setting, ...] = SETTINGS
+    far: Setting = FAR
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, the settings as they call themselves."""
-        return {**asdict(self), "settings": [str(s) for s in self.settings]}
+        return {
+            **asdict(self),
+            "settings": [str(s) for s in self.settings],
+            "far": str(self.far),
+        }
+
+    def ends(self, setting: Setting) -> tuple[int, ...]:
+        """Fixations since the change at which a chip with this setting is judged."""
+        if setting == self.far:
+            return self.far_looks
+        return self.looks if setting == DEFAULT else (self.tried,)
 
 
 SCALES = {
@@ -62,6 +75,7 @@ SCALES = {
         seeds=(0, 1, 2),
         long=1_000_000,
         stretches=10,
+        far_looks=(54_000, 180_000, 540_000),
     ),
     "trial": Scale(  # whether everything runs, in a minute
         preset="fashion-dense",
@@ -73,6 +87,8 @@ SCALES = {
         seeds=(0, 1),
         long=400,
         stretches=2,
+        far_looks=(180, 270),
+        far_drifts=("dim",),
         drifts=("dim", "new-classes"),
         settings=(DEFAULT, Setting(margin=0.25)),
     ),

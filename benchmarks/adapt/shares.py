@@ -11,6 +11,8 @@ from clapp_neuro.data.drift import NEW_CLASSES
 from clapp_neuro.verbs.adapt import LEAST_COST
 
 Found = dict[str, Any]
+GOAL = 0.8
+"""The share of a change's cost that a chip that learns on should win back."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,14 @@ class Ledger:
     @property
     def share(self) -> float | None:
         """Of the mean cost; None where that is too small to be shared out."""
-        if self.cost is None or self.cost.mean() < 100 * LEAST_COST:
-            return None
-        return float(self.won.mean() / self.cost.mean())
+        return None if self.cost is None else share_of(self.won, self.cost)
+
+
+def share_of(won: np.ndarray, whole: np.ndarray) -> float | None:
+    """Of the mean of the whole, in points; None where that is too small to be shared out."""
+    if whole.mean() < 100 * LEAST_COST:
+        return None
+    return float(won.mean() / whole.mean())
 
 
 def ledger(drift: str, found: Found, look: Found, part: str = "test") -> Ledger:
@@ -63,9 +70,18 @@ def top(found: Found, kind: str, part: str = "test", seeds: list[int] | None = N
     return np.array([rows[seed][-1] for seed in chosen])
 
 
-def ways_of(found: Found, default: str) -> dict[str, Found]:
-    """One change: the look up to which all settings learned, by setting, the `default` first."""
-    others = {name: course["looks"][-1] for name, course in found["settings"].items()}
-    ends = {look["fixations"] for look in others.values()}
-    first = next(look for look in found["course"]["looks"] if look["fixations"] in ends)
-    return {default: first, **others}
+def ways_of(found: Found, scale: Found) -> dict[str, Found]:
+    """One change: the look up to which all settings learned, by setting, the default first."""
+    courses = {scale["settings"][0]: found["course"], **found["settings"]}
+    return {name: look_at(course, scale["tried"]) for name, course in courses.items()}
+
+
+def look_at(course: Found, fixations: int) -> Found:
+    """The look at a chip so many fixations after the change."""
+    chosen: Found = next(look for look in course["looks"] if look["fixations"] == fixations)
+    return chosen
+
+
+def share_text(share: float | None) -> str:
+    """A share as a whole percentage."""
+    return "–" if share is None else f"{share:.0%}"

@@ -55,7 +55,7 @@ def _network(name: str, network: Found) -> str:
     depth = len(default["accuracy"][0])
     tried = ", ".join(f"{float(r):.5f} ({a:.2f} %)" for r, a in network["validated"].items())
     fastest = settings["fastest"]
-    fitting = f"; the fastest of them that `compile` takes is {fastest:.5f}" if fastest else ""
+    fitting = f"; `compile` takes at most {fastest:.5f} for all ways to learn" if fastest else ""
     text = [
         f"## {name}: preset `{settings['preset']}`",
         f"`python benchmarks/on_chip --scale {network['scale']} --networks {name}`: "

@@ -49,10 +49,10 @@ LOWERINGS = {
 class Network:
     """A preset with everything that one network of it needs.
 
-    rates: of which validation chooses the reference's, on the first `choosing` seeds; `fastest`:
-    of those up to it, since `compile` refuses faster ones. lowerings: beside the default, on the
-    first `compared` seeds. prefix: so many fixations of the first seed are compared with Lava,
-    learning; 0 for none. target: what is compiled for.
+    rates: of which validation chooses the reference's, on the first `choosing` seeds; `fastest`: of
+    those up to it, since `compile` refuses faster ones for some way to learn. lowerings: beside the
+    default, on the first `compared` seeds. prefix: so many fixations of the first seed are compared
+    with Lava, learning; 0 for none. target: what is compiled for.
     """
 
     preset: str

@@ -34,8 +34,9 @@ def adapt(
     margin: Annotated[
         list[float] | None, typer.Option(help="margins so many times as large; may be repeated")
     ] = None,
-    halve: Annotated[
-        list[int] | None, typer.Option(help="learning rate / 2^N; may be repeated")
+    rate: Annotated[
+        list[float] | None,
+        typer.Option(help="learning rates so many times as large, a power of two; may be repeated"),
     ] = None,
     every: Annotated[
         list[int] | None, typer.Option(help="fixations between consolidations; may be repeated")
@@ -57,7 +58,7 @@ def adapt(
     """Change the data, let the chip learn on without labels, measure what it wins and forgets."""
     apart({"--json": json, "--figure": figure}, {"BUNDLE": bundle, "--model": model})
     intervals: list[int | None] = [*(every or ())] or [None]
-    chosen = product(margin or [1.0], halve or [0], intervals)
+    chosen = product(margin or [1.0], rate or [1.0], intervals)
     settings = [Setting(*values) for values in chosen]
     with track("adapt") as report:
         found = clapp_neuro.adapt(
@@ -116,7 +117,8 @@ def _verdict(found: AdaptResult, course: Course) -> str:
         won = f"the change cost {cost:.2f} points, too few to say which share came back"
     opened = ", ".join(f"{gate:.0%}" for gate in last.gate)
     gates = f"; gates open {opened}" if opened else ""
-    return f"{won}, {100 * course.forgotten:.2f} points forgotten{gates}"
+    clipped = f"; {last.clipped:.2g} of post values clipped" if last.clipped else ""
+    return f"{won}, {100 * course.forgotten:.2f} points forgotten{gates}{clipped}"
 
 
 def _percent(accuracies: Share) -> tuple[str, ...]:

@@ -35,16 +35,16 @@ LEAST_COST = 0.005  # of accuracy: a share of less than two networks of equal qu
 class Setting:
     """How the chip learns after the change.
 
-    Its margins times `margin`, its learning rate / 2^halvings, tags consolidated `every` so many
-    fixations (None: as it was compiled).
+    Its margins times `margin`, its learning rate times `rate`, a power of two, tags consolidated
+    `every` so many fixations (None: as it was compiled).
     """
 
     margin: float = 1.0
-    halvings: int = 0
+    rate: float = 1.0
     every: int | None = None
 
     def __str__(self) -> str:
-        text = f"margin x {self.margin:g}, rate / {2**self.halvings}"
+        text = f"margin x {self.margin:g}, rate x {self.rate:g}"
         return text if self.every is None else f"{text}, tags every {self.every}"
 
 
@@ -52,12 +52,14 @@ class Setting:
 class Look:
     """The chip so many fixations after the change.
 
-    gate: share of fixations since the look before that opened a gate, by layer.
+    gate: share of fixations since the look before that opened a gate, by layer. clipped: share of
+    all post values since the change that were too large for their register.
     """
 
     fixations: int
     accuracy: Accuracy
     gate: Share
+    clipped: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def adapt(
         return lambda done: report(begun + done, total, note)
 
     if first:
-        ((program, _),) = learn_on(program, old, (first,), seed, told(0, "before the change"))
+        (grown,) = learn_on(program, old, (first,), seed, told(0, "before the change"))
+        program = grown.program
     kept = fitted(chip_encoder(program), old, labelled)
     frozen = accuracy(judge(chip_encoder(program), old, new, labelled, kept))
     courses = []
@@ -157,8 +160,13 @@ def adapt(
         chip, progress = tuned(program, setting), told(first + number * ends[-1], str(setting))
         learned = learn_on(chip, new, ends, seed, progress)
         seen = [
-            Look(end, accuracy(judge(chip_encoder(grown), old, new, labelled, kept)), gate)
-            for end, (grown, gate) in zip(ends, learned, strict=True)
+            Look(
+                end,
+                accuracy(judge(chip_encoder(grown.program), old, new, labelled, kept)),
+                grown.gate,
+                grown.clipped,
+            )
+            for end, grown in zip(ends, learned, strict=True)
         ]
         courses.append(_course(drift, frozen, setting, seen))
     found = AdaptResult(
@@ -196,7 +204,7 @@ def _ways(found: AdaptResult) -> list[tuple[str, list[int], list[float], list[fl
 
 def tuned(program: Program, setting: Setting) -> Program:
     """The program that learns as the setting says; InputError where it cannot."""
-    changed = with_rate(with_margin(program, setting.margin), setting.halvings)
+    changed = with_rate(with_margin(program, setting.margin), setting.rate)
     if setting.every is None:
         return changed
     longest = int(machine_of(program).limits.decimation_exponent.value)

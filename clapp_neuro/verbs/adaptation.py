@@ -32,6 +32,19 @@ Share = tuple[float, ...]
 
 
 @dataclass(frozen=True)
+class Grown:
+    """A chip that has learned on.
+
+    gate: share of fixations since the look before that opened a gate, by gate. clipped: share of
+    all post values of the run that were too large for their register.
+    """
+
+    program: Program
+    gate: Share
+    clipped: float
+
+
+@dataclass(frozen=True)
 class Answers:
     """What the readouts of one encoder name rightly.
 
@@ -123,15 +136,14 @@ def learn_on(
     looks: Sequence[int],
     seed: int,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[tuple[Program, Share]]:
-    """A chip that learns without labels, after each of so many fixations, which grow.
-
-    With it the share of fixations since the look before that opened a gate, by gate.
-    """
+) -> Iterator[Grown]:
+    """A chip that learns without labels, after each of so many fixations, which grow."""
     state, done = None, 0
     for end in looks:
         stimulus = gaze(program, images, end - done, seed, start=done)
         result = simulate(program, stimulus, state=state, progress=progress)
         opened = result.gates[done - end :] != 0
         program, state, done = result.program, result.state, end
-        yield program, tuple(opened.mean(0).tolist())
+        neurons = result.events.populations
+        clipped = sum(p.post_clipped for p in neurons) / max(1, sum(p.post_writes for p in neurons))
+        yield Grown(program, tuple(opened.mean(0).tolist()), clipped)

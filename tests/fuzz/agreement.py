@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
+from plain_engine import PlainEngine, restated
 
 from clapp_neuro.errors import InputError
 from compiler.backends import lava, simulator, tensor
@@ -107,7 +108,24 @@ def on_lava(case: Case) -> str | None:
     )
 
 
-ENGINES: dict[str, Callable[[Case], str | None]] = {"tensor": on_tensors, "lava": on_lava}
+def on_plain(case: Case) -> str | None:
+    """Simulator and plain integers, every step, of what `PlainEngine` restates; None for others."""
+    program = case.program
+    if not restated(program) or (program.plastic and not case.learn):
+        return None
+    plain = PlainEngine(program)
+    found = _in_traces(program, simulator.trace(program, case.stimulus), plain.trace(case.stimulus))
+    if found is not None:
+        return found
+    ours = simulator.simulate(program, case.stimulus).program
+    return None if ours == plain.learned() else "what was learned differs"
+
+
+ENGINES: dict[str, Callable[[Case], str | None]] = {
+    "tensor": on_tensors,
+    "lava": on_lava,
+    "plain": on_plain,
+}
 
 
 def difference(against: str, case: Case) -> str | None:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 
@@ -25,6 +25,10 @@ class EnginesDisagreeError(AssertionError):
     """Names the difference, the smallest network that shows it, its file and how to run it."""
 
 
+class _EnoughError(BaseException):
+    """Ends the search for a smaller case. Hypothesis catches whatever is an Exception."""
+
+
 @dataclass
 class Hunt:
     """Draws against one engine; `folder` is where a find is written."""
@@ -36,35 +40,29 @@ class Hunt:
     drawn: int = 0
     learned: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    failed: dict[bytes, str] = field(default_factory=dict)
+    told: EnginesDisagreeError | None = None
     shrunk: int = 0
 
     def look(self, case: Case | None) -> None:
-        """EnginesDisagreeError where the engines do."""
+        """EnginesDisagreeError where the engines do; `told` keeps that of the smallest case."""
         self.drawn += 1
+        self.shrunk += self.told is not None
+        if self.shrunk > SHRINKS:
+            raise _EnoughError
         if self.loud and self.drawn % REPORT_EVERY == 0:
             print(self, flush=True)
         if case is None:
             return
         self.learned += case.learn and case.program.plastic
-        found = self._found(case)
+        found = difference(self.against, case)
         if found is not None:
             path = write_case(self.folder / f"{self.against}.clapp", case)
             again = f"{shlex.quote(str(path))} --against {self.against}"
-            raise EnginesDisagreeError(
+            self.told = EnginesDisagreeError(
                 f"simulator and {self.against} disagree on {case}\n  {found}\n"
                 f"reproduce with: python tests/rerun_case.py {again}"
             )
-
-    def _found(self, case: Case) -> str | None:
-        """The difference; once enough was tried to make a case smaller, only one that is known."""
-        self.shrunk += bool(self.failed)
-        key = case.digest()
-        if key not in self.failed and self.shrunk < SHRINKS:
-            found = difference(self.against, case)
-            if found is not None:
-                self.failed[key] = found
-        return self.failed.get(key)
+            raise self.told
 
     def refuse(self, reason: str) -> None:
         """Counts a network that the compiler refuses."""
@@ -103,11 +101,16 @@ def hunt(
         database=database,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
+        phases=set(Phase) - {Phase.explain},  # which would run as many cases again
         print_blob=False,
     )
     @given(strategy)
     def look(case: Case | None) -> None:
         hunter.look(case)
 
-    look()
+    try:
+        look()
+    except _EnoughError:
+        assert hunter.told is not None
+        raise hunter.told from None
     return hunter

@@ -21,10 +21,10 @@ CHANNELS = st.integers(1, 3) | st.sampled_from([1, 5, 16, 17])
 
 
 @st.composite
-def learning_maps(draw: Draw) -> Network:
-    """One or two convolutions that learn by CLAPP, with retrodiction or without."""
-    layers = tuple(draw(st.lists(CHANNELS, min_size=1, max_size=2)))
-    pool = tuple(layer for layer in range(1, len(layers) + 1) if draw(st.booleans()))
+def learning_maps(draw: Draw, channels: st.SearchStrategy[int] = CHANNELS) -> Network:
+    """One to three convolutions that learn by CLAPP, with retrodiction or without."""
+    layers = tuple(draw(st.lists(channels, min_size=1, max_size=3)))
+    pool = tuple(layer for layer in range(1, len(layers) + 1) if draw(st.booleans()))[:2]
     source = plastic_maps.network(
         layers=layers,
         pool=pool,

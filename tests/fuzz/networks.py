@@ -29,8 +29,11 @@ from compiler.local_rules.reward_stdp import reward_stdp
 from compiler.local_rules.stdp import stdp
 from fuzz.drawn import DECAYS, RESETS, SEEDS, STEPS, THRESHOLDS, WIDTHS, Draw, weights
 from fuzz.learning_maps import learning_maps
+from fuzz.readouts import read_out
+from fuzz.traces import traced
 
 METHODS = ("static", "clapp", "espp", "lpl", "modulated", "clapp without retrodiction", "clapp")
+CHANNELS = st.integers(1, 4) | st.sampled_from([16, 17, 33])
 ROLES = {
     "forward": Compartment.SOMA,
     "prediction": Compartment.APICAL,
@@ -149,12 +152,10 @@ def _learning(
 
 
 @st.composite
-def maps(draw: Draw) -> Network:
+def maps(draw: Draw, channels_of_a_layer: st.SearchStrategy[int] = CHANNELS) -> Network:
     """One to three convolutions on maps of any sides, pooled where something is left to pool."""
     sides = draw(st.integers(1, 7)), draw(st.integers(1, 7))
-    channels = tuple(
-        draw(st.lists(st.integers(1, 4) | st.sampled_from([16, 17, 33]), min_size=2, max_size=4))
-    )
+    channels = tuple(draw(st.lists(channels_of_a_layer, min_size=2, max_size=4)))
     most = 0
     while min(sides) >> (most + 1):
         most += 1
@@ -189,4 +190,5 @@ def timed(draw: Draw) -> Network:
 
 def networks() -> st.SearchStrategy[Network]:
     """Any of them."""
-    return st.one_of(dense(), dense(), dense(), maps(), timed(), learning_maps(), learning_maps())
+    some = (dense(), dense(), read_out(dense()), maps(), timed(), traced())
+    return st.one_of(*some, learning_maps(), learning_maps(), learning_maps())

@@ -17,19 +17,15 @@ from varied_maps import driven_by_spikes
 from clapp_neuro.errors import InputError
 from compiler.connectivity import on_the_map
 from compiler.ir import PRE_QUANTITIES, Network, Quantity
-from compiler.passes.lowering.consolidation import KINDS, Consolidation
-from compiler.pipeline import BEST, compile_network
 from compiler.products import carries, transfers
 from compiler.program import EXPONENTS, MEMBRANE_MAX, Program, ProgramPopulation, Soma, Synapses
 from compiler.retune import with_interval
 from compiler.soundness import fault
-from compiler.targets import load_target
 from compiler.terms import CHANNELWISE, Connection, Reset
 from fuzz.drawn import SEEDS, Draw
+from fuzz.ways import ways
 
-TARGET = load_target("loihi2-sim")
 Refused = Callable[[str], None]
-CONSOLIDATIONS = st.sampled_from([BEST, BEST, *(Consolidation(kind) for kind in KINDS)])
 
 
 @st.composite
@@ -42,12 +38,7 @@ def programs(
     """
     network: Network = draw(sources)
     try:
-        averaged = draw(st.sampled_from([0, 1, 2, 3]))
-        copied = any(p.rule and p.connection is Connection.CONVOLUTION for p in network.projections)
-        how = BEST if copied else draw(CONSOLIDATIONS)  # copies learn in tags that are carried
-        program = compile_network(
-            network, TARGET, draw(SEEDS), averaged=averaged, consolidation=how
-        ).program
+        program = draw(ways(network)).compile(network).program
     except InputError as error:
         refused(str(error))
         return None
@@ -102,6 +93,8 @@ def changed(draw: Draw, program: Program) -> Program:
                 "score": draw(_some(program.population(gate.population), 2)),
                 "norm": draw(st.none() | st.sampled_from(PRE_QUANTITIES)),
             }
+            if gate.classes:
+                parts["noise"] = draw(st.integers(0, 24))
             for name, value in parts.items():
                 program = _with(program, "gates", number, {name: value})
     return program
@@ -115,12 +108,13 @@ def _changed_synapses(draw: Draw, program: Program, number: int) -> Program:
         values = (draw(_integers(s.weights.shape, program.weight_max)) * real).astype(np.int8)
         program = _with(program, "synapses", number, {"weights": values})
     if s.tags is not None and draw(st.booleans()):
-        tags = (draw(_integers(s.tags.shape, program.tag_max)) * real).astype(np.int16)
+        tags = (draw(_integers(s.tags.shape, program.largest_tag(s))) * real).astype(np.int16)
         program = _with(program, "synapses", number, {"tags": tags})
     if draw(st.booleans()):
         shift = draw(st.integers(0, 31))
         program = _with(program, "synapses", number, {"delivery_shift": shift})
-    if s.rule is not None and (carries(s.rule) or s.paired) and draw(st.booleans()):
+    learns_in_slots = s.rule is not None and (carries(s.rule) or s.paired or s.in_turn)
+    if learns_in_slots and draw(st.booleans()):
         exponent = draw(st.sampled_from(EXPONENTS))
         learned = s.rule.dw if s.paired else s.rule.dt
         some = tuple(replace(p, exponent=exponent) if "x1" in p.factors else p for p in learned)

@@ -24,6 +24,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from clapp_neuro.errors import InputError, unknown
+from compiler.ir import Connection, LearningRule, Network, Neuron
+from compiler.passes.admit import plain
 from compiler.program import FINEST, TAG_UNITS, Product, SumOfProducts
 
 KINDS = ("carry", "transfer", "pair", "direct")
@@ -36,7 +38,8 @@ class Consolidation:
     """Which of these, and after how many fixations; a rule counts out a power of two.
 
     kind: None for the best that the target allows. every: None for 32, or as many as the longest
-    learning epoch allows. fine: of a pair, the low synapse counts 2^-fine of the high one's unit.
+    learning epoch allows. fine: of a pair, the low synapse counts 2^-fine of the high one's unit;
+    what learns kernels in turn counts no finer.
     Raises InputError for another number or kind.
     """
 
@@ -82,6 +85,36 @@ class Consolidation:
         return SumOfProducts(
             dw=(Product(0, (due, "sgn(t)")),),
             dt=(learned, Product(bits, (due, "sgn(t)"), sign=-1)),
+        )
+
+
+def require_companions(network: Network, chosen: Consolidation) -> None:
+    """InputError where what learns in this way would do so beside what no engine executes with it.
+
+    Engines execute a transfer and direct updates as they do rules of spike times: with plain
+    neurons of dense layers, each driven by the level below.
+    """
+    if chosen.kind not in ("transfer", "direct"):
+        return
+    if not any(isinstance(p.rule, LearningRule) for p in network.projections):
+        return
+    others = [
+        f"population {p.name} is not one of those"
+        for p in network.populations
+        if p.shape is not None
+        or p.sequence
+        or (p.neuron is not None and not (isinstance(p.neuron, Neuron) and plain(p.neuron)))
+    ]
+    others += [
+        f"projection {p.name} has a delay, or is one-to-one"
+        for p in network.projections
+        if p.delay or p.connection is Connection.ONE_TO_ONE
+    ]
+    if others:
+        raise InputError(
+            f"consolidation '{chosen.kind}' is for dense layers of plain neurons, each driven by "
+            f"the level below: {others[0]}; use 'pair', or 'carry' on a machine with tags of "
+            f"{TAG_UNITS.bit_length() + 1} bits"
         )
 
 

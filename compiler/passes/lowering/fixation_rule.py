@@ -37,7 +37,6 @@ from compiler.passes.quantizing.quantize import Quantized
 from compiler.products import PAIR_EXPONENTS
 from compiler.program import (
     EXPONENTS,
-    FINEST,
     PRODUCT_SHIFT,
     REGISTERS,
     TAG_UNITS,
@@ -84,7 +83,7 @@ def lower_fixation_rule(
         _require_room(term_bound(quantized, projection.target, term), projection)
     fine = 0
     if in_turn(projection):
-        fine = _finest(gains, peaks)
+        fine = _finest(gains, peaks, consolidation.fine)
         gains = [gain * 2**fine for gain in gains]
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     measured = max(abs(g) * peak for g, peak in zip(gains, seen, strict=True))
@@ -141,14 +140,16 @@ def _carried_elsewhere(exponent: int, register: str, pair: bool) -> SumOfProduct
     )
 
 
-def _finest(gains: list[float], peaks: list[float]) -> int:
+def _finest(gains: list[float], peaks: list[float], most: int) -> int:
     """How fine a learner's weight may count, so that no post value is clipped; see `Synapses`.
+
+    most: what its weight has room for.
 
     Rounding in a tag is noise, as much of it as all positions bring, not as their sum.
     """
     largest = max(abs(g) * peak for g, peak in zip(gains, peaks, strict=True))
     room = TRACE_MAX * 2.0 ** (PAIR_EXPONENTS[-1] - PRODUCT_SHIFT)
-    return next((f for f in range(FINEST, 0, -1) if largest * 2**f <= room), 0)
+    return next((f for f in range(most, 0, -1) if largest * 2**f <= room), 0)
 
 
 def _require_plastic(projection: Projection, consolidation: Consolidation) -> None:

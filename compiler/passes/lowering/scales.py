@@ -64,7 +64,7 @@ def product_exponent(
     if excess > 1:
         raise InputError(
             f"projection {projection.name}: the learning rate is too large for a learning step; "
-            f"lower it by a factor of {excess:.1f}"
+            f"lower it by a factor of {math.ceil(10 * excess) / 10:.1f}"
         )
     fitting = (e for e in exponents if largest * 2.0 ** (PRODUCT_SHIFT - e) <= TRACE_MAX)
     return next(fitting, coarsest)

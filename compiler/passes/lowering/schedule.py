@@ -135,11 +135,30 @@ def _at_a_carry(network: Network, timetable: Timetable, slots: dict[str, tuple[i
     return any(timetable.last_tau(level[name]) in taus for name, taus in slots.items())
 
 
+@dataclass(frozen=True)
+class _InTurn:
+    """What the positions of a map send one after the other, the first of them at its own `step`."""
+
+    population: str
+    step: int
+    turns: Turns
+
+    def meets(self, other: _InTurn) -> bool:
+        """Whether a neuron would send both in one step."""
+        if self.population != other.population:
+            return False
+        if self.turns.stride == other.turns.stride:  # each neuron is as much later as the first
+            return self.step == other.step
+        early, late = sorted((self, other), key=lambda one: one.step)
+        return late.step < early.step + early.turns.span
+
+
 def _with_turns(network: Network, order: Order, slots: dict[str, tuple[int, ...]]) -> Plan:
     """The plan with slots for what learns in turn; the prediction leaves when that is over."""
     level = {p.name: p.level for p in network.populations}
     climbs = {p.name: level[p.target] - level[p.source] for p in network.projections}
     found: dict[str, tuple[int, ...]] = {}
+    sending: list[_InTurn] = []
     predict = order.predict
     for p in filter(in_turn, network.projections):
         assert isinstance(p.rule, LearningRule), "rules of spike times have no slots"
@@ -149,8 +168,16 @@ def _with_turns(network: Network, order: Order, slots: dict[str, tuple[int, ...]
         first = max(known, order.predict - turns.sent(0, climbs[p.name]))
         if turns.depth == 0:  # a map would send trace and post value at once
             first = max([first, *(begun[0] + 1 for begun in found.values())])
-        found[p.name] = tuple(first + i * turns.duration for i in range(len(p.rule.terms)))
-        predict = max(predict, found[p.name][-1] + turns.duration)
+        while True:
+            taus = tuple(first + i * turns.duration for i in range(len(p.rule.terms)))
+            own = [_InTurn(p.source, turns.sent(tau, climbs[p.name]), turns) for tau in taus]
+            own += [_InTurn(p.target, tau, turns) for tau in taus]
+            if not any(one.meets(other) for one in own for other in sending):
+                break
+            first += 1
+        found[p.name] = taus
+        sending += own
+        predict = max(predict, taus[-1] + turns.duration)
     for name, taus in slots.items():  # one that learns from the prediction's message moves with it
         found[name] = tuple(predict if tau + climbs[name] == order.predict else tau for tau in taus)
     timetable = Timetable(order.steps, predict + 1 + max(level.values()), order.retro, predict)
