@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import plastic_maps
 import pytest
+import test_lower_traces as lower_traces
 from compiled_program import compiled, network
 from conv_network import conv_network
 from fuzz.agreement import difference
@@ -137,3 +138,17 @@ def test_a_map_of_one_position_sends_one_message_a_step(layers: tuple[int, ...])
     program = compile_network(source, TARGET, averaged=1, sequential=True).program
     for against in ("tensor", "plain"):
         assert difference(against, case(program, 6)) is None
+
+
+def test_a_dendrite_that_adds_up_spikes_shifts_nothing() -> None:
+    """Lava shifted each spike's sum, simulator and tensors all of them together."""
+    program = lower_traces.compiled((5, 5))
+    shifted = replace(
+        program,
+        synapses=tuple(
+            replace(s, delivery_shift=16) if s.compartment is Compartment.APICAL else s
+            for s in program.synapses
+        ),
+    )
+    assert fault(program) is None
+    assert "adds up spikes" in (fault(shifted) or "")

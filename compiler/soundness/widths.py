@@ -64,6 +64,8 @@ def overflowing(program: Program) -> Iterator[str]:
     for s in program.synapses:
         if s.compartment is Compartment.SOMA and s.delivery_shift != 0:
             yield f"{s.name} shifts what it delivers to the soma, which shifts currents itself"
+        elif adds_spikes(program, s) and s.delivery_shift != 0:
+            yield f"{s.name} shifts what it delivers to a dendrite that adds up spikes"
 
 
 def _of_message(program: Program, population: ProgramPopulation, message: Message) -> Iterator[str]:
