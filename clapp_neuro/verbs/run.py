@@ -41,7 +41,8 @@ class RunResult:
     from `out`. rewarded: share of the last fifth in which the chip's own readout named the class,
     accuracy_on_chip: of the test images, by its own answers; None without such a readout.
     dead_before, dead_after: by layer, of `dead_of` test images, before learning and at the end;
-    before is empty where nothing was learned, both where there are no images.
+    before is empty where nothing was learned, both where there are no images. A resumed run
+    begins as it was interrupted.
     """
 
     source: str
@@ -89,13 +90,13 @@ def run(
     images: how many to look at (default: all of the test split, or all learning images with
     `learn`); with `learn` the chip's gaze makes as many fixations as that many images have
     positions. resume: go on with the interrupted run that the file carries; images and seed
-    (default 0) are that run's, and the result is, to the bit, that of an uninterrupted run. out:
-    where to write the learned program; then the first Ctrl-C writes what was learned so far and
-    returns. probe: linear readout of the counts, fitted on the first `train_images` labelled
-    images (default: at most 20,000). device: with `cuda` the engine on tensors looks at the
-    images, the same to the bit; one network learns fastest on the processor. samples: what a
-    program of another tool's network looks at, as `answer` takes them; it has no images, and what
-    its output says of them is `answer`'s to show.
+    (default 0) are that run's, and the result, but for `dead_before`, is to the bit that of an
+    uninterrupted run. out: where to write the learned program; then the first Ctrl-C writes what
+    was learned so far and returns. probe: linear readout of the counts, fitted on the first
+    `train_images` labelled images (default: at most 20,000). device: with `cuda` the engine on
+    tensors looks at the images, the same to the bit; one network learns fastest on the processor.
+    samples: what a program of another tool's network looks at, as `answer` takes them; it has no
+    images, and what its output says of them is `answer`'s to show.
     Raises InputError for files or data that do not fit.
     """
     if out is not None:
