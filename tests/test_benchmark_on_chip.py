@@ -14,7 +14,7 @@ import pytest
 from clapp_neuro.errors import InputError
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "on_chip"
-MODULES = ("settings", "runs", "summary", "jobs", "spread", "page")
+MODULES = ("settings", "measurements", "summary", "jobs", "spread", "page")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "on_chip"
-MODULES = ("settings", "runs", "spread", "summary", "readout_settings", "readout_runs",
+MODULES = ("settings", "measurements", "spread", "summary", "readout_settings", "readout_runs",
            "readout_page", "readout")  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from runs import on_chip, on_lava, once, online, untrained
+from measurements import on_chip, on_lava, once, online, untrained
 from settings import DEFAULT, LAVA, Network
 from summary import best_rate
 

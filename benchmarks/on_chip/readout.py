@@ -16,10 +16,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from measurements import once
 from readout_page import write_page
 from readout_runs import linear, way
 from readout_settings import FITTED, SCALES, WAYS, Setting
-from runs import once
 
 from clapp_neuro.reproduce.measuring import command_line, processes
 from clapp_neuro.show import dump
