@@ -69,8 +69,8 @@ format: $(INSTALLED)
 	@$(RUN) -m ruff format .
 
 # Processor time. short: 35 s a dense network, 41 of them; a convolution takes 85 on the chip and 130 in
-# float, of which 100 are its readout, so that five seeds take 35 minutes. full: 95 s a dense network,
-# and nine times as many fixations for the convolutions (it was not run).
+# float, of which 100 are its readout, so that five seeds take 35 minutes; five of traces take 16. full:
+# 95 s a dense network, and nine times as many fixations for the convolutions (it was not run).
 SCALE := short
 on-chip: setup
 	@OMP_NUM_THREADS=1 $(RUN) benchmarks/on_chip --scale $(SCALE) --workers 2

@@ -75,20 +75,19 @@ class Network:
 
 RATES = (2**-11, 2**-10, 2**-9, 2**-8)
 FOR_MAPS = ("tied-averaged",)
-# Synapses that know spikes by exponential traces, on a machine without graded spikes, and as long
-# a run of counts beside it, which learn by Eq. 7 as well. A higher rate than these the compiler
-# refuses: a step of W_pred would not fit the accumulator.
+# Synapses that know spikes by exponential traces, on a machine without graded spikes: as long a run
+# as that of counts, `dense`. A higher rate than these the compiler refuses: a step of W_pred would
+# not fit the accumulator.
 TRACES = Network(
     "fashion-traces",
-    fixations=60_000,
-    labelled=5_000,
-    seeds=(0, 1, 2),
+    fixations=540_000,
+    labelled=20_000,
+    seeds=(0, 1, 2, 3, 4),
     rates=RATES[:2],
     choosing=1,
     prefix=4,
     target="binary-spikes-sim",
 )
-COUNTS = replace(TRACES, preset="fashion-dense", target="loihi2-sim")
 FULL = {
     "dense": Network(
         "fashion-dense",
@@ -113,7 +112,6 @@ FULL = {
         fastest=RATES[2],
     ),
     "traces": TRACES,
-    "counts-beside-traces": COUNTS,
 }
 SCALES = {
     "full": FULL,
@@ -128,7 +126,6 @@ SCALES = {
             choosing=1,
         ),
         "traces": TRACES,
-        "counts-beside-traces": COUNTS,
     },
     "trial": {  # whether everything runs, in a minute
         "dense": replace(
