@@ -157,7 +157,7 @@ def test_fixations_see_the_same(both):
         seen = fixated_inputs(stored, stream, config)
         np.testing.assert_array_equal(seen, fixated_inputs(array, stream, config))
     provenance = {"experiment": json.dumps({"data": config.model_dump()})}
-    program = SimpleNamespace(provenance=provenance, modulators=())
+    program = SimpleNamespace(provenance=provenance, modulators=(), gates=())
     looked = [gaze(program, images, 300, seed=3).intensities["input"] for images in both]
     np.testing.assert_array_equal(*looked)
 

@@ -14,7 +14,7 @@ from clapp_neuro.readouts.reward import RATE
 from clapp_neuro.verbs.precision import Precision, measured
 from clapp_neuro.verbs.samples import is_foreign
 from clapp_neuro.verbs.sight import gaze, images_of
-from clapp_neuro.verbs.source import Reading, load_array, read_source
+from clapp_neuro.verbs.source import Reading, load_array, read_source, require_no_folder
 from compiler.bundle import write_bundle
 from compiler.frontends.compile_source import stimulus
 from compiler.passes.lowering.consolidation import Consolidation
@@ -155,8 +155,7 @@ def compile(
 
 def program_path(model: str | os.PathLike[str], out: str | os.PathLike[str] | None) -> Path:
     """Where the program is written: `out`, or beside the model; InputError where that is none."""
-    if Path(model).is_dir():
-        raise InputError(f"'{model}' is a folder: give a checkpoint, or a NIR or ONNX file")
+    require_no_folder(model)
     return Path(out) if out is not None else Path(model).with_suffix(".clapp")
 
 

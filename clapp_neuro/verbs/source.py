@@ -62,6 +62,12 @@ class Source:
     graph: Graph | None = None
 
 
+def require_no_folder(path: str | os.PathLike[str]) -> None:
+    """Raises InputError where `path` is a folder."""
+    if Path(path).is_dir():
+        raise InputError(f"'{path}' is a folder: give a checkpoint, or a NIR or ONNX file")
+
+
 def read_source(
     path: str | os.PathLike[str],
     reading: Reading | None = None,
@@ -81,6 +87,7 @@ def read_source(
     """
     if readout is not None and not (math.isfinite(readout) and readout > 0):
         raise InputError(f"a readout with learning rate {readout:g}: give a number above 0")
+    require_no_folder(path)
     how = reading or Reading()
     nir = _begins(Path(path), SIGNATURE)
     if readout is not None and (nir or Path(path).suffix == ".onnx"):
