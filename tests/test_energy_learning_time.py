@@ -51,6 +51,11 @@ PROGRAMS: dict[str, Callable[[], Made]] = {
     "traces": lambda: (p := traces.compiled(), traces.shown(p, 24)),
     "copies": lambda: (p := plastic_maps.program(2), stimulus(p, 8)),
     "in turn": lambda: (p := plastic_maps.program(2, sequential=True), stimulus(p, 8)),
+    # its one position has its turn in a step in which it is busy anyway
+    "one position": lambda: (
+        p := plastic_maps.program(2, sequential=True, layers=(16,), pool=(), patch=1),
+        stimulus(p, 40),
+    ),
 }
 
 

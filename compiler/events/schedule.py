@@ -11,7 +11,7 @@ from compiler.events.messages import Run, Sent, hears_spikes, messages_of, phase
 from compiler.events.moments import Cause, Moments
 from compiler.events.notes import Note, carried, notes, score_steps
 from compiler.events.projections import due_alone
-from compiler.events.updates import busy_steps
+from compiler.events.updates import busy_steps, neurons_in_turn, telling_steps
 from compiler.products import in_slots
 from compiler.program import Gate, ProgramPopulation, Synapses, Tally
 from compiler.terms import Quantity
@@ -229,13 +229,9 @@ class _Plan:
             shown = _steady(range(p.level, p.level + steps), p.size)
             seen = Moments((("active", p.name, 1),))
             busy, resting = busy + seen, resting + shown + seen.times(-1)
-        for s in filter(lambda s: s.in_turn, self.run.program.arriving[p.name]):
-            turns = turns_of(self.run.program, s).of_positions()
-            for slot in s.slots:
-                own = [step for step in (slot + turns).tolist() if step not in at]
-                telling = _steady((p.level + step for step in own), p.size / max(1, len(own)))
-                busy, resting = busy + telling, resting + telling.times(-1)
-        return busy, resting
+        own = (p.level + step for step in telling_steps(self.run, p))
+        telling = _steady(own, neurons_in_turn(p))
+        return busy + telling, resting + telling.times(-1)
 
     def _noted(self, what: str, name: str, steps: list[int], part: int = 0) -> Moments:
         """A note, in equal parts at so many steps."""

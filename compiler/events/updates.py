@@ -10,6 +10,7 @@ from compiler.events.records import PopulationEvents
 from compiler.program import ProgramPopulation, Tally
 from compiler.terms import Compartment
 from compiler.timing import arrival
+from compiler.turns import turns_of
 
 Updates = tuple[int, int]
 """Active and idle ones."""
@@ -73,11 +74,27 @@ def _phase_updates(run: Run, population: ProgramPopulation) -> Updates:
     if not run.learn:
         return 0, 0
     phases = run.program.timetable.period - run.steps
-    active = len(busy_steps(run, population))
-    # each neuron tells its post values at a step of its own
-    active += sum(len(s.slots) for s in run.program.arriving[population.name] if s.in_turn)
-    each = run.fixations * population.size
-    return active * each, (phases - active) * each
+    active = len(busy_steps(run, population)) * population.size
+    active += len(telling_steps(run, population)) * neurons_in_turn(population)
+    return run.fixations * active, run.fixations * (phases * population.size - active)
+
+
+def telling_steps(run: Run, population: ProgramPopulation) -> list[int]:
+    """The steps in which the neurons of one position tell post values while all others rest."""
+    busy = busy_steps(run, population)
+    own = [
+        int(step)
+        for s in run.program.arriving[population.name]
+        if s.in_turn
+        for slot in s.slots
+        for step in slot + turns_of(run.program, s).of_positions()
+    ]
+    return [step for step in own if step not in busy]
+
+
+def neurons_in_turn(population: ProgramPopulation) -> int:
+    """How many neurons have their turn at the same step: those of one position."""
+    return population.size // (population.map[1] * population.map[2])
 
 
 def busy_steps(run: Run, population: ProgramPopulation) -> set[int]:
