@@ -31,9 +31,9 @@ def _head(found: Found) -> str:
     first, settings = found["ways"]["learning"], found["settings"]
     return f"""# A readout that learns from rewards on the chip
 
-Written by `make readout SCALE={found["scale"]}` (`python benchmarks/on_chip/readout.py --scale
-{found["scale"]}`); all numbers are in [readout.json](readout.json). {first["source"][0]}, {settings["looks"][-1]:,}
-fixations of the chip's gaze, one after the other, seeds {", ".join(map(str, first["seeds"]))}.
+Written by `make readout SCALE={found["scale"]}`; all numbers are in [readout.json](readout.json).
+{first["source"][0]}, {settings["looks"][-1]:,} fixations of the chip's gaze, one after the other,
+seeds {", ".join(map(str, first["seeds"]))}.
 Nothing is trained off the chip: layers and readout begin untrained, and the readout hears one bit
 of reward a fixation. [How it learns](../on_chip.md#a-readout-that-learns-from-rewards).
 {_rest(found)}
