@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from clapp_neuro.errors import InputError
+
+Kind = TypeVar("Kind")
 
 BRANCHES = ("__bool__", "item", "__int__", "__float__", "__index__", "tolist", "numpy", "equal")
 FILLED = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
@@ -187,23 +189,21 @@ def _hooked(net: nn.Module, watch: _Watch, known: Callable[[nn.Module], bool]) -
 
 
 def _tensors(found: Any) -> Iterator[Tensor]:
-    if isinstance(found, Tensor):
-        yield found
-    elif isinstance(found, Mapping):
-        for value in found.values():
-            yield from _tensors(value)
-    elif isinstance(found, list | tuple):
-        for value in found:
-            yield from _tensors(value)
+    return _nested(Tensor, found)
 
 
 def values_in(found: Any) -> Iterator[Value]:
     """The followed tensors in nested arguments or results, in order."""
-    if isinstance(found, Value):
+    return _nested(Value, found)
+
+
+def _nested(kind: type[Kind], found: Any) -> Iterator[Kind]:
+    """All of a kind in nested arguments or results, in order."""
+    if isinstance(found, kind):
         yield found
     elif isinstance(found, Mapping):
         for value in found.values():
-            yield from values_in(value)
+            yield from _nested(kind, value)
     elif isinstance(found, list | tuple):
         for value in found:
-            yield from values_in(value)
+            yield from _nested(kind, value)
