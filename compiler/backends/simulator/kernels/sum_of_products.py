@@ -4,7 +4,7 @@ A product is a number of the presynaptic neuron times one of the postsynaptic ne
 of the synapse. The first two are computed once a neuron, and where they are zero the synapse is
 not visited: an epoch costs what spiked, unless a product is due at all synapses (u_k). The synapses
 of one presynaptic neuron lie side by side in 32-bit lanes, which hold a legal product at every
-point (`compiler.legality`); numba widens integers, so every cast keeps them there.
+point (`compiler.soundness.legality`); numba widens integers, so every cast keeps them there.
 """
 
 from __future__ import annotations
